@@ -1,0 +1,62 @@
+# Every target works on the stack `local` unless STACK=… names another one. Where a command would
+# ask, YES=1 answers yes.
+SHELL = /bin/bash
+STACK = local
+run = . ./activate && python -m commands
+
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+
+up: setup ## bring the stack to what the files in config/ say
+	@$(run) up --stack '$(STACK)'
+
+preview: engine ## show what `make up` would change
+	@$(run) preview --stack '$(STACK)'
+
+down: engine ## take the stack down, keeping its data
+	@$(run) down --stack '$(STACK)'
+
+purge: engine ## list the data that `make down` kept, and delete it
+	@$(run) purge --stack '$(STACK)'
+
+status: engine ## components, their health and their URLs
+	@$(run) status --stack '$(STACK)'
+
+logs: engine ## what a component prints: make logs NAME=welcome
+	@$(run) logs --stack '$(STACK)' '$(NAME)'
+
+ca: engine ## the certificate of the stack's own CA
+	@$(run) ca --stack '$(STACK)'
+
+trust: engine ## the line to type for this machine to trust that CA
+	@$(run) trust --stack '$(STACK)'
+
+check: lint ## format, lint, types and unit tests
+	@.venv/bin/python -m pytest tests/unit
+
+test: setup ## all tests
+	@setup/test-tools
+	@. ./activate && python -m pytest tests/unit && python -m pytest tests/e2e
+
+bench: setup ## measure what the documents claim
+	@. ./activate && python -m bench
+
+format: venv ## format the code
+	@.venv/bin/ruff format --quiet && .venv/bin/ruff check --quiet --fix
+
+setup: engine ## install what the stack needs on this machine
+	@setup/docker '$(STACK)'
+	@setup/images '$(STACK)'
+
+lint: venv
+	@.venv/bin/ruff format --check
+	@.venv/bin/ruff check
+	@.venv/bin/mypy
+
+engine: venv
+	@setup/engine
+
+venv:
+	@setup/venv
+
+.PHONY: bench ca check down engine format help lint logs preview purge setup status test trust up venv

@@ -1,0 +1,68 @@
+"""One stack of Homeport, from the files in `config/` to what runs on the Docker host."""
+
+import json
+from pathlib import Path
+
+import pulumi
+
+from components.caddy_proxy import CaddyProxy, CaddyProxyArgs
+from components.caddy_site import CaddySite, CaddySiteArgs
+from components.continue_on_error import skip_dependents_of_failures
+from components.docker_host import DockerHost, DockerHostArgs
+from components.smoke_probe import SmokeProbe, SmokeProbeArgs
+from config.estate import Estate
+
+WELCOME = "welcome"
+
+skip_dependents_of_failures()
+estate = Estate.of_program()
+settings, images = estate.settings, estate.images
+
+host = DockerHost(
+    "host",
+    DockerHostArgs(
+        docker_host=settings.docker_host, restart=settings.restart, images=images.used()
+    ),
+)
+
+urls = estate.urls()
+sites = [
+    CaddySite(
+        site.name,
+        CaddySiteArgs(
+            host=host,
+            image=images.site,
+            hosts=settings.full_hosts(site.hosts),
+            folder=Path(site.source.folder),
+            # The welcome page links to all that the stack serves, which only the program knows.
+            generated={"stack.json": json.dumps(urls)} if site.name == WELCOME else {},
+        ),
+    )
+    for site in estate.sites
+]
+
+proxy = CaddyProxy(
+    "proxy",
+    CaddyProxyArgs(
+        host=host,
+        image=images.gateway,
+        routes=[route for site in sites for route in site.routes],
+        address=str(settings.listen.address),
+        http=settings.listen.http,
+        https=settings.listen.https,
+        internal_ca=settings.tls.issuer == "internal",
+        plain_hosts=settings.plain_hosts,
+    ),
+)
+
+SmokeProbe(
+    "smoke",
+    SmokeProbeArgs(
+        stack=estate.stack,
+        after=[proxy, *sites],
+        changes=[proxy.revision, *(site.revision for site in sites)],
+    ),
+)
+
+pulumi.export("urls", urls)
+pulumi.export("state_id", host.stack_id)

@@ -1,0 +1,46 @@
+"""`python -m commands NAME --stack STACK`: the table of commands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from commands import ca, logs, probe, pulumi_cli, purge, status, up
+from commands.context import CommandError, Context
+from config.model import ConfigError
+
+
+def main(argv: list[str]) -> int:
+    """Run one command. Exit codes: its own, 1 for an error told in a sentence, 2 for usage."""
+    parser = argparse.ArgumentParser(prog="python -m commands")
+    names = parser.add_subparsers(dest="command", required=True)
+    for name, (help_text, _) in COMMANDS.items():
+        sub = names.add_parser(name, help=help_text)
+        sub.add_argument("--stack", default="local")
+        if name == "logs":
+            sub.add_argument("name", nargs="?", default="", help="as `status` lists it")
+    args = parser.parse_args(argv)
+    _, run = COMMANDS[args.command]
+    try:
+        return run(Context.of(args.stack, name=getattr(args, "name", "")))
+    except (CommandError, ConfigError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+COMMANDS = {
+    "up": ("bring the host to what the files say", up.run),
+    "preview": ("show what up would change", pulumi_cli.preview),
+    "down": ("remove everything but data volumes", pulumi_cli.down),
+    "purge": ("delete the data volumes that down left", purge.run),
+    "status": ("components, their health and URLs", status.run),
+    "logs": ("follow the log of a component", logs.run),
+    "ca": ("print the certificate of the stack's own CA", ca.run),
+    "trust": ("print the line that makes this machine trust it", ca.trust),
+    "probe": ("ask every URL through the public door", probe.run),
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,76 @@
+"""What every command works on: a stack, its files and its Docker engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+
+import docker
+from docker.models.containers import Container
+
+from components import engine
+from config.estate import Estate
+from config.settings import LOCAL_STACK, PROJECT, Settings
+
+
+class CommandError(Exception):
+    """Told to the person in one sentence."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The stack that a command works on."""
+
+    stack: str
+    name: str
+    """The component that `logs` shows; empty for other commands."""
+
+    @classmethod
+    def of(cls, stack: str, *, name: str) -> Context:
+        return cls(stack, name)
+
+    @cached_property
+    def estate(self) -> Estate:
+        """The stack's files. Raises ConfigError."""
+        return Estate.of_files(self.stack)
+
+    @property
+    def settings(self) -> Settings:
+        """The stack's settings. Raises ConfigError."""
+        return self.estate.settings
+
+    @cached_property
+    def docker(self) -> docker.DockerClient:
+        """The engine of the stack's host. Raises CommandError where it doesn't answer."""
+        if not engine.reachable(self.settings.docker_host):
+            raise CommandError(
+                f"{self.settings.docker_host}: the Docker engine doesn't answer; "
+                "`make up` starts one on this machine, and `ssh` shows why a remote one is silent"
+            )
+        return engine.connect(self.settings.docker_host)
+
+    @property
+    def label(self) -> str:
+        """The label that everything of this stack carries."""
+        return f"homeport.stack={PROJECT}/{self.stack}"
+
+    def containers(self, *, component: str = "") -> list[Container]:
+        """The stack's containers, stopped ones too, ordered by component."""
+        labels = [self.label] + ([f"homeport.component={component}"] if component else [])
+        found = self.docker.containers.list(all=True, filters={"label": labels})
+        return sorted(found, key=lambda container: str(container.labels["homeport.component"]))
+
+    def may_act(self, what: str, *, always_ask: bool = False) -> bool:
+        """Whether to go on without asking: on `local`, or with YES=1; else a terminal asks.
+
+        Raises CommandError where nobody is there to ask.
+        """
+        if os.environ.get("YES") == "1" or (self.stack == LOCAL_STACK and not always_ask):
+            return True
+        if not sys.stdin.isatty():
+            raise CommandError(
+                f"{what} stack {self.stack} is asked for without a terminal; give YES=1 to go ahead"
+            )
+        return False

@@ -1,0 +1,23 @@
+"""`logs`: what a component prints."""
+
+from __future__ import annotations
+
+import subprocess
+
+from commands.context import CommandError, Context
+
+
+def run(context: Context) -> int:
+    """Follow the log of the component that NAME says."""
+    containers = context.containers(component=context.name) if context.name else []
+    if not containers:
+        names = sorted({c.labels["homeport.component"] for c in context.containers()})
+        raise CommandError(
+            f"make logs NAME=…: {context.name or 'a name'} is "
+            f"{'not a component that runs' if context.name else 'missing'}; "
+            f"there are: {', '.join(names) or 'none, as nothing runs (make up)'}"
+        )
+    newest = max(containers, key=lambda container: str(container.attrs["Created"]))
+    # The docker command line follows well, also over SSH, and ends with Ctrl-C.
+    argv = ["docker", "--host", context.settings.docker_host, "logs", "--follow", "--tail", "200"]
+    return subprocess.run([*argv, str(newest.id)], check=False).returncode

@@ -1,0 +1,60 @@
+"""`up`: bring the host to what the files say, after mending what an interrupted one left."""
+
+from __future__ import annotations
+
+import socket
+
+from commands import leftovers, locks, ports, probe
+from commands.context import CommandError, Context
+from commands.pulumi_cli import ensure_stack, pulumi
+from commands.table import table
+from components import engine
+
+
+def run(context: Context) -> int:
+    """Update the stack and print its URLs. 0 when the update succeeded and every URL answers."""
+    settings = context.settings  # every problem of every file, before anything is touched
+    yes = ["--yes", "--skip-preview"] if context.may_act("updating") else []
+    if failed := ensure_stack(context):
+        return failed
+    locks.release_dead(context)
+    if settings.docker_host.startswith("ssh://") and not engine.reachable(settings.docker_host):
+        raise CommandError(
+            f"{settings.docker_host}: the Docker engine doesn't answer; try "
+            f"`docker --host {settings.docker_host} version`, which tells more"
+        )
+    leftovers.clear(context)
+    ports.check_free(context)
+    updated = pulumi(context, "up", "--refresh", *yes)
+    # Asked here as well: the update itself asks only when it changed something, and Docker
+    # starts a stopped container without waiting for it.
+    served = probe.run(context) if updated == 0 else 1
+    print()
+    print(table(("name", "url"), [(url["name"], url["url"]) for url in _welcome_first(context)]))
+    _print_hosts_line(context)
+    return updated or served
+
+
+def _welcome_first(context: Context) -> list[dict[str, str]]:
+    return sorted(context.estate.urls(), key=lambda url: url["name"] != "welcome")
+
+
+def _print_hosts_line(context: Context) -> None:
+    """Browsers and curl know `*.localhost` by themselves; other programs ask the resolver."""
+    settings = context.settings
+    hosts = sorted(
+        host
+        for site in context.estate.sites
+        for host in settings.full_hosts(site.hosts)
+        if host.endswith(".localhost") and not _resolves(host)
+    )
+    if hosts:
+        print("\nBrowsers find these by themselves. For other programs, add to /etc/hosts:")
+        print(f"{settings.listen.address} {' '.join(hosts)}")
+
+
+def _resolves(host: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(host, None))
+    except OSError:
+        return False

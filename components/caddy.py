@@ -1,0 +1,50 @@
+"""What the gateway and the sites have in common: both are Caddy, run the same way."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+from components.docker_host import DockerHost
+from components.volume_files import VolumeFiles, VolumeFilesArgs
+from components.volumes import files_volume
+
+USER = 1000
+ADMIN = "unix//tmp/admin.sock"
+"""The admin endpoint: a socket in the container's own /tmp, out of every network's reach."""
+CONFIG_AT = "/etc/caddy"
+# The official image's binary carries this capability and doesn't start without it.
+CAPABILITIES = ("NET_BIND_SERVICE",)
+GLOBAL_OPTIONS = f"""\
+	admin {ADMIN}
+	persist_config off
+	grace_period 10s
+"""
+
+
+def caddy(verb: str, *options: str) -> list[str]:
+    """A Caddy command on the configuration that is current."""
+    config = f"{CONFIG_AT}/current/Caddyfile"
+    return ["caddy", verb, "--config", config, "--adapter", "caddyfile", *options]
+
+
+def caddyfile_volume(
+    name: str, host: DockerHost, parent: pulumi.ComponentResource, *, image: str, caddyfile: str
+) -> tuple[docker.Volume, VolumeFiles]:
+    """A volume with a Caddyfile that `image` has validated, and that a running one reloads."""
+    volume = files_volume(name, host, parent)
+    files = VolumeFiles(
+        name,
+        VolumeFilesArgs(
+            docker_host=host.docker_host,
+            volume=volume.name,
+            mount=CONFIG_AT,
+            image=image,
+            files={"Caddyfile": caddyfile},
+            validate=caddy("validate"),
+            reload=caddy("reload", "--address", ADMIN),
+            labels=host.plain_labels(parent._name),
+        ),
+        host.child(parent, image),
+    )
+    return volume, files

@@ -1,0 +1,79 @@
+"""A set of files as one value: rendered text and folders, with a digest and a tar of them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file: its bytes, and who may read it."""
+
+    content: bytes
+    owner: int = 0
+    mode: int = 0o444
+
+
+Tree = Mapping[str, Entry]
+"""Files by their path relative to the tree's top."""
+
+
+def read_folder(folder: Path) -> dict[str, Entry]:
+    """Every regular file below `folder`. Links that lead out of it are refused.
+
+    Raises ValueError naming the link.
+    """
+    top = folder.resolve()
+    tree = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() and not path.resolve().is_relative_to(top):
+            raise ValueError(f"{path.relative_to(folder)} is a link that leads out of the folder")
+        if path.is_file():
+            tree[path.relative_to(folder).as_posix()] = Entry(path.read_bytes())
+    return tree
+
+
+def digest(tree: Tree) -> str:
+    """One hexadecimal digest of all paths, contents, owners and modes."""
+    total = hashlib.sha256()
+    for path, entry in sorted(tree.items()):
+        content = hashlib.sha256(entry.content).hexdigest()
+        total.update(f"{path}\0{entry.owner}\0{entry.mode:o}\0{content}\n".encode())
+    return total.hexdigest()
+
+
+def archive(tree: Tree, top: str, links: Mapping[str, str] | None = None) -> bytes:
+    """A tar that unpacks the tree below `top` (`""` for none), and symbolic `links`.
+
+    Folders belong to root and can be entered by all. Files get the present time: Caddy makes
+    a page's ETag of time and size, so an older one would let browsers keep a stale page.
+    """
+    now = int(time.time())
+    folders = {PurePosixPath(top)}
+    for path in tree:
+        folders.update(PurePosixPath(top, path).parents)
+    folders.update(parent for folder in list(folders) for parent in folder.parents)
+    folders.discard(PurePosixPath("."))
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for folder in sorted(folders):
+            info = tarfile.TarInfo(str(folder))
+            info.type, info.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(info)
+        for path, entry in sorted(tree.items()):
+            info = tarfile.TarInfo(str(PurePosixPath(top, path)))
+            info.size, info.mode = len(entry.content), entry.mode
+            info.uid = info.gid = entry.owner
+            info.mtime = now
+            tar.addfile(info, io.BytesIO(entry.content))
+        for path, target in sorted((links or {}).items()):
+            info = tarfile.TarInfo(path)
+            info.type, info.linkname = tarfile.SYMTYPE, target
+            tar.addfile(info)
+    return buffer.getvalue()

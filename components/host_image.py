@@ -1,0 +1,93 @@
+"""An image on the Docker host, by exact version.
+
+The provider class is stored in the state by reference, as `components.host_image`:
+renaming this module or the class breaks every existing stack.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import docker
+import pulumi
+from pulumi.dynamic import (
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from components import engine
+
+Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
+
+
+class HostImageProvider(ResourceProvider):
+    """Create, read, update of `HostImage`. An image that nobody uses any more is left alone."""
+
+    serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
+
+    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
+        changed = [key for key in ("docker_host", "ref") if olds.get(key) != news.get(key)]
+        return DiffResult(changes=bool(changed))
+
+    def create(self, props: Props) -> CreateResult:
+        _bring(props)
+        return CreateResult(props["ref"], outs=props)
+
+    def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
+        _bring(news)
+        return UpdateResult(outs=news)
+
+    def read(self, id_: str, props: Props) -> ReadResult:
+        there = engine.has_image(engine.connect(props["docker_host"]), props["ref"])
+        return ReadResult(id_, props) if there else ReadResult("", {})
+
+
+class HostImage(Resource, module="homeport", name="HostImage"):
+    """Brings an image to the host: there already, else pulled, else carried over from here.
+
+    Carrying over serves hosts that reach no registry: this machine's own engine hands the
+    image on. It fails naming both reasons where neither way works. Images are never
+    removed: another stack may use them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        docker_host: str,
+        ref: str,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props: dict[str, Any] = {"docker_host": docker_host, "ref": ref}
+        super().__init__(HostImageProvider(), name, props, opts)
+
+
+def _bring(props: Props) -> None:
+    ref = props["ref"]
+    host = engine.connect(props["docker_host"])
+    if engine.has_image(host, ref):
+        return
+    here = _this_machines_engine()
+    if here and props["docker_host"].startswith("ssh://") and engine.has_image(here, ref):
+        # Carried over before a pull is tried: what was built here must be what runs there.
+        stream = here.images.get(ref).save(named=True)
+        host.images.load(cast("bytes", stream))  # the SDK takes an iterator just as well
+        return
+    try:
+        host.images.pull(ref)
+    except docker.errors.APIError as error:
+        raise engine.EngineError(
+            f"image {ref} is not on the host and can't be pulled ({error.explanation}), and this "
+            "machine's Docker has none to carry over; `make setup` builds it here"
+        ) from error
+
+
+def _this_machines_engine() -> docker.DockerClient | None:
+    try:
+        return docker.from_env()
+    except docker.errors.DockerException:
+        return None

@@ -1,0 +1,128 @@
+"""Volumes of the two kinds: data that outlives everything, and files that can be made again.
+
+The provider class is stored in the state by reference, as `components.volumes`:
+renaming this module or the class breaks every existing stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+from docker import errors as docker_errors
+from pulumi.dynamic import (
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from components import engine
+from components.docker_host import DockerHost
+
+Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
+
+
+def data_volume(
+    name: str, host: DockerHost, parent: pulumi.ComponentResource, *, image: str, owner: int
+) -> docker.Volume:
+    """A volume for data, belonging to user `owner`, that survives all but `make purge`.
+
+    Retained and never protected: with protection, `pulumi destroy` deletes everything else
+    and then fails. Its labels are fixed, because changing one would delete the data. `image`
+    is any image of the host; it lends the file system in which the owner is set.
+    """
+    opts = host.child(parent, image)
+    volume = docker.Volume(
+        name,
+        name=host.volume_name(name),
+        labels=_labels(host, name),
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=True)),
+    )
+    VolumeOwner(name, docker_host=host.docker_host, volume=volume.name, owner=owner, image=image,
+                labels=host.plain_labels(name), opts=opts)  # fmt: skip
+    return volume
+
+
+def files_volume(name: str, host: DockerHost, parent: pulumi.ComponentResource) -> docker.Volume:
+    """A volume for generated files, gone with its owner: `config/` can make them again."""
+    return docker.Volume(
+        name,
+        labels=_labels(host, name),
+        opts=pulumi.ResourceOptions(parent=parent, provider=host.provider),
+    )
+
+
+def _labels(host: DockerHost, component: str) -> list[docker.VolumeLabelArgs]:
+    return [
+        docker.VolumeLabelArgs(label=label, value=value)
+        for label, value in host.plain_labels(component).items()
+    ]
+
+
+class VolumeOwnerProvider(ResourceProvider):
+    """Create, read, update of `VolumeOwner`."""
+
+    serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
+
+    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
+        compared = ("docker_host", "volume", "owner")
+        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in compared))
+
+    def create(self, props: Props) -> CreateResult:
+        _give(props)
+        return CreateResult(props["volume"], outs=props)
+
+    def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
+        _give(news)
+        return UpdateResult(outs=news)
+
+    def read(self, id_: str, props: Props) -> ReadResult:
+        try:
+            engine.connect(props["docker_host"]).volumes.get(props["volume"])
+        except docker_errors.NotFound:
+            return ReadResult("", {})
+        return ReadResult(id_, props)
+
+
+class VolumeOwner(Resource, module="homeport", name="VolumeOwner"):
+    """Gives a volume's top folder to a user: Docker makes it root's, and services aren't root."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        docker_host: str,
+        volume: pulumi.Input[str],
+        owner: int,
+        image: str,
+        labels: Mapping[str, str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props: dict[str, Any] = {
+            "docker_host": docker_host,
+            "volume": volume,
+            "owner": owner,
+            "image": image,
+            "labels": dict(labels),
+        }
+        super().__init__(VolumeOwnerProvider(), name, props, opts)
+
+
+def _give(props: Props) -> None:
+    owner = int(props["owner"])
+    with engine.throwaway(
+        engine.connect(props["docker_host"]),
+        props["image"],
+        ["chown", f"{owner}:{owner}", "/volume"],
+        volumes={props["volume"]: "/volume"},
+        capabilities=["CHOWN"],
+        labels=props["labels"],
+    ) as container:
+        code, output = engine.run_to_end(container)
+    if code:
+        raise engine.EngineError(f"volume {props['volume']} can't be given to user: {output}")

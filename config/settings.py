@@ -1,0 +1,128 @@
+"""The settings of one stack: the `homeport:` keys of `Pulumi.<stack>.yaml`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from config.hosts import canonical_host
+from config.model import ConfigError, Model, problems_of
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout: all paths in `config/` are relative to it."""
+PROJECT: str = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
+"""The project's name: namespace of the settings, and first half of every label."""
+LOCAL_STACK = "local"
+LOCAL_PASSPHRASE = "homeport-local"  # noqa: S105 - a published word that protects nothing
+"""The fixed word that opens the local stack; `bin/pulumi` hands it out."""
+
+_DOCKER_HOST = re.compile(
+    r"unix:///[^\s]+|ssh://([a-z_][a-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?"
+)
+
+
+def _docker_host(text: str) -> str:
+    if not _DOCKER_HOST.fullmatch(text):
+        raise ValueError(
+            "must be unix:///var/run/docker.sock or ssh://user@host, with an optional :port"
+        )
+    return text
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Domain = Annotated[str, AfterValidator(canonical_host)]
+
+
+class Listen(Model):
+    """Where the gateway listens: the only ports that a stack publishes."""
+
+    address: IPv4Address
+    http: Port
+    https: Port
+
+
+class Tls(Model):
+    """Where certificates come from: the stack's own CA, or Let's Encrypt."""
+
+    issuer: Literal["internal", "letsencrypt"]
+
+
+class Settings(Model):
+    """One stack's settings. `Pulumi.yaml` declares and describes the same keys."""
+
+    docker_host: Annotated[str, AfterValidator(_docker_host)]
+    domain: Domain
+    host_suffix: Domain | Literal[""] = ""
+    restart: Literal["no", "always"]
+    tls: Tls
+    listen: Listen
+    plain_http: tuple[Domain, ...] = ()
+    outside: bool = True
+
+    @classmethod
+    def parse(cls, stack: str, config: Mapping[str, object]) -> Settings:
+        """The settings in `config`: the project's keys without their namespace. Values may be
+        as the engine hands them over, with structures as JSON text.
+
+        Raises ConfigError with every problem, each naming the stack's file and the key.
+        """
+        try:
+            return cls.model_validate({key: _decoded(value) for key, value in config.items()})
+        except ValidationError as error:
+            raise ConfigError(
+                problems_of(error, cls, lambda _path: f"Pulumi.{stack}.yaml", PROJECT + ":")
+            ) from error
+
+    @model_validator(mode="after")
+    def _certificates_can_be_had(self) -> Self:
+        if not self.outside and self.tls.issuer != "internal":
+            raise ValueError(
+                f"tls.issuer is {self.tls.issuer!r}, but outside is false, so it can't be asked "
+                "for certificates; set tls.issuer to internal, or outside to true"
+            )
+        return self
+
+    def full_host(self, host: str) -> str:
+        """A host name as visitors type it in this stack.
+
+        `blog` is below the domain; with a `host_suffix`, every host ends in it:
+        locally `www.example.org` is served as `www.example.org.localhost`.
+        """
+        name = host if "." in host else f"{host}.{self.domain}"
+        if self.host_suffix and not name.endswith(f".{self.host_suffix}"):
+            name = f"{name}.{self.host_suffix}"
+        return name
+
+    def full_hosts(self, hosts: Iterable[str]) -> tuple[str, ...]:
+        """Each host as visitors type it in this stack."""
+        return tuple(self.full_host(host) for host in hosts)
+
+    @property
+    def plain_hosts(self) -> frozenset[str]:
+        """Full hosts that answer over plain HTTP as well, instead of redirecting to HTTPS."""
+        return frozenset(self.full_hosts(self.plain_http))
+
+    def public_url(self, host: str) -> str:
+        """The URL of a full host, as a visitor types it."""
+        if host in self.plain_hosts:
+            port = "" if self.listen.http == 80 else f":{self.listen.http}"
+            return f"http://{host}{port}"
+        port = "" if self.listen.https == 443 else f":{self.listen.https}"
+        return f"https://{host}{port}"
+
+
+def _decoded(value: object) -> object:
+    """Structures arrive as JSON text; other text is converted by the models."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value

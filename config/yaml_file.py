@@ -1,0 +1,76 @@
+"""YAML files that people write, with the line of every value for error messages."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from config.model import ConfigError, Path
+
+
+class YamlFile:
+    """A parsed file: `data` as plain Python values, `place(path)` as `file:line`.
+
+    Raises ConfigError, naming file and line, for a file that can't be read, isn't
+    YAML, holds the same key twice, or isn't a mapping at its top.
+    """
+
+    def __init__(self, file: FilePath, shown_as: str) -> None:
+        self._name = shown_as
+        self._lines: dict[Path, int] = {}
+        try:
+            text = file.read_text(encoding="utf-8")
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError([f"{shown_as}: can't be read: {_reason(error)}"]) from error
+        except yaml.MarkedYAMLError as error:
+            line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+            raise ConfigError([f"{shown_as}{line}: is not YAML: {error.problem}"]) from error
+        except (yaml.YAMLError, RecursionError) as error:
+            raise ConfigError([f"{shown_as}: is not YAML: {_reason(error)}"]) from error
+        data = self._value(node, ()) if node is not None else {}
+        if not isinstance(data, dict):
+            raise ConfigError([f"{shown_as}:1: must be a mapping of fields to values"])
+        self.data: dict[Hashable, Any] = data
+
+    def place(self, path: Path) -> str:
+        """`file:line` of the value at `path`, or of the nearest value around it."""
+        while path and path not in self._lines:
+            path = path[:-1]
+        line = self._lines.get(path)
+        return f"{self._name}:{line}" if line else self._name
+
+    def _value(self, node: yaml.Node, path: Path) -> Any:
+        self._lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(item, (*path, at)) for at, item in enumerate(node.value)]
+        try:
+            return yaml.SafeLoader("").construct_object(node)
+        except (yaml.YAMLError, ValueError, ArithmeticError) as error:
+            raise ConfigError(
+                [f"{self.place(path)}: {node.value!r} can't be read: {_reason(error)}"]
+            ) from error
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ConfigError([f"{self._name}:{line}: a field's name must be plain text"])
+            key = str(key_node.value)
+            if key in mapping:
+                raise ConfigError([f"{self._name}:{line}: {key} is given twice; keep one"])
+            self._lines[(*path, key)] = line
+            mapping[key] = self._value(value_node, (*path, key))
+        return mapping
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,1 @@
+"""Builds service images from package registries, under the names and tags that the project uses."""

@@ -1,0 +1,197 @@
+"""A copy of the program with a stack, a state and sites of its own, driven as a person would."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import yaml
+
+from tests.e2e.support import containers
+from tests.e2e.support.client import Address, Answer, Http, get, serves
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSPHRASE = "e2e-passphrase-f3b1c9"
+WELCOME_MARKER = "homeport-welcome-marker"
+_LEFT_OUT = (".git", ".venv", ".engine", ".state", "tests", "offline", ".*_cache", "__pycache__")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A Docker host that a stack is brought to."""
+
+    name: str
+    docker_host: str
+    """As the stack's file names it."""
+    socket: str
+    """The same engine, for a test to look at directly."""
+    address: str
+    """Where the gateway's ports are published, reachable from this machine."""
+    environment: Mapping[str, str]
+
+
+class Checkout:
+    """One stack in a copy of the program. `close` takes all of it away again."""
+
+    def __init__(self, folder: Path, place: Place, stack: str) -> None:
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_LEFT_OUT), symlinks=True)
+        (folder / ".venv").symlink_to(ROOT / ".venv")  # named in Pulumi.yaml
+        self.folder, self.place, self.stack = folder, place, stack
+        self.docker = docker.DockerClient(base_url=place.socket)
+        self.label = f"homeport/{stack}"
+        self.http, self.https = _free_port(place.address), _free_port(place.address)
+        self.ca = folder / "ca.pem"
+        self.environment = {
+            **place.environment,
+            "PULUMI_HOME": str(ROOT / ".engine"),
+            "PULUMI_BACKEND_URL": f"file://{folder}/.state",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_CONTINUE_ON_ERROR": "true",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "YES": "1",
+        }
+        ours = [str(folder / "bin"), str(ROOT / ".venv/bin"), str(ROOT / ".engine/bin")]
+        self.environment["PATH"] = os.pathsep.join([*ours, place.environment["PATH"]])
+        (folder / ".state").mkdir()
+        self.configure()
+        self.pulumi("stack", "init", "--no-select")
+
+    def configure(self, **changes: object) -> None:
+        """Write the stack's file: the local one's settings at this place, and `changes`."""
+        values: dict[str, object] = {
+            "docker_host": self.place.docker_host,
+            "domain": "localhost",
+            "host_suffix": "localhost",
+            "restart": "always",
+            "tls": {"issuer": "internal"},
+            "listen": {"address": self.place.address, "http": self.http, "https": self.https},
+            "plain_http": ["welcome"],
+            "outside": False,
+        }
+        values |= changes
+        file = self.folder / f"Pulumi.{self.stack}.yaml"
+        known = yaml.safe_load(file.read_text()) if file.exists() else {}
+        known["config"] = {f"homeport:{key}": value for key, value in values.items()}
+        file.write_text(yaml.safe_dump(known))
+
+    def run(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in the copy; its output is one text, as a terminal shows it."""
+        done = subprocess.run(
+            argv,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(argv)} failed:\n{done.stdout}")
+        return done
+
+    def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `pulumi` on the stack."""
+        return self.run("pulumi", *arguments, "--stack", self.stack, check=check)
+
+    def command(
+        self, name: str, *arguments: str, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run what `make NAME` runs."""
+        return self.run(
+            sys.executable, "-m", "commands", name, "--stack", self.stack, *arguments, check=check
+        )
+
+    def up(self, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`make up`, and then the CA's certificate is at hand."""
+        done = self.command("up", check=check)
+        if done.returncode == 0:
+            certificate = self.command("ca").stdout
+            self.ca.write_text(certificate[certificate.index("-----BEGIN") :])
+        return done
+
+    def killed_up(self, *, when: Callable[[], object]) -> None:
+        """Begin an update and kill it, plugins and all, as soon as `when()` is true."""
+        process = subprocess.Popen(
+            ["pulumi", "up", "--yes", "--skip-preview", "--stack", self.stack],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            while not when():
+                assert process.poll() is None, "the update ended before it could be killed"
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def state(self) -> dict[str, Any]:
+        """The exported state, with secrets as they are stored."""
+        exported: dict[str, Any] = json.loads(self.pulumi("stack", "export").stdout)
+        return exported
+
+    def get(self, url: str, *, http: Http = "1.1") -> Answer:
+        """Ask the gateway for a URL, over verified TLS where it is https."""
+        return get(url, address=self._address(url), ca=self.ca, http=http)
+
+    def serves(self, url: str, marker: str, *, http: Http = "1.1") -> Answer:
+        """The answer to a URL, which must be 200 and the page's own marker."""
+        return serves(url, marker, address=self._address(url), ca=self.ca, http=http)
+
+    def url(self, host: str, *, scheme: str = "https") -> str:
+        """The URL of a host below `localhost`."""
+        return f"{scheme}://{host}.localhost:{self.https if scheme == 'https' else self.http}/"
+
+    def ids(self) -> set[str]:
+        """The ids of all containers."""
+        return containers.ids(self.docker, self.label)
+
+    def assert_changes_nothing(self) -> None:
+        """A preview expects no change, and every container is the same after an update."""
+        before = self.ids()
+        self.pulumi("preview", "--expect-no-changes")
+        self.up()
+        assert self.ids() == before
+
+    def write_site(self, name: str, text: str) -> Path:
+        """A site file."""
+        file = self.folder / f"config/sites/{name}.yaml"
+        file.write_text(text)
+        return file
+
+    def close(self) -> None:
+        """Remove everything of the stack, whatever state it is in."""
+        containers.remove_all(self.docker, self.label)
+        self.docker.close()
+
+    def _address(self, url: str) -> Address:
+        return self.place.address, self.https if url.startswith("https") else self.http
+
+
+def _free_port(address: str) -> int:
+    """A port that is free here for TCP and UDP; on another host any number is."""
+    for _ in range(50):
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            at = address if address.startswith("127.") else "127.0.0.1"
+            tcp.bind((at, 0))
+            port = int(tcp.getsockname()[1])
+            try:
+                udp.bind((at, port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free for both TCP and UDP")

@@ -1,0 +1,46 @@
+"""One stack at each place, shared by the tests of a session; all of it is removed at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.e2e.checkout import Checkout, Place
+from tests.e2e.support.clean import stack_name, sweep
+from tests.e2e.support.second_host import SecondHost, requires_root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_killed_runs_left() -> None:
+    """Remove it, so that it can't disturb this run."""
+    client = docker.from_env()
+    sweep(client)
+    client.close()
+
+
+@pytest.fixture(scope="session", params=["socket", "ssh"])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """This machine's engine, and a second host's over SSH."""
+    if request.param == "socket":
+        engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        yield Place("socket", engine, engine, "127.0.0.1", os.environ)
+        return
+    if reason := requires_root():
+        pytest.skip(reason)
+    with SecondHost() as host:
+        yield Place("ssh", host.docker_host, host.docker, host.address, host.environment())
+
+
+@pytest.fixture(scope="session")
+def checkout(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A stack that is up, with the project's own sites."""
+    folder: Path = tmp_path_factory.mktemp(place.name) / "checkout"
+    checkout = Checkout(folder, place, stack_name(place.name))
+    try:
+        yield checkout
+    finally:
+        checkout.close()

@@ -1,0 +1,58 @@
+"""Names by which test runs know each other, and the removal of what killed ones left.
+
+A run removes its own things when it ends, also by a failure or Ctrl-C. Where it was killed,
+the next one does, without touching a run that is still alive or a stack that isn't a test's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import docker
+
+from .containers import READER, STACK, remove_all
+from .second_host import requires_root, sweep_hosts
+
+_OWNER = re.compile(r"(?:^|/)e2e-(\d*)")
+
+
+def stack_name(purpose: str) -> str:
+    """A stack's name that says whose it is: `e2e-<process>-<purpose>`."""
+    return f"e2e-{os.getpid()}-{purpose}"
+
+
+def sweep(client: docker.DockerClient) -> None:
+    """Remove what killed test runs left on this machine.
+
+    A stack is a test's when its name, or its project's, begins with `e2e-`.
+    """
+    if not requires_root():
+        sweep_hosts()
+    readers = client.containers.list(all=True, filters={"label": READER}, ignore_removed=True)
+    for reader in readers:
+        if not _alive(reader.labels[READER]):
+            reader.remove(force=True, v=True)
+    for stack in _stacks(client):
+        if _left_behind(stack):
+            remove_all(client, stack)
+
+
+def _stacks(client: docker.DockerClient) -> set[str]:
+    labelled: dict[str, str | list[str] | bool] = {"label": STACK}
+    containers = client.containers.list(all=True, filters=labelled, ignore_removed=True)
+    return {
+        *(each.labels[STACK] for each in containers),
+        *(each.attrs["Labels"][STACK] for each in client.networks.list(filters=labelled)),
+        *(each.attrs["Labels"][STACK] for each in client.volumes.list(filters=labelled)),
+    }
+
+
+def _left_behind(stack: str) -> bool:
+    owner = _OWNER.search(stack)
+    return owner is not None and not _alive(owner[1])
+
+
+def _alive(process: str) -> bool:
+    return process != "" and Path("/proc", process).exists()

@@ -1,0 +1,172 @@
+"""A stack from nothing to destroyed, over the socket and over SSH. The tests run in this order."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.e2e.checkout import WELCOME_MARKER, Checkout
+from tests.e2e.support import containers
+from tests.e2e.support.client import refusal
+
+PAGE = "<!doctype html><title>blog</title><p>blog-marker-71c2"
+
+
+def test_the_first_up_serves_and_lists_its_urls(checkout: Checkout) -> None:
+    (checkout.folder / "sites/blog").mkdir()
+    (checkout.folder / "sites/blog/index.html").write_text(PAGE)
+    checkout.write_site("blog", "hosts: [blog, www.example.org]\nsource: {folder: sites/blog}\n")
+    output = checkout.up().stdout
+    assert f"http://welcome.localhost:{checkout.http}" in output
+    assert f"https://www.example.org.localhost:{checkout.https}" in output
+    checkout.serves(checkout.url("welcome", scheme="http"), WELCOME_MARKER)
+
+
+@pytest.mark.parametrize("http", ["1.1", "2", "3"])
+def test_a_page_answers_over_verified_tls_in_every_http_version(
+    checkout: Checkout, http: str
+) -> None:
+    answer = checkout.serves(checkout.url("blog"), "blog-marker-71c2", http=http)  # type: ignore[arg-type]  # parametrize gives str
+    assert answer.http == f"HTTP/{http}"
+    if http != "3":
+        assert f'h3=":{checkout.https}"' in answer.headers["alt-svc"]
+
+
+def test_plain_http_redirects_to_https_at_the_public_port(checkout: Checkout) -> None:
+    answer = checkout.get(checkout.url("blog", scheme="http") + "a/b?c=d")
+    assert answer.status == 308
+    assert answer.headers["location"] == checkout.url("blog") + "a/b?c=d"
+
+
+def test_what_nobody_declared_is_refused(checkout: Checkout) -> None:
+    at = (checkout.place.address, checkout.https)
+    assert "ALERT" in refusal("nobody.localhost", address=at)
+    assert "ALERT" in refusal(None, address=at)
+    answer = checkout.get(checkout.url("nobody", scheme="http"))
+    assert (answer.status, answer.body) == (404, b"")
+
+
+def test_the_welcome_page_knows_all_urls(checkout: Checkout) -> None:
+    listed = checkout.get(checkout.url("welcome", scheme="http") + "stack.json").text
+    assert {url["name"] for url in json.loads(listed)} == {"welcome", "blog"}
+
+
+def test_a_second_up_changes_nothing(checkout: Checkout) -> None:
+    checkout.assert_changes_nothing()
+
+
+def test_nothing_but_the_gateway_publishes_a_port(checkout: Checkout) -> None:
+    published = {
+        container.labels[containers.COMPONENT]: container.ports
+        for container in containers.all_of(checkout.docker, checkout.label)
+        if any(container.ports.values())
+    }
+    assert set(published) == {"proxy"}
+    addresses = {entry["HostIp"] for ports in published["proxy"].values() for entry in ports or []}
+    assert addresses == {checkout.place.address}
+
+
+def test_a_changed_page_is_live_without_replacing_anything(checkout: Checkout) -> None:
+    before = checkout.ids()
+    (checkout.folder / "sites/blog/index.html").write_text(PAGE.replace("71c2", "9e44"))
+    checkout.up()
+    checkout.serves(checkout.url("blog"), "blog-marker-9e44")
+    assert checkout.ids() == before
+
+
+def test_a_file_edited_by_hand_is_shown_and_mended(checkout: Checkout) -> None:
+    proxy = containers.one(checkout.docker, checkout.label, "proxy")
+    volume = next(m["Name"] for m in proxy.attrs["Mounts"] if m["Destination"] == "/etc/caddy")
+    _in_volume(
+        checkout, volume, "chmod u+w current/Caddyfile; echo '# by hand' >>current/Caddyfile"
+    )
+    shown = checkout.pulumi("refresh", "--preview-only", "--diff").stdout
+    assert re.search(r"\+ # by hand", shown)
+    checkout.up()
+    assert "by hand" not in _in_volume(checkout, volume, "cat current/Caddyfile")
+    checkout.pulumi("refresh", "--preview-only", "--expect-no-changes")
+
+
+def test_a_lost_volume_of_generated_files_is_shown_and_mended(checkout: Checkout) -> None:
+    blog = containers.one(checkout.docker, checkout.label, "blog")
+    volume = next(m["Name"] for m in blog.attrs["Mounts"] if m["Destination"] == "/srv")
+    blog.remove(force=True)
+    checkout.docker.volumes.get(volume).remove()
+    shown = checkout.pulumi("refresh", "--preview-only").stdout
+    assert re.search(r"-\s+docker:index:Volume blog-content delete", shown)
+    checkout.up()
+    checkout.serves(checkout.url("blog"), "blog-marker-9e44")
+    checkout.serves(checkout.url("welcome", scheme="http"), WELCOME_MARKER)
+
+
+def test_stopped_containers_are_brought_back(checkout: Checkout) -> None:
+    for container in containers.all_of(checkout.docker, checkout.label):
+        container.stop(timeout=1)
+    checkout.up()
+    checkout.serves(checkout.url("blog"), "blog-marker-9e44")
+    checkout.serves(checkout.url("welcome", scheme="http"), WELCOME_MARKER)
+
+
+def test_an_update_killed_while_it_creates_containers_is_mended(checkout: Checkout) -> None:
+    checkout.pulumi("destroy", "--yes")
+    checkout.killed_up(when=lambda: containers.all_of(checkout.docker, checkout.label))
+    assert containers.all_of(checkout.docker, checkout.label), "nothing was left to mend"
+    output = checkout.up().stdout
+    assert "removed the lock of" in output
+    known = {resource.get("id") for resource in checkout.state()["deployment"]["resources"]}
+    networks = checkout.docker.networks.list(filters=containers.labelled(checkout.label))
+    assert {network.id for network in networks} <= known
+    assert checkout.ids() <= known
+    for component in ("proxy", "blog", "welcome"):
+        containers.one(checkout.docker, checkout.label, component)
+    checkout.serves(checkout.url("blog"), "blog-marker-9e44")
+
+
+def test_another_state_under_the_same_name_stops_before_any_change(
+    checkout: Checkout, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("second") / "checkout"
+    second = Checkout(folder, checkout.place, checkout.stack)
+    before = checkout.ids()
+    done = second.up(check=False)
+    assert done.returncode == 1
+    assert "was made from another state" in done.stdout
+    assert checkout.ids() == before
+
+
+def test_destroy_keeps_data_and_the_next_up_finds_it(checkout: Checkout) -> None:
+    volume = f"homeport-{checkout.stack}-proxy-data"
+    checkout.command("status")
+    before = containers.volume_digests(checkout.docker, checkout.label)[volume]
+    ca = checkout.ca.read_text()
+    checkout.command("down")
+    assert containers.leftovers(checkout.docker, checkout.label) == [f"volume {volume}"]
+    assert containers.volume_digests(checkout.docker, checkout.label) == {volume: before}
+    checkout.up()
+    assert checkout.ca.read_text() == ca
+    checkout.serves(checkout.url("blog"), "blog-marker-9e44")
+
+
+def test_purge_lists_and_deletes_what_down_left(checkout: Checkout) -> None:
+    refused = checkout.command("purge", check=False)
+    assert refused.returncode == 1
+    assert "make down" in refused.stdout
+    checkout.command("down")
+    output = checkout.command("purge").stdout
+    assert f"deleted homeport-{checkout.stack}-proxy-data" in output
+    assert containers.leftovers(checkout.docker, checkout.label) == []
+
+
+def _in_volume(checkout: Checkout, volume: str, script: str) -> str:
+    output: bytes = checkout.docker.containers.run(
+        "caddy:2.11.7",
+        ["-c", f"cd /volume && {script}"],
+        entrypoint="sh",
+        user="0:0",
+        network_mode="none",
+        volumes={volume: {"bind": "/volume", "mode": "rw"}},
+        remove=True,
+    )
+    return output.decode()

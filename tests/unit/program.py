@@ -1,0 +1,205 @@
+"""The program under Pulumi's mocks: all that it asks the engine for, options included.
+
+Mocks check less than the engine does. They take two resources of one name, and they hand
+plain text on where a secret belongs, so the tests of the whole graph look for both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import runpy
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.rpc_manager import RPCManager
+
+from config.estate import Estate
+from config.settings import PROJECT
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, repr=False)
+class Registered:
+    """One resource as the program declared it."""
+
+    urn: str
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+    """What the engine gets, secrets still in their wrappers."""
+    options: Any  # a RegisterResourceRequest; Pulumi ships no types for it
+
+    def __repr__(self) -> str:
+        return f"{self.type} {self.name}"
+
+    @property
+    def is_component(self) -> bool:
+        return not self.options.custom
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All that one run of a program registered."""
+
+    stack: str
+    resources: tuple[Registered, ...]
+    with_outputs: frozenset[str]
+    """URNs of the components that registered their outputs."""
+    exports: Mapping[str, Any]
+
+    def of(self, *types: str) -> list[Registered]:
+        """The resources of these types, by the last part of the type's token."""
+        return [r for r in self.resources if r.type.rpartition(":")[2] in types]
+
+    @property
+    def containers(self) -> list[Registered]:
+        return self.of("Container")
+
+    def parent(self, child: Registered) -> Registered:
+        return next(r for r in self.resources if r.urn == child.options.parent)
+
+
+class _Mocks(pulumi.runtime.Mocks):
+    """Gives each resource an id, and the outputs that the program goes on with."""
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        computed = {
+            "name": f"{args.name}-0a1b2c3",  # as the docker provider names what has no name
+            "value": f"{args.name}-value",
+            "digest": f"{args.name}-digest",
+        }
+        return f"{args.name}-id", computed | args.inputs
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], None]:
+        raise AssertionError(f"the program asks a provider for {args.token}")
+
+
+class _Monitor(MockMonitor):
+    """Keeps each request: options and parents are in it, and not in what mocks are told."""
+
+    def __init__(self, failing: str) -> None:
+        super().__init__(_Mocks())
+        self.failing = failing
+        self.registered: list[Registered] = []
+        self.with_outputs: set[str] = set()
+        self._lock = threading.Lock()
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the engine's name for it
+        response: Any = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        if request.type != "pulumi:pulumi:Stack":
+            inputs = MessageToDict(request.object)
+            with self._lock:
+                self.registered.append(
+                    Registered(response.urn, request.type, request.name, inputs, request)
+                )
+        if response.urn.endswith(self.failing):
+            response.result = resource_pb2.Result.FAIL
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the engine's name
+        with self._lock:
+            self.with_outputs.add(request.urn)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
+
+def run_program(
+    program: Callable[[], object],
+    *,
+    stack: str = "local",
+    config: Mapping[str, str] | None = None,
+    failing: str = "no resource",
+) -> Graph:
+    """Run `program` as the engine would, with this configuration, and return what it declared.
+
+    A resource whose URN ends in `failing` can't be made, and the engine goes on without it.
+    All of Pulumi's settings, configuration included, are context variables: a context of
+    its own keeps them from the next test.
+    """
+    monitor = _Monitor(failing)
+
+    def run() -> Mapping[str, Any]:
+        pulumi.runtime.set_all_config(dict(config or {}))
+        pulumi.runtime.set_mocks(monitor.mocks, PROJECT, stack, preview=False, monitor=monitor)
+        # Waits for every registration, so absence is provable after it.
+        pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
+        exports: Mapping[str, Any] = getattr(pulumi.runtime.get_root_resource(), "outputs", {})
+        return exports
+
+    with asyncio.Runner() as runner:
+        # Nobody reads the results that depend on a failed resource. Told about when they are
+        # collected, they would crash Pythons before 3.11.8 in the midst of pytest's own work.
+        runner.get_loop().set_exception_handler(lambda _loop, _context: None)
+        asyncio.set_event_loop(runner.get_loop())
+        exports = contextvars.Context().run(run)
+        asyncio.set_event_loop(None)
+    return Graph(stack, tuple(monitor.registered), frozenset(monitor.with_outputs), exports)
+
+
+def engine_config(stack: str) -> dict[str, str]:
+    """The stack's configuration in the engine's form: texts, structures as JSON, defaults set."""
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    file = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    values = {f"{PROJECT}:{key}": d["default"] for key, d in project.items() if "default" in d}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in (values | file).items()
+    }
+
+
+def run_main(stack: str, root: Path = ROOT, *, failing: str = "no resource") -> Graph:
+    """The graph of the real program, with the site files and folders below `root`."""
+
+    def main() -> None:
+        runpy.run_path(str(ROOT / "__main__.py"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        # The program patches the SDK when it starts; here it must be undone.
+        patch.setattr(RPCManager, "do_rpc", RPCManager.do_rpc)
+        load = Estate.load
+        patch.setattr(Estate, "load", staticmethod(lambda s, c: load(s, c, root)))
+        patch.chdir(root)
+        config = engine_config(stack)
+        return run_program(main, stack=stack, config=config, failing=failing)
+
+
+def write_files(root: Path, files: Mapping[str, str]) -> None:
+    """Files by their path below `root`."""
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+
+def an_estate(root: Path, sites: Mapping[str, str]) -> Path:
+    """A root with images and these site files by name, and a folder for each to serve."""
+    write_files(root, {"config/images.yaml": (ROOT / "config/images.yaml").read_text()})
+    (root / "config/sites").mkdir()
+    write_files(root, {f"config/sites/{name}": text for name, text in sites.items()})
+    write_files(root, {f"sites/{Path(n).stem}/index.html": f"<p>{n}</p>" for n in sites})
+    return root
+
+
+SEVERAL_SITES = {
+    "blog.yaml": "hosts: [blog, www.example.org, example.org]\nsource: {folder: sites/blog}\n",
+    "shop_2.yaml": "hosts: [Bücher.example]\nsource: {folder: sites/shop_2}\n",
+    "welcome.yaml": "hosts: [welcome]\nsource: {folder: sites/welcome}\n",
+}
+
+SHAPES: dict[str, tuple[str, Mapping[str, str] | None]] = {
+    "local": ("local", None),
+    "prod": ("prod", None),
+    "local without sites": ("local", {}),
+    "prod with several sites": ("prod", SEVERAL_SITES),
+}
+"""Stacks by name: whose settings, and which sites instead of this repository's own."""

@@ -1,0 +1,508 @@
+"""Rules for all that a stack declares, whatever its settings and sites are."""
+
+import ast
+import base64
+import json
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import rpc
+
+from components.container import health_script
+from components.volume_files import VolumeFiles, VolumeFilesArgs
+from config.settings import PROJECT, Settings
+from tests.unit.program import (
+    ROOT,
+    SEVERAL_SITES,
+    Graph,
+    Registered,
+    an_estate,
+    engine_config,
+    run_main,
+    run_program,
+)
+
+CAPABILITIES = {"CAP_NET_BIND_SERVICE"}
+"""All that any container may have. A new one is a decision: write here what needs it."""
+# - NET_BIND_SERVICE: the official Caddy's binary carries it and doesn't start without it.
+
+FIELDS = {
+    "labels", "mounts", "networksAdvanced", "ports", "image", "entrypoints", "command", "user",
+    "envs", "capabilities", "securityOpts", "readOnly", "tmpfs", "memory", "memorySwap", "ulimits",
+    "logDriver", "logOpts", "healthcheck", "init", "restart", "mustRun", "wait", "waitTimeout",
+    "destroyGraceSeconds", "stopTimeout",
+}  # fmt: skip
+"""All that a container may say. What would let it out (privileged, devices, the host's folders,
+network or processes) is missing."""
+
+COMMAND_PROPERTIES = {"create", "triggers"}
+"""What the program uses of local.Command. The stand-in that offline/engine builds has the
+official semantics for these and refuses all others."""
+
+PROVIDERS = {
+    "pulumi-python:dynamic/homeport:HostImage": "components.host_image HostImageProvider",
+    "pulumi-python:dynamic/homeport:Promotion": "components.promotion PromotionProvider",
+    "pulumi-python:dynamic/homeport:StackId": "components.stack_id StackIdProvider",
+    "pulumi-python:dynamic/homeport:VolumeFiles": "components.volume_files VolumeFilesProvider",
+    "pulumi-python:dynamic/homeport:VolumeOwner": "components.volumes VolumeOwnerProvider",
+}
+"""Dynamic resources, and where every state written so far looks for their code."""
+
+
+def settings(graph: Graph) -> Settings:
+    config = engine_config(graph.stack)
+    own = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
+    return Settings.parse(graph.stack, own)
+
+
+def labels(resource: Registered) -> dict[str, str]:
+    return {label["label"]: label["value"] for label in resource.inputs["labels"]}
+
+
+def needs(resource: Registered) -> set[str]:
+    """URNs of all that has to be there before."""
+    return set(resource.options.dependencies)
+
+
+def one(resources: list[Registered]) -> Registered:
+    assert len(resources) == 1, [str(resource) for resource in resources]
+    return resources[0]
+
+
+# Containers
+
+
+def test_every_container_is_hardened(graph: Graph) -> None:
+    for container in graph.containers:
+        said = container.inputs
+        assert said["capabilities"]["drops"] == ["ALL"], container
+        assert set(said["capabilities"]["adds"]) <= CAPABILITIES, container
+        assert said["securityOpts"] == ["no-new-privileges:true"], container
+        assert said["readOnly"] is True, container
+        assert said["init"] is True, container
+        assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", said["user"]), f"{container} runs as root"
+        for options in said["tmpfs"].values():
+            assert {"noexec", "nosuid", "nodev"} <= set(options.split(",")), container
+            assert "size=" in options, f"{container} could fill the host's memory"
+
+
+def test_no_container_says_what_could_let_it_out(graph: Graph) -> None:
+    for container in graph.containers:
+        assert set(container.inputs) <= FIELDS, container
+
+
+def test_every_container_is_bounded(graph: Graph) -> None:
+    for container in graph.containers:
+        said = container.inputs
+        assert 0 < said["memory"] <= 512, container
+        assert said["memorySwap"] == said["memory"], f"{container} may swap"
+        limits = {limit["name"]: limit for limit in said["ulimits"]}
+        assert 0 < limits["nproc"]["soft"] == limits["nproc"]["hard"], container
+        assert said["logDriver"] == "json-file", container
+        assert set(said["logOpts"]) == {"max-size", "max-file"}, f"{container} fills the disk"
+
+
+def test_every_container_says_what_runs_whatever_its_image_says(graph: Graph) -> None:
+    for container in graph.containers:
+        assert len(container.inputs["entrypoints"]) == 1, container
+        assert container.inputs["command"], container
+
+
+def test_every_container_has_the_one_health_check(graph: Graph) -> None:
+    always = settings(graph).restart == "always"
+    for container in graph.containers:
+        check = container.inputs["healthcheck"]
+        *shell, script = check["tests"]
+        assert shell == ["CMD", "sh", "-c"], container
+        probe = shlex.split(script.splitlines()[1].partition(" sh -c ")[2])[0]
+        assert script == health_script(probe, kill=always), container
+        assert "127.0.0.1" in probe, f"{container} asks something other than itself"
+
+
+def test_durations_are_spelt_as_go_prints_them_or_every_preview_shows_a_change(
+    graph: Graph,
+) -> None:
+    for container in graph.containers:
+        check = container.inputs["healthcheck"]
+        for duration in (check["interval"], check["timeout"], check["startPeriod"]):
+            assert re.fullmatch(r"[1-5]?\ds|\d+m[1-5]?\ds", duration), f"{container}: {duration}"
+
+
+def test_every_container_restarts_as_the_stack_says_and_is_waited_for(graph: Graph) -> None:
+    for container in graph.containers:
+        assert container.inputs["restart"] == settings(graph).restart, container
+        assert container.inputs["mustRun"] is True, container
+        assert container.inputs["wait"] is True, container
+
+
+def test_every_container_ends_gracefully(graph: Graph) -> None:
+    for container in graph.containers:
+        assert container.inputs["destroyGraceSeconds"] >= 10, f"{container} is killed at once"
+        assert container.inputs["stopTimeout"] == container.inputs["destroyGraceSeconds"]
+
+
+def test_what_the_provider_forgets_to_update_replaces_the_container(graph: Graph) -> None:
+    for container in graph.containers:
+        replacing = set(container.options.replaceOnChanges)
+        assert {"healthcheck", "tmpfs", "init", "#initerror"} <= replacing, container
+
+
+def test_what_owns_a_port_or_writes_a_volume_is_replaced_in_place_and_nothing_else(
+    graph: Graph,
+) -> None:
+    for container in graph.containers:
+        writes = any(not mount["readOnly"] for mount in container.inputs["mounts"])
+        alone = bool(writes or container.inputs.get("ports"))
+        assert container.options.deleteBeforeReplaceDefined, container
+        assert container.options.deleteBeforeReplace == alone, container
+
+
+def test_a_container_has_no_name_of_its_own_so_that_a_second_one_may_stand_beside_it(
+    graph: Graph,
+) -> None:
+    for container in graph.containers:
+        assert "name" not in container.inputs, container
+
+
+def test_every_image_is_brought_to_the_host_before_it_is_used(graph: Graph) -> None:
+    images = {image.inputs["ref"]: image.urn for image in graph.of("HostImage")}
+    users = [r for r in graph.resources if "image" in r.inputs]
+    assert users
+    for user in users:
+        assert images[user.inputs["image"]] in needs(user), user
+
+
+# The way in
+
+
+def test_only_the_gateway_publishes_and_only_on_the_stacks_address(graph: Graph) -> None:
+    listen = settings(graph).listen
+    publishing = one([c for c in graph.containers if c.inputs.get("ports")])
+    assert publishing.name == "proxy"
+    assert publishing.inputs["ports"] == [
+        {"internal": port, "external": port, "protocol": protocol, "ip": str(listen.address)}
+        for port, protocol in sorted(
+            [(listen.http, "tcp"), (listen.https, "tcp"), (listen.https, "udp")]
+        )
+    ]
+
+
+def test_only_the_gateway_stands_on_a_network_with_a_way_out(graph: Graph) -> None:
+    for container in graph.containers:
+        names = {network["name"] for network in container.inputs["networksAdvanced"]}
+        names = {name.rpartition("-")[0] for name in names}
+        expected = {"edge", "web", "services"} if container.name == "proxy" else {"idle"}
+        assert names == expected, container
+
+
+def test_every_network_is_internal_but_edge_which_joins_nobody(graph: Graph) -> None:
+    networks = {network.name: network for network in graph.of("Network")}
+    edge = networks.pop("edge")
+    assert edge.inputs["internal"] is False
+    assert edge.inputs["options"] == {"com.docker.network.bridge.enable_icc": "false"}
+    assert set(networks) == {"web", "idle", "services"}
+    for network in networks.values():
+        assert network.inputs["internal"] is True, network
+
+
+def test_a_site_is_shown_to_visitors_by_its_promotion_alone(graph: Graph) -> None:
+    web = one([network for network in graph.of("Network") if network.name == "web"])
+    gateway = one([r for r in graph.of("VolumeFiles") if r.name == "proxy-config"])
+    upstreams = set(re.findall(r"reverse_proxy (\S+):80", gateway.inputs["files"]["Caddyfile"]))
+    promotions = graph.of("Promotion")
+    assert upstreams == {promotion.inputs["alias"] for promotion in promotions}
+    for promotion in promotions:
+        site = one([c for c in graph.containers if c.name == promotion.name])
+        assert promotion.inputs["container"] == f"{site.name}-id"
+        assert promotion.inputs["network"] == f"{web.name}-id"
+        assert needs(promotion) >= {site.urn, web.urn}
+        assert all(not n["aliases"] for n in site.inputs["networksAdvanced"]), site
+
+
+def test_the_gateway_depends_on_no_site_so_a_failing_one_holds_back_no_other(
+    graph: Graph,
+) -> None:
+    for resource in graph.resources:
+        if component_of(graph, resource) == "proxy":
+            needed = [r for r in graph.resources if r.urn in needs(resource)]
+            assert {component_of(graph, r) for r in needed} <= {"host", "proxy"}, resource
+
+
+def component_of(graph: Graph, resource: Registered) -> str:
+    return resource.name if resource.is_component else graph.parent(resource).name
+
+
+# Volumes
+
+
+def test_containers_mount_volumes_of_this_stack_and_nothing_else(graph: Graph) -> None:
+    """No Docker socket, and no folder of the host."""
+    volumes = {volume_name(volume) for volume in graph.of("Volume")}
+    for container in graph.containers:
+        for mount in container.inputs["mounts"]:
+            assert mount["type"] == "volume", container
+            assert mount["source"] in volumes, container
+        assert "docker.sock" not in json.dumps(container.inputs), container
+    for volume in graph.of("Volume"):
+        assert set(volume.inputs) <= {"name", "labels"}, f"{volume} could be a folder of the host"
+
+
+def test_data_volumes_survive_a_destroy_under_a_name_that_the_next_up_finds(graph: Graph) -> None:
+    data = [volume for volume in graph.of("Volume") if "name" in volume.inputs]
+    assert [volume.inputs["name"] for volume in data] == [f"homeport-{graph.stack}-proxy-data"]
+    for volume in data:
+        assert volume.options.retainOnDelete is True, volume
+
+
+def test_whatever_is_written_lasts_and_whatever_lasts_is_data(graph: Graph) -> None:
+    written = {
+        mount["source"]
+        for container in graph.containers
+        for mount in container.inputs["mounts"]
+        if not mount["readOnly"]
+    }
+    data = {v.inputs["name"] for v in graph.of("Volume") if v.options.retainOnDelete}
+    assert written == data
+
+
+def test_nothing_is_protected_so_that_destroy_can_go_through(graph: Graph) -> None:
+    assert not [str(resource) for resource in graph.resources if resource.options.protect]
+
+
+def test_a_container_starts_with_its_files_written(graph: Graph) -> None:
+    for container in graph.containers:
+        mounted = {mount["source"] for mount in container.inputs["mounts"]}
+        for files in graph.of("VolumeFiles"):
+            if files.inputs["volume"] in mounted:
+                assert files.urn in needs(container), f"{container} doesn't wait for {files}"
+
+
+def volume_name(volume: Registered) -> str:
+    return str(volume.inputs.get("name", f"{volume.name}-0a1b2c3"))
+
+
+# The whole
+
+
+def test_containers_and_networks_carry_the_three_labels(graph: Graph) -> None:
+    for resource in graph.of("Container", "Network"):
+        assert labels(resource) == {
+            "homeport.stack": f"homeport/{graph.stack}",
+            "homeport.component": graph.parent(resource).name,
+            "homeport.state": "state-value",
+        }, resource
+
+
+def test_volumes_carry_labels_that_outlive_the_state(graph: Graph) -> None:
+    for volume in graph.of("Volume"):
+        assert set(labels(volume)) == {"homeport.stack", "homeport.component"}, volume
+        assert labels(volume)["homeport.stack"] == f"homeport/{graph.stack}", volume
+
+
+def test_no_two_resources_of_a_type_and_a_parent_have_the_same_name(graph: Graph) -> None:
+    """The engine refuses that, and mocks don't."""
+    seen = Counter((r.type, r.options.parent, r.name) for r in graph.resources)
+    assert [key for key, count in seen.items() if count > 1] == []
+
+
+def test_every_component_has_children_and_registers_its_outputs(graph: Graph) -> None:
+    for component in (r for r in graph.resources if r.is_component):
+        assert component.urn in graph.with_outputs, component
+        assert [r for r in graph.resources if r.options.parent == component.urn], component
+
+
+def test_everything_belongs_to_a_component(graph: Graph) -> None:
+    for resource in graph.resources:
+        assert resource.is_component or graph.parent(resource).is_component, resource
+
+
+def test_everything_of_docker_goes_to_the_stacks_own_host(graph: Graph) -> None:
+    provider = one(graph.of("docker"))
+    assert provider.inputs["host"] == settings(graph).docker_host
+    for resource in graph.resources:
+        if resource.type.startswith("docker:"):
+            assert resource.options.provider.startswith(f"{provider.urn}::"), resource
+        if resource.type.startswith("pulumi-python:") and "docker_host" in resource.inputs:
+            assert resource.inputs["docker_host"] == settings(graph).docker_host, resource
+
+
+def test_the_code_of_dynamic_resources_stays_where_existing_states_look_for_it(
+    graph: Graph,
+) -> None:
+    """The state holds module and class by name. A class of a script would be in it whole."""
+    for resource in graph.resources:
+        if resource.type.startswith("pulumi-python:"):
+            stored = base64.b64decode(resource.inputs["__provider"])
+            assert len(stored) < 100, f"{resource} is stored by value"
+            for name in PROVIDERS[resource.type].split():
+                assert name.encode() in stored, resource
+
+
+def test_the_probe_asks_when_all_that_visitors_could_notice_is_done(graph: Graph) -> None:
+    probe = one(graph.of("Command"))
+    assert {c.urn for c in graph.containers} <= needs(probe)
+    assert {r.urn for r in graph.of("VolumeFiles")} <= needs(probe)
+    assert probe.inputs["create"] == f"python3 -m commands probe --stack {graph.stack}"
+    assert len(probe.inputs["triggers"]) == len(graph.containers)
+
+
+def test_the_command_plugins_stand_in_knows_all_that_is_used_of_it(graph: Graph) -> None:
+    used = {name for command in graph.of("Command") for name in command.inputs}
+    assert used == COMMAND_PROPERTIES
+    source = (ROOT / "offline/engine/command/local/command.go").read_text()
+    known = re.search(r"var known = \[\]string\{(.*)\}", source)
+    assert known
+    assert used <= {name.strip(' "') for name in known[1].split(",")}
+
+
+# Secrets
+
+
+def plain_texts(value: Any) -> Iterator[str]:
+    """Every text of a resource's inputs that stands outside the wrapper of a secret."""
+    if rpc.is_rpc_secret(value):
+        return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield str(key)
+            yield from plain_texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from plain_texts(item)
+    else:
+        yield str(value)
+
+
+def in_plain(graph: Graph, secret: str) -> list[str]:
+    """The resources in which a secret can be read."""
+    return [
+        str(resource)
+        for resource in graph.resources
+        if any(secret in text for text in plain_texts(dict(resource.inputs)))
+    ]
+
+
+@pytest.mark.parametrize("stack", ["local", "prod"])
+def test_no_key_takes_a_secret_yet_and_none_is_set(stack: str) -> None:
+    """The first key that takes one is to be planted here, and looked for with `in_plain`."""
+    assert "secret: true" not in (ROOT / "Pulumi.yaml").read_text()
+    assert "secure:" not in (ROOT / f"Pulumi.{stack}.yaml").read_text()
+
+
+def test_secret_files_stay_in_their_wrappers_and_a_secret_elsewhere_is_found() -> None:
+    def program() -> None:
+        secret = pulumi.Output.secret("planted-7c1f")
+        VolumeFiles("good", volume_files(files={"a": "public"}, secret_files={"b": secret}))
+        VolumeFiles("leak", volume_files(files={"a": "with planted-7c1f in it"}))
+
+    graph = run_program(program)
+    assert in_plain(graph, "planted-7c1f") == ["pulumi-python:dynamic/homeport:VolumeFiles leak"]
+    good = next(r.inputs for r in graph.resources if r.name == "good")
+    assert rpc.is_rpc_secret(good["secret_files"]["b"])
+    assert good["files"] == {"a": "public"}
+
+
+def volume_files(**different: Any) -> VolumeFilesArgs:
+    return VolumeFilesArgs(
+        docker_host="unix:///d", volume="v", mount="/m", image="i:1", **different
+    )
+
+
+# Particular estates
+
+
+def test_a_stack_without_sites_is_a_gateway_alone(tmp_path: Path) -> None:
+    graph = run_main("local", an_estate(tmp_path, {}))
+    assert [container.name for container in graph.containers] == ["proxy"]
+    assert graph.exports["urls"] == []
+
+
+def test_only_the_welcome_page_is_given_what_the_stack_serves(tmp_path: Path) -> None:
+    graph = run_main("local", an_estate(tmp_path, SEVERAL_SITES))
+    generated = {r.name: r.inputs["files"] for r in graph.of("VolumeFiles") if "content" in r.name}
+    urls = [
+        {"name": "blog", "kind": "site", "url": "https://blog.localhost:8443"},
+        {"name": "blog", "kind": "site", "url": "https://www.example.org.localhost:8443"},
+        {"name": "blog", "kind": "site", "url": "https://example.org.localhost:8443"},
+        {"name": "shop_2", "kind": "site", "url": "https://xn--bcher-kva.example.localhost:8443"},
+        {"name": "welcome", "kind": "site", "url": "http://welcome.localhost:8080"},
+    ]
+    assert json.loads(generated.pop("welcome-content").pop("stack.json")) == urls
+    assert generated == {"blog-content": {}, "shop_2-content": {}}
+    assert graph.exports["urls"] == urls
+
+
+def test_a_failing_site_is_left_out_and_everything_else_goes_on(tmp_path: Path) -> None:
+    root = an_estate(tmp_path, SEVERAL_SITES)
+    graph = run_main("local", root, failing="VolumeFiles::blog-config")
+    assert sorted(c.name for c in graph.containers) == ["proxy", "shop_2", "welcome"]
+    assert sorted(p.name for p in graph.of("Promotion")) == ["shop_2", "welcome"]
+    assert graph.of("Command") == [], "the probe would ask for what can't answer"
+
+
+def test_bad_files_stop_the_program_with_all_their_problems_and_no_traceback(
+    tmp_path: Path,
+) -> None:
+    root = an_estate(tmp_path, {"blog.yaml": "hosts: []", "shop.yaml": "nothing"})
+    with pytest.raises(pulumi.RunError) as caught:
+        run_main("local", root)
+    assert str(caught.value).count("\n") == 2
+    assert caught.value.__cause__ is None
+
+
+# The source
+
+
+def sources(*folders: str) -> dict[str, ast.Module]:
+    files = [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
+    assert files
+    return {file.relative_to(ROOT).as_posix(): ast.parse(file.read_text()) for file in files}
+
+
+def imports(module: ast.Module) -> set[str]:
+    """Names of all modules that a module imports, also within functions."""
+    found = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "modules are imported by their full names"
+            found.add(str(node.module))
+    return found
+
+
+def attributes(module: ast.Module) -> set[str]:
+    """Every dotted name that a module uses, such as `docker.Container`."""
+    return {ast.unparse(node) for node in ast.walk(module) if isinstance(node, ast.Attribute)}
+
+
+def test_one_module_constructs_containers() -> None:
+    calls = {
+        path
+        for path, module in sources("components", "config", "commands").items()
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Container")
+    }
+    assert calls == {"components/container.py"}
+
+
+def test_components_get_arguments_and_read_no_configuration_and_no_environment() -> None:
+    for path, module in sources("components").items():
+        used = {name.partition(".")[0] for name in imports(module)}
+        assert used.isdisjoint({"config", "commands", "os"}), path
+        assert attributes(module).isdisjoint(
+            {"pulumi.Config", "pulumi.runtime.config", "pulumi.config", "os.environ"}
+        ), path
+
+
+def test_the_program_knows_nothing_of_how_images_and_engine_are_built_offline() -> None:
+    for folder in ("components", "config"):
+        for file in (ROOT / folder).rglob("*.*"):
+            if file.suffix in (".py", ".yaml"):
+                assert "offline" not in file.read_text(), file

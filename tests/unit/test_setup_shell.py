@@ -1,0 +1,171 @@
+"""activate, the Makefile and setup/test-tools: what a person's shell gets."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.unit.machine import ROOT, Machine, needs_root
+
+PULUMI = "PULUMI_BACKEND_URL PULUMI_CONTINUE_ON_ERROR PULUMI_HOME PULUMI_SKIP_UPDATE_CHECK"
+SHELLS = [
+    "bash",
+    pytest.param(
+        "zsh",
+        marks=pytest.mark.skipif(
+            not shutil.which("zsh"), reason="zsh is missing: `make test` installs it"
+        ),
+    ),
+]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    root = tmp_path / "a checkout"
+    (root / ".engine/plugins").mkdir(parents=True)
+    (root / ".venv").mkdir()
+    (root / ".venv/stamp").touch()
+    shutil.copy(ROOT / "activate", root)
+    return root
+
+
+def shell(name: str, script: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [name, "-uc", script],
+        cwd="/",
+        env={"PATH": "/usr/bin:/bin"} | env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def activated(name: str, script: str, **env: str) -> dict[str, str]:
+    """The environment after a script that says nothing."""
+    done = shell(name, f"{script} && env", **env)
+    assert done.stderr == ""
+    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_activate_gives_the_environment(checkout: Path, name: str) -> None:
+    env = activated(name, f". '{checkout}/activate'")
+    assert env["PATH"] == (
+        f"{checkout}/bin:{checkout}/.venv/bin:{checkout}/.engine/bin:/usr/bin:/bin"
+    )
+    assert {key: env[key] for key in PULUMI.split()} == {
+        "PULUMI_BACKEND_URL": f"file://{checkout}/.state",
+        "PULUMI_CONTINUE_ON_ERROR": "true",
+        "PULUMI_HOME": f"{checkout}/.engine",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+    assert (checkout / ".state").is_dir()
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_activate_works_from_the_checkout_itself(checkout: Path, name: str) -> None:
+    env = activated(name, f"cd '{checkout}' && . ./activate")
+    assert env["PULUMI_HOME"] == f"{checkout}/.engine"
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_activating_twice_changes_nothing(checkout: Path, name: str) -> None:
+    once = activated(name, f". '{checkout}/activate'")
+    twice = activated(name, f". '{checkout}/activate' && . '{checkout}/activate'")
+    del once["_"], twice["_"]
+    assert once == twice
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_the_wrapper_comes_first_again(checkout: Path, name: str) -> None:
+    path = f"/other/bin:{checkout}/.venv/bin:{checkout}/bin:/usr/bin:/bin"
+    env = activated(name, f". '{checkout}/activate'", PATH=path)
+    assert env["PATH"] == (
+        f"{checkout}/bin:{checkout}/.venv/bin:{checkout}/.engine/bin:/other/bin:/usr/bin:/bin"
+    )
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_a_backend_of_the_persons_own_is_respected(checkout: Path, name: str) -> None:
+    env = activated(name, f". '{checkout}/activate'", PULUMI_BACKEND_URL="s3://theirs")
+    assert env["PULUMI_BACKEND_URL"] == "s3://theirs"
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_another_checkouts_state_is_never_used(checkout: Path, tmp_path: Path, name: str) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(checkout, other)
+    env = activated(name, f". '{other}/activate' && . '{checkout}/activate'")
+    assert env["PULUMI_BACKEND_URL"] == f"file://{checkout}/.state"
+
+
+@pytest.mark.parametrize("name", SHELLS)
+@pytest.mark.parametrize("missing", [".venv/stamp", ".engine/plugins"])
+def test_before_the_set_up_it_says_what_to_type(checkout: Path, name: str, missing: str) -> None:
+    (checkout / missing).rename(checkout / "elsewhere")
+    done = shell(name, f". '{checkout}/activate' || exit 3")
+    assert done.returncode == 3
+    assert done.stderr == f"Run `make setup` in {checkout} first.\n"
+
+
+def make(*arguments: str) -> list[str]:
+    """What `make` prints, whichever `make` these tests themselves run under."""
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+
+
+TARGETS = "up preview down purge status logs ca trust check test bench format setup"
+
+
+def test_bare_make_lists_the_targets() -> None:
+    assert [line.split()[:2] for line in make()] == [["make", target] for target in TARGETS.split()]
+
+
+@pytest.mark.parametrize("command", ["up", "preview", "down", "purge", "status", "ca", "trust"])
+def test_a_target_acts_on_local_unless_told(command: str) -> None:
+    run = f". ./activate && python -m commands {command} --stack "
+    assert make("-n", command)[-1] == f"{run}'local'"
+    assert make("-n", command, "STACK=prod")[-1] == f"{run}'prod'"
+
+
+def test_logs_names_a_component() -> None:
+    assert make("-n", "logs", "NAME=welcome")[-1].endswith("logs --stack 'local' 'welcome'")
+
+
+def test_up_prepares_in_order() -> None:
+    assert make("-n", "up")[:-1] == [
+        "setup/venv",
+        "setup/engine",
+        "setup/docker 'local'",
+        "setup/images 'local'",
+    ]
+
+
+@needs_root
+def test_missing_test_tools_are_installed_by_apt(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    for name in ("sshd", "ssh", "ip", "ps", "curl", "zsh", "apt-get"):
+        machine.has(name)
+    assert machine.run("setup/test-tools").stderr == ""
+    assert machine.calls() == []
+    (machine.programs / "curl").unlink()
+    (machine.programs / "zsh").unlink()
+    assert machine.run("setup/test-tools").stderr.startswith("Installing curl zsh with apt…\n")
+    assert machine.calls()[1].endswith(" curl zsh")
+
+
+def test_without_root_it_says_which_test_tools_are_missing(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    for name in ("sshd", "ssh", "ip", "ps", "curl"):
+        machine.has(name)
+    done = machine.run("setup/test-tools")
+    assert done.returncode == 0
+    assert done.stderr == "Some tests will be skipped: they need zsh.\n"
