@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
 from typing import Any
 
 from docker.models.containers import Container
 from docker.models.networks import Network
 
 from commands.context import CommandError, Context
-from commands.pulumi_cli import capture
+from commands.pulumi_cli import backend
 from components.engine import THROWAWAY
 
 
-def clear(context: Context) -> None:
+def clear(context: Context, deployment: dict[str, Any]) -> None:
     """Remove this state's containers and networks that it doesn't know, and say so.
 
     Raises CommandError, before anything is removed, where another state made something
     under this stack's name: a second checkout, a colleague's state.
     """
-    state = _state(context)
-    resources: list[dict[str, Any]] = state.get("resources", [])
+    resources: list[dict[str, Any]] = deployment.get("resources", [])
     known = {resource.get("id") for resource in resources}
     own_id = next(
         (r["id"] for r in resources if r["type"] == "pulumi-python:dynamic/homeport:StackId"), None
@@ -36,7 +33,7 @@ def clear(context: Context) -> None:
     if foreign:
         raise CommandError(
             f"stack {context.stack} on {context.settings.docker_host} was made from another "
-            f"state than {_backend()}: {', '.join(sorted(foreign))}. Nothing was changed. Run "
+            f"state than {backend()}: {', '.join(sorted(foreign))}. Nothing was changed. Run "
             "`make down` in the checkout that made them, or use its state (PULUMI_BACKEND_URL), "
             "or remove them with `docker rm --force` and `docker network rm`"
         )
@@ -52,19 +49,3 @@ def clear(context: Context) -> None:
 
 def _say(thing: Container | Network) -> None:
     print(f"removing {thing.name}, left by an interrupted update")
-
-
-def _state(context: Context) -> dict[str, Any]:
-    exported = capture(context, "stack", "export")
-    if exported is None:
-        raise CommandError(
-            f"stack {context.stack} has no state that can be read in {_backend()}; "
-            f"`pulumi stack init {context.stack}` makes one, and "
-            f"`pulumi stack --stack {context.stack}` tells what is wrong"
-        )
-    deployment: dict[str, Any] = json.loads(exported).get("deployment") or {}
-    return deployment
-
-
-def _backend() -> str:
-    return os.environ.get("PULUMI_BACKEND_URL", "this one")

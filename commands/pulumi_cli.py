@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+from typing import Any
 
-from commands.context import Context
+from commands.context import CommandError, Context
 from config.settings import LOCAL_STACK
 
 # An SSH server takes ten sessions on a shared connection: these, and one for each of the four
@@ -34,16 +36,33 @@ def capture(context: Context, *arguments: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def ensure_stack(context: Context) -> int:
-    """Make the local stack's state where there is none. Other stacks are a person's to make."""
-    if context.stack != LOCAL_STACK or capture(context, "stack", "output") is not None:
-        return 0
-    return pulumi(context, "stack", "init")
+def deployment(context: Context) -> dict[str, Any]:
+    """What the stack's state knows. The local stack is made where there is none.
+
+    Raises CommandError for another stack without a state: that one is a person's to make.
+    """
+    exported = capture(context, "stack", "export")
+    if exported is not None:
+        known: dict[str, Any] = json.loads(exported).get("deployment") or {}
+        return known
+    if context.stack == LOCAL_STACK and pulumi(context, "stack", "init") == 0:
+        return {}
+    raise CommandError(
+        f"stack {context.stack} has no state that can be read in {backend()}; "
+        f"`pulumi stack init {context.stack}` makes one, and "
+        f"`pulumi stack --stack {context.stack}` tells what is wrong"
+    )
+
+
+def backend() -> str:
+    """Where states are kept."""
+    return os.environ.get("PULUMI_BACKEND_URL", "the backend that Pulumi is logged in to")
 
 
 def preview(context: Context) -> int:
     """Show what `up` would change, without refreshing."""
-    return ensure_stack(context) or pulumi(context, "preview")
+    deployment(context)
+    return pulumi(context, "preview")
 
 
 def down(context: Context) -> int:

@@ -6,7 +6,7 @@ import socket
 
 from commands import leftovers, locks, ports, probe
 from commands.context import CommandError, Context
-from commands.pulumi_cli import ensure_stack, pulumi
+from commands.pulumi_cli import deployment, pulumi
 from commands.table import table
 from components import engine
 
@@ -15,15 +15,14 @@ def run(context: Context) -> int:
     """Update the stack and print its URLs. 0 when the update succeeded and every URL answers."""
     settings = context.settings  # every problem of every file, before anything is touched
     yes = ["--yes", "--skip-preview"] if context.may_act("updating") else []
-    if failed := ensure_stack(context):
-        return failed
+    known = deployment(context)
     locks.release_dead(context)
     if settings.docker_host.startswith("ssh://") and not engine.reachable(settings.docker_host):
         raise CommandError(
             f"{settings.docker_host}: the Docker engine doesn't answer; try "
             f"`docker --host {settings.docker_host} version`, which tells more"
         )
-    leftovers.clear(context)
+    leftovers.clear(context, known)
     ports.check_free(context)
     updated = pulumi(context, "up", "--refresh", *yes)
     # Asked here as well: the update itself asks only when it changed something, and Docker

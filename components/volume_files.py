@@ -38,6 +38,7 @@ _RELEASES = "releases"
 
 # Written by `check` for `create` and `update` of the same run, which share this process.
 _already_validated: set[str] = set()
+_said_missing: set[str] = set()
 
 
 class VolumeFilesProvider(ResourceProvider):
@@ -52,7 +53,8 @@ class VolumeFilesProvider(ResourceProvider):
             return CheckResult(news, [])  # the provider of the containers tells why, once
         client = engine.connect(news["docker_host"])
         if not engine.has_image(client, news["image"]):
-            if news["validate"]:
+            if news["validate"] and news["image"] not in _said_missing:
+                _said_missing.add(news["image"])
                 print(
                     f"{news['image']} isn't on the host yet: its files are validated by `up`, "
                     "before they are written",

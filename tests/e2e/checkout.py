@@ -9,7 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import yaml
 
 from tests.e2e.support import containers
 from tests.e2e.support.client import Address, Answer, Http, get, serves
+from tests.e2e.support.second_host import SecondHost
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "e2e-passphrase-f3b1c9"
@@ -38,6 +40,17 @@ class Place:
     address: str
     """Where the gateway's ports are published, reachable from this machine."""
     environment: Mapping[str, str]
+
+
+@contextmanager
+def place_named(name: str) -> Iterator[Place]:
+    """`socket`, this machine's engine, or `ssh`, a second host that lives as long as the block."""
+    if name == "socket":
+        engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        yield Place("socket", engine, engine, "127.0.0.1", os.environ)
+        return
+    with SecondHost() as host:
+        yield Place("ssh", host.docker_host, host.docker, host.address, host.environment())
 
 
 class Checkout:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
 
-from tests.e2e.checkout import Checkout, Place
+from tests.e2e.checkout import Checkout, Place, place_named
 from tests.e2e.support.clean import stack_name, sweep
-from tests.e2e.support.second_host import SecondHost, requires_root
+from tests.e2e.support.second_host import requires_root
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,14 +24,10 @@ def what_killed_runs_left() -> None:
 @pytest.fixture(scope="session", params=["socket", "ssh"])
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """This machine's engine, and a second host's over SSH."""
-    if request.param == "socket":
-        engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-        yield Place("socket", engine, engine, "127.0.0.1", os.environ)
-        return
-    if reason := requires_root():
+    if request.param == "ssh" and (reason := requires_root()):
         pytest.skip(reason)
-    with SecondHost() as host:
-        yield Place("ssh", host.docker_host, host.docker, host.address, host.environment())
+    with place_named(request.param) as place:
+        yield place
 
 
 @pytest.fixture(scope="session")
