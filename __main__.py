@@ -26,6 +26,8 @@ host = DockerHost(
 )
 
 urls = estate.urls()
+# The welcome page links to all that the stack serves, which only the program knows.
+generated = {WELCOME: {"stack.json": json.dumps({"stack": estate.stack, "urls": urls})}}
 sites = [
     CaddySite(
         site.name,
@@ -34,8 +36,7 @@ sites = [
             image=images.site,
             hosts=settings.full_hosts(site.hosts),
             folder=Path(site.source.folder),
-            # The welcome page links to all that the stack serves, which only the program knows.
-            generated={"stack.json": json.dumps(urls)} if site.name == WELCOME else {},
+            generated=generated.get(site.name, {}),
         ),
     )
     for site in estate.sites
@@ -64,5 +65,5 @@ SmokeProbe(
     ),
 )
 
-pulumi.export("urls", urls)
+pulumi.export("urls", [url["url"] for url in urls])
 pulumi.export("state_id", host.stack_id)

@@ -84,7 +84,7 @@ def _empty_preview(checkout: Checkout) -> float:
             env=environment,
             check=True,
             stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
     )
 
 

@@ -33,7 +33,8 @@ def release_dead(context: Context) -> None:
         )
         if lock["hostname"] != socket.gethostname() or psutil.pid_exists(int(lock["pid"])):
             raise CommandError(
-                f"stack {context.stack} is being updated by {holder}; wait for it to end"
+                f"stack {context.stack} is being updated by {holder}; wait for it to end, or "
+                "`pulumi cancel` where it is gone"
             )
         file.unlink()
         print(f"removed the lock of {holder}, which is no longer running")

@@ -15,8 +15,10 @@ def run(context: Context) -> int:
     """Update the stack and print its URLs. 0 when the update succeeded and every URL answers."""
     settings = context.settings  # every problem of every file, before anything is touched
     yes = ["--yes", "--skip-preview"] if context.may_act("updating") else []
-    known = deployment(context)
     locks.release_dead(context)
+    # Read after the lock is known to be free: an update that just ended made things that an
+    # older reading would take for leftovers.
+    known = deployment(context)
     if settings.docker_host.startswith("ssh://") and not engine.reachable(settings.docker_host):
         raise CommandError(
             f"{settings.docker_host}: the Docker engine doesn't answer; try "

@@ -72,7 +72,7 @@ class CaddyProxy(pulumi.ComponentResource):
                 replace="in_place",
                 mounts=[
                     Mount(volume=config.name, at=CONFIG_AT),
-                    Mount(volume=data.name, at=_DATA_AT, read_only=False),
+                    Mount(volume=data, at=_DATA_AT, read_only=False),
                 ],
                 ports=[
                     Port(number=args.http, protocol="tcp", address=args.address),

@@ -137,13 +137,7 @@ class VolumeFiles(Resource, module="homeport", name="VolumeFiles"):
             "image": args.image,
             "files": dict(args.files),
             "secret_files": dict(args.secret_files),
-            "folders": {
-                prefix: {
-                    "path": folder.as_posix(),
-                    "digest": file_tree.digest(file_tree.read_folder(folder)),
-                }
-                for prefix, folder in args.folders.items()
-            },
+            "folders": {prefix: _folder(folder) for prefix, folder in args.folders.items()},
             "owner": args.owner,
             "validate": list(args.validate),
             "reload": list(args.reload),
@@ -151,6 +145,14 @@ class VolumeFiles(Resource, module="homeport", name="VolumeFiles"):
             "digest": None,
         }
         super().__init__(self.provider_class(), name, props, opts)
+
+
+def _folder(folder: Path) -> Props:
+    try:
+        tree = file_tree.read_folder(folder)
+    except (OSError, ValueError) as error:
+        raise pulumi.RunError(f"{folder}: {error}; it can't be served") from error
+    return {"path": folder.as_posix(), "digest": file_tree.digest(tree)}
 
 
 def _tree(props: Props) -> dict[str, Entry]:
@@ -190,7 +192,7 @@ def _validate(client: docker.DockerClient, props: Props) -> str:
         container.put_archive("/", file_tree.archive(tree, top, links))
         code, output = engine.run_to_end(container)
     if code:
-        return _redacted(props, output[-2000:] or f"{props['validate'][0]} exits with {code}")
+        return _redacted(props, output) or f"{props['validate'][0]} exits with {code}"
     _already_validated.add(key)
     return ""
 
@@ -215,9 +217,10 @@ def _write(props: Props) -> Props:
         return {**props, "digest": digest}
     back = f"ln -s {old} {_CURRENT}.new && mv -T {_CURRENT}.new {_CURRENT}" if old else "true"
     _in_volume(client, props, f"cd {props['mount']} && {back} && rm -rf {release}", None)
+    if old:
+        _reload(client, props)  # one of several may have taken the new files before another refused
     raise engine.EngineError(
-        "the running service refused the new files, so the old ones were put back: "
-        + _redacted(props, refusal)
+        f"the running service refused the new files, so the old ones were put back: {refusal}"
     )
 
 
@@ -252,10 +255,8 @@ def _reload(client: docker.DockerClient, props: Props) -> str:
             continue
         code, output = container.exec_run(props["reload"])
         if code:
-            return (
-                cast("bytes", output).decode(errors="replace").strip()[-2000:]
-                or f"exit code {code}"
-            )
+            text = cast("bytes", output).decode(errors="replace").strip()
+            return _redacted(props, text) or f"exit code {code}"
     return ""
 
 
@@ -302,9 +303,12 @@ def _text(entry: Entry) -> str:
 
 
 def _redacted(props: Props, text: str) -> str:
-    for secret in filter(None, props["secret_files"].values()):
-        text = text.replace(secret, "[secret]")
-    return text
+    """The end of what a service said, without the lines of secret files that it may quote."""
+    lines = {line.strip() for file in props["secret_files"].values() for line in file.splitlines()}
+    for line in sorted(lines, key=len, reverse=True):
+        if len(line) > 3:  # a brace alone is no secret
+            text = text.replace(line, "[secret]")
+    return text[-2000:]  # cut last: half a secret would be found by nobody
 
 
 def _has_unknown(value: object) -> bool:

@@ -29,8 +29,8 @@ Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
 
 def data_volume(
     name: str, host: DockerHost, parent: pulumi.ComponentResource, *, image: str, owner: int
-) -> docker.Volume:
-    """A volume for data, belonging to user `owner`, that survives all but `make purge`.
+) -> pulumi.Output[str]:
+    """A volume for data that survives all but `make purge`: its name, once it is `owner`'s.
 
     Retained and never protected: with protection, `pulumi destroy` deletes everything else
     and then fails. Its labels are fixed, because changing one would delete the data. `image`
@@ -40,19 +40,26 @@ def data_volume(
     volume = docker.Volume(
         name,
         name=host.volume_name(name),
-        labels=_labels(host, name),
+        labels=_labels(host, parent._name),
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=True)),
     )
-    VolumeOwner(name, docker_host=host.docker_host, volume=volume.name, owner=owner, image=image,
-                labels=host.plain_labels(name), opts=opts)  # fmt: skip
-    return volume
+    given = VolumeOwner(
+        name,
+        docker_host=host.docker_host,
+        volume=volume.name,
+        owner=owner,
+        image=image,
+        labels=host.plain_labels(parent._name),
+        opts=opts,
+    )
+    return given.volume
 
 
 def files_volume(name: str, host: DockerHost, parent: pulumi.ComponentResource) -> docker.Volume:
     """A volume for generated files, gone with its owner: `config/` can make them again."""
     return docker.Volume(
         name,
-        labels=_labels(host, name),
+        labels=_labels(host, parent._name),
         opts=pulumi.ResourceOptions(parent=parent, provider=host.provider),
     )
 
@@ -91,6 +98,8 @@ class VolumeOwnerProvider(ResourceProvider):
 
 class VolumeOwner(Resource, module="homeport", name="VolumeOwner"):
     """Gives a volume's top folder to a user: Docker makes it root's, and services aren't root."""
+
+    volume: pulumi.Output[str]
 
     def __init__(
         self,

@@ -47,8 +47,12 @@ class Estate:
         Raises ConfigError, also where the stack has no file.
         """
         name = f"Pulumi.{stack}.yaml"
-        file = YamlFile(root / name, name)
-        return cls.load(stack, _own(file.data.get("config") or {}), root)
+        if not (root / name).exists():
+            raise ConfigError([f"there is no stack {stack}: {name} is missing"])
+        config = YamlFile(root / name, name).data.get("config") or {}
+        if not isinstance(config, dict):
+            raise ConfigError([f"{name}: config must be a mapping of keys to values"])
+        return cls.load(stack, _own(config), root)
 
     @classmethod
     def load(cls, stack: str, config: Mapping[str, object], root: Path = ROOT) -> Estate:
@@ -64,7 +68,7 @@ class Estate:
         except ConfigError as error:
             problems += error.problems
         sites = []
-        for file in sorted((root / "config/sites").glob("*.y*ml")):
+        for file in sorted((root / "config/sites").glob("[!.]*")):
             try:
                 sites.append(Site.read(file, f"config/sites/{file.name}", root))
             except ConfigError as error:
@@ -120,12 +124,16 @@ def _hosts_declared_twice(settings: Settings, sites: list[Site]) -> list[str]:
     problems = []
     owners: dict[str, str] = {}
     for site in sites:
-        for host in site.hosts:
-            full = settings.full_host(host)
-            owner = owners.setdefault(full, site.name)
-            if owner != site.name:
+        for full in settings.full_hosts(site.hosts):
+            if full not in owners:
+                owners[full] = site.name
+            elif owners[full] == site.name:
+                problems.append(
+                    f"config/sites/{site.name}.yaml: hosts has {full!r} twice; keep one"
+                )
+            else:
                 problems.append(
                     f"config/sites/{site.name}.yaml: hosts has {full!r}, which "
-                    f"config/sites/{owner}.yaml has as well; keep it in one of them"
+                    f"config/sites/{owners[full]}.yaml has as well; keep it in one of them"
                 )
     return problems

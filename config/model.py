@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,6 +22,20 @@ class ConfigError(Exception):
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
 
+
+_WORDS = {
+    "string_type": "must be text, put in quotes",
+    "tuple_type": "must be a list",
+    "model_type": "must be fields with values",
+    "literal_error": "must be {expected}",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "ip_v4_address": "must be an IPv4 address, such as 127.0.0.1",
+}
+"""What is allowed, in the words of who writes the file; pydantic's own speak of Python."""
 
 Path = tuple[int | str, ...]
 """Where a value stands in its file: `("hosts", 0)`."""
@@ -47,34 +62,52 @@ def _sentence(
     prefix: str,
 ) -> str:
     path: Path = error["loc"]
-    field = prefix + ".".join(str(part) for part in path)
+    field = prefix + ".".join(shown_key(str(part)) for part in path)
     match error["type"]:
         case "extra_forbidden":
             allowed = ", ".join(_fields_at(model, path[:-1]))
-            what = f"there is no such field; allowed here: {allowed}"
+            return f"{where(path)}: {field}: there is no such field; allowed here: {allowed}"
         case "missing":
-            what = "is missing; add it"
+            what = f"is missing; add it{_such_as(model, path)}"
         case "value_error":
             if not path:
                 return f"{where(path)}: {error['ctx']['error']}"
             what = f"is {_shown(error['input'])}: {error['ctx']['error']}"
         case _:
-            what = f"is {_shown(error['input'])}: {_lowered(error['msg'])}"
+            words = _WORDS.get(error["type"], _lowered(error["msg"]))
+            allowed = words.format(**error.get("ctx", {}))
+            what = f"is {_shown(error['input'])}: {allowed}{_such_as(model, path)}"
     return f"{where(path)}: {field} {what}"
 
 
 def _fields_at(model: type[pydantic.BaseModel], path: Path) -> list[str]:
+    return list(_model_at(model, path).model_fields)
+
+
+def _such_as(model: type[pydantic.BaseModel], path: Path) -> str:
+    field = _model_at(model, path[:-1]).model_fields.get(str(path[-1]))
+    return f", such as {path[-1]}: {field.examples[0]}" if field and field.examples else ""
+
+
+def _model_at(model: type[pydantic.BaseModel], path: Path) -> type[pydantic.BaseModel]:
     for part in path:
         if not isinstance(part, str):
             continue
         annotation = model.model_fields[part].annotation
         if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
             model = annotation
-    return list(model.model_fields)
+    return model
+
+
+def shown_key(key: str) -> str:
+    """A field's name, in quotes where it would break the line that tells about it."""
+    return key if key.isprintable() else repr(key)
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    if value is None:
+        return "empty"
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

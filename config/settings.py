@@ -36,7 +36,13 @@ def _docker_host(text: str) -> str:
     return text
 
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+def _port(number: int) -> int:
+    if not 1 <= number <= 65535:
+        raise ValueError("must be a port, 1 to 65535")
+    return number
+
+
+Port = Annotated[int, AfterValidator(_port)]
 Domain = Annotated[str, AfterValidator(canonical_host)]
 
 
@@ -47,23 +53,31 @@ class Listen(Model):
     http: Port
     https: Port
 
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        if self.http == self.https:
+            raise ValueError(f"http and https are both {self.http}; give each a port of its own")
+        return self
+
 
 class Tls(Model):
     """Where certificates come from: the stack's own CA, or Let's Encrypt."""
 
-    issuer: Literal["internal", "letsencrypt"]
+    issuer: Literal["internal", "letsencrypt"] = Field(examples=["internal"])
 
 
 class Settings(Model):
     """One stack's settings. `Pulumi.yaml` declares and describes the same keys."""
 
-    docker_host: Annotated[str, AfterValidator(_docker_host)]
-    domain: Domain
-    host_suffix: Domain | Literal[""] = ""
-    restart: Literal["no", "always"]
-    tls: Tls
-    listen: Listen
-    plain_http: tuple[Domain, ...] = ()
+    docker_host: Annotated[str, AfterValidator(_docker_host)] = Field(
+        examples=["unix:///var/run/docker.sock"]
+    )
+    domain: Domain = Field(examples=["example.org"])
+    host_suffix: Annotated[str, AfterValidator(lambda text: text and canonical_host(text))] = ""
+    restart: Literal["no", "always"] = Field(examples=["always"])
+    tls: Tls = Field(examples=["{issuer: letsencrypt}"])
+    listen: Listen = Field(examples=["{address: 0.0.0.0, http: 80, https: 443}"])
+    plain_http: tuple[Domain, ...] = Field(default=(), examples=["[welcome]"])
     outside: bool = True
 
     @classmethod
@@ -84,8 +98,9 @@ class Settings(Model):
     def _certificates_can_be_had(self) -> Self:
         if not self.outside and self.tls.issuer != "internal":
             raise ValueError(
-                f"tls.issuer is {self.tls.issuer!r}, but outside is false, so it can't be asked "
-                "for certificates; set tls.issuer to internal, or outside to true"
+                f"{PROJECT}:tls.issuer is {self.tls.issuer!r}, but outside is "
+                "false, so it can't be asked for certificates; set tls.issuer to internal, or "
+                "outside to true"
             )
         return self
 

@@ -27,20 +27,27 @@ def _relative(text: str) -> str:
     return path.as_posix()
 
 
+def _at_least_one(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    # Not `min_length`: it counts valid hosts, and complains a second time about each bad one.
+    if not hosts:
+        raise ValueError("must have at least one host, such as [blog]")
+    return hosts
+
+
 class Source(Model):
     """Where a site's content comes from."""
 
-    folder: Annotated[str, AfterValidator(_relative)]
+    folder: Annotated[str, AfterValidator(_relative)] = Field(examples=["sites/blog"])
     """A folder of this repository, relative to its top, such as `sites/blog`."""
 
 
 class SiteFile(Model):
     """What a site's file says."""
 
-    hosts: tuple[Host, ...] = Field(min_length=1)
+    hosts: Annotated[tuple[Host, ...], AfterValidator(_at_least_one)] = Field(examples=["[blog]"])
     """Host names the site answers to. One label (`blog`) means below the stack's domain."""
 
-    source: Source
+    source: Source = Field(examples=["{folder: sites/blog}"])
 
 
 class Site(SiteFile):
@@ -54,6 +61,10 @@ class Site(SiteFile):
 
         Raises ConfigError with every problem of the file.
         """
+        if file.suffix != ".yaml":
+            raise ConfigError(
+                [f"{shown_as}: a site's file ends in .yaml, such as blog.yaml; rename or move it"]
+            )
         if not _NAME.match(file.stem):
             raise ConfigError(
                 [
@@ -70,7 +81,7 @@ class Site(SiteFile):
             fields = SiteFile.model_validate(yaml_file.data)
         except ValidationError as error:
             raise ConfigError(problems_of(error, SiteFile, yaml_file.place)) from error
-        if not (root / fields.source.folder).is_dir():
+        if not _is_folder(root / fields.source.folder, root):
             place = yaml_file.place(("source", "folder"))
             raise ConfigError(
                 [
@@ -79,3 +90,11 @@ class Site(SiteFile):
                 ]
             )
         return cls(name=file.stem, **dict(fields))
+
+
+def _is_folder(folder: Path, root: Path) -> bool:
+    """Whether it is a folder below `root`, also where links lead."""
+    try:
+        return folder.is_dir() and folder.resolve().is_relative_to(root.resolve())
+    except (OSError, ValueError):  # a name that no file system takes
+        return False

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from config.model import ConfigError, Path
+from config.model import ConfigError, Path, shown_key
 
 
 class YamlFile:
@@ -24,14 +24,21 @@ class YamlFile:
         try:
             text = file.read_text(encoding="utf-8")
             node = yaml.compose(text, Loader=yaml.SafeLoader)
-        except (OSError, UnicodeDecodeError) as error:
+            data = self._value(node, ()) if node is not None else {}
+        except UnicodeDecodeError as error:
+            raise ConfigError([f"{shown_as}: is not UTF-8 text; save it as UTF-8"]) from error
+        except OSError as error:
             raise ConfigError([f"{shown_as}: can't be read: {_reason(error)}"]) from error
         except yaml.MarkedYAMLError as error:
             line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-            raise ConfigError([f"{shown_as}{line}: is not YAML: {error.problem}"]) from error
-        except (yaml.YAMLError, RecursionError) as error:
+            problem = ", ".join(filter(None, (error.context, error.problem)))
+            raise ConfigError([f"{shown_as}{line}: is not YAML: {problem}"]) from error
+        except RecursionError as error:
+            raise ConfigError(
+                [f"{shown_as}: an alias (*) stands within what it names; write it out"]
+            ) from error
+        except yaml.YAMLError as error:
             raise ConfigError([f"{shown_as}: is not YAML: {_reason(error)}"]) from error
-        data = self._value(node, ()) if node is not None else {}
         if not isinstance(data, dict):
             raise ConfigError([f"{shown_as}:1: must be a mapping of fields to values"])
         self.data: dict[Hashable, Any] = data
@@ -64,7 +71,9 @@ class YamlFile:
                 raise ConfigError([f"{self._name}:{line}: a field's name must be plain text"])
             key = str(key_node.value)
             if key in mapping:
-                raise ConfigError([f"{self._name}:{line}: {key} is given twice; keep one"])
+                raise ConfigError(
+                    [f"{self._name}:{line}: {shown_key(key)} is given twice; keep one"]
+                )
             self._lines[(*path, key)] = line
             mapping[key] = self._value(value_node, (*path, key))
         return mapping

@@ -50,7 +50,7 @@ def test_what_nobody_declared_is_refused(checkout: Checkout) -> None:
 
 def test_the_welcome_page_knows_all_urls(checkout: Checkout) -> None:
     listed = checkout.get(checkout.url("welcome", scheme="http") + "stack.json").text
-    assert {url["name"] for url in json.loads(listed)} == {"welcome", "blog"}
+    assert {url["name"] for url in json.loads(listed)["urls"]} == {"welcome", "blog"}
 
 
 def test_a_second_up_changes_nothing(checkout: Checkout) -> None:

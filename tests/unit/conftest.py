@@ -1,8 +1,15 @@
 """The whole program, run once for each shape of a stack."""
 
 import pytest
+from hypothesis import configuration, settings
 
 from tests.unit.program import ROOT, SHAPES, Graph, an_estate, run_main
+
+# The same examples each time, however slow the machine is, and nothing in the checkout that git
+# would show.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+configuration.set_hypothesis_home_dir(ROOT / ".pytest_cache" / "hypothesis")
 
 
 @pytest.fixture(scope="session", params=SHAPES)

@@ -123,6 +123,8 @@ def test_every_container_has_the_one_health_check(graph: Graph) -> None:
         probe = shlex.split(script.splitlines()[1].partition(" sh -c ")[2])[0]
         assert script == health_script(probe, kill=always), container
         assert "127.0.0.1" in probe, f"{container} asks something other than itself"
+        slowest = sum(int(s) for s in re.findall(r"(?:sleep|timeout) (\d+)", script))
+        assert slowest < int(check["timeout"].removesuffix("s")), f"{container}: Docker ends it"
 
 
 def test_durations_are_spelt_as_go_prints_them_or_every_preview_shows_a_change(
@@ -275,12 +277,12 @@ def test_nothing_is_protected_so_that_destroy_can_go_through(graph: Graph) -> No
     assert not [str(resource) for resource in graph.resources if resource.options.protect]
 
 
-def test_a_container_starts_with_its_files_written(graph: Graph) -> None:
+def test_a_container_starts_with_its_files_written_and_its_data_its_own(graph: Graph) -> None:
     for container in graph.containers:
         mounted = {mount["source"] for mount in container.inputs["mounts"]}
-        for files in graph.of("VolumeFiles"):
-            if files.inputs["volume"] in mounted:
-                assert files.urn in needs(container), f"{container} doesn't wait for {files}"
+        for done in graph.of("VolumeFiles", "VolumeOwner"):
+            if done.inputs["volume"] in mounted:
+                assert done.urn in needs(container), f"{container} doesn't wait for {done}"
 
 
 def volume_name(volume: Registered) -> str:
@@ -301,8 +303,10 @@ def test_containers_and_networks_carry_the_three_labels(graph: Graph) -> None:
 
 def test_volumes_carry_labels_that_outlive_the_state(graph: Graph) -> None:
     for volume in graph.of("Volume"):
-        assert set(labels(volume)) == {"homeport.stack", "homeport.component"}, volume
-        assert labels(volume)["homeport.stack"] == f"homeport/{graph.stack}", volume
+        assert labels(volume) == {
+            "homeport.stack": f"homeport/{graph.stack}",
+            "homeport.component": graph.parent(volume).name,
+        }, volume
 
 
 def test_no_two_resources_of_a_type_and_a_parent_have_the_same_name(graph: Graph) -> None:
@@ -433,9 +437,10 @@ def test_only_the_welcome_page_is_given_what_the_stack_serves(tmp_path: Path) ->
         {"name": "shop_2", "kind": "site", "url": "https://xn--bcher-kva.example.localhost:8443"},
         {"name": "welcome", "kind": "site", "url": "http://welcome.localhost:8080"},
     ]
-    assert json.loads(generated.pop("welcome-content").pop("stack.json")) == urls
+    listed = json.loads(generated.pop("welcome-content").pop("stack.json"))
+    assert listed == {"stack": "local", "urls": urls}
     assert generated == {"blog-content": {}, "shop_2-content": {}}
-    assert graph.exports["urls"] == urls
+    assert graph.exports["urls"] == [url["url"] for url in urls]
 
 
 def test_a_failing_site_is_left_out_and_everything_else_goes_on(tmp_path: Path) -> None:

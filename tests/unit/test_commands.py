@@ -1,0 +1,333 @@
+"""The commands behind the make targets, as far as they need neither engine nor host."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands import __main__ as program
+from commands import leftovers, locks, purge, up
+from commands.context import CommandError, Context
+from commands.table import table
+from config.estate import Estate
+from config.model import ConfigError
+from config.settings import PROJECT
+from tests.unit.program import SEVERAL_SITES, an_estate, engine_config
+
+
+def a_context(stack: str = "local", **known: Any) -> Context:
+    """A context that knows these already (`docker`, `estate`), instead of asking for them."""
+    context = Context.of(stack, name="")
+    context.__dict__.update(known)
+    return context
+
+
+# Tables
+
+
+def test_columns_are_as_wide_as_their_widest_cell() -> None:
+    assert table(("name", "url"), [("a", "http://a"), ("welcome", "")]).splitlines() == [
+        "NAME     URL",
+        "a        http://a",
+        "welcome",
+    ]
+
+
+def test_a_table_without_rows_is_its_head() -> None:
+    assert table(("name", "url"), []) == "NAME  URL"
+
+
+# Locks
+
+
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lock in a backend of its own, as the engine writes it; it is held by this process."""
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
+    file = tmp_path / ".pulumi/locks/organization" / PROJECT / "local/0a1b.json"
+    file.parent.mkdir(parents=True)
+    hold(file, pid=os.getpid())
+    return file
+
+
+def hold(file: Path, **different: object) -> None:
+    lock = {
+        "pid": 1,
+        "username": "ada",
+        "hostname": socket.gethostname(),
+        "timestamp": "2026-11-22T08:00:00Z",
+    }
+    file.write_text(json.dumps(lock | different))
+
+
+def dead_pid() -> int:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+def test_a_lock_of_a_dead_process_is_removed_and_said_so(
+    lock: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pid = dead_pid()
+    hold(lock, pid=pid)
+    locks.release_dead(a_context())
+    assert not lock.exists()
+    assert capsys.readouterr().out == (
+        f"removed the lock of ada@{socket.gethostname()} (process {pid}, since "
+        "2026-11-22T08:00:00Z), which is no longer running\n"
+    )
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_any_other_lock_stops_naming_its_holder(lock: Path, *, elsewhere: bool) -> None:
+    host = "elsewhere" if elsewhere else socket.gethostname()
+    pid = dead_pid() if elsewhere else os.getpid()
+    hold(lock, hostname=host, pid=pid)
+    with pytest.raises(CommandError) as caught:
+        locks.release_dead(a_context())
+    assert str(caught.value) == (
+        f"stack local is being updated by ada@{host} (process {pid}, since "
+        "2026-11-22T08:00:00Z); wait for it to end, or `pulumi cancel` where it is gone"
+    )
+    assert lock.exists()
+
+
+def test_a_lock_of_another_stack_is_not_this_ones(lock: Path) -> None:
+    locks.release_dead(a_context("prod"))
+    assert lock.exists()
+
+
+def test_a_backend_that_is_no_folder_tells_its_own_locks(
+    lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "https://api.example.org")
+    locks.release_dead(a_context())
+    assert lock.exists()
+
+
+# Leftovers
+
+
+@dataclass
+class Thing:
+    """A container or a network on the host."""
+
+    name: str
+    labels: dict[str, str]
+    removed: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}-id"
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        return {"Labels": self.labels}
+
+    def remove(self, **_: bool) -> None:
+        self.removed = True
+
+
+@dataclass
+class Things:
+    all: list[Thing] = field(default_factory=list)
+    filters: list[dict[str, Any]] = field(default_factory=list)
+
+    def list(self, *, filters: dict[str, Any], **_: bool) -> list[Thing]:
+        self.filters.append(filters)
+        return self.all
+
+
+@dataclass
+class Host:
+    """A Docker host with these on it, all of the stack that is asked for."""
+
+    containers: Things = field(default_factory=Things)
+    networks: Things = field(default_factory=Things)
+    volumes: Things = field(default_factory=Things)
+
+
+def made_by(state: str, name: str, **labels: str) -> Thing:
+    return Thing(name, {"homeport.component": "blog", "homeport.state": state, **labels})
+
+
+DEPLOYMENT = {
+    "resources": [
+        {"type": "pulumi:pulumi:Stack"},
+        {"type": "pulumi-python:dynamic/homeport:StackId", "id": "mine"},
+        {"type": "docker:index/container:Container", "id": "known-id"},
+        {"type": "docker:index/container:Container", "id": "old-id", "delete": True},
+        {"type": "docker:index/network:Network", "id": "web-id"},
+    ]
+}
+
+
+def clear(host: Host, deployment: dict[str, Any] = DEPLOYMENT) -> None:
+    config = {k.removeprefix(f"{PROJECT}:"): v for k, v in engine_config("local").items()}
+    leftovers.clear(a_context(docker=host, estate=Estate.load("local", config)), deployment)
+
+
+def test_what_this_state_made_and_does_not_know_is_removed_and_said_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    throwaway = Thing("check", {"homeport.component": "blog", "homeport.throwaway": "true"})
+    kept = [made_by("mine", "known"), made_by("mine", "old"), made_by("mine", "web")]
+    left = [made_by("mine", "blog-1"), throwaway, made_by("mine", "edge")]
+    host = Host(Things([*kept[:2], *left[:2]]), Things([kept[2], left[2]]))
+    clear(host)
+    assert [thing.removed for thing in kept] == [False] * 3
+    assert [thing.removed for thing in left] == [True] * 3
+    assert capsys.readouterr().out.splitlines() == [
+        f"removing {name}, left by an interrupted update" for name in ("blog-1", "check", "edge")
+    ]
+
+
+def test_only_this_stacks_things_are_looked_at() -> None:
+    host = Host()
+    clear(host)
+    assert host.containers.filters == [{"label": [f"homeport.stack={PROJECT}/local"]}]
+    assert host.networks.filters == [{"label": f"homeport.stack={PROJECT}/local"}]
+
+
+@pytest.mark.parametrize("deployment", [DEPLOYMENT, {}, {"resources": []}])
+def test_what_another_state_made_under_the_stacks_name_stops_before_any_change(
+    monkeypatch: pytest.MonkeyPatch, deployment: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "file:///here")
+    mine = [made_by("mine", "blog-1")] if deployment is DEPLOYMENT else []
+    theirs = made_by("theirs", "web"), made_by("theirs", "blog-2")
+    host = Host(Things([*mine, theirs[1]]), Things([theirs[0]]))
+    with pytest.raises(CommandError) as caught:
+        clear(host, deployment)
+    assert str(caught.value) == (
+        "stack local on unix:///var/run/docker.sock was made from another state than "
+        "file:///here: blog-2, web. Nothing was changed. Run `make down` in the checkout that "
+        "made them, or use its state (PULUMI_BACKEND_URL), or remove them with `docker rm --force` "
+        "and `docker network rm`"
+    )
+    assert not any(thing.removed for thing in (*mine, *theirs))
+
+
+# What `up` prints at its end
+
+
+def several_sites(root: Path, stack: str) -> Context:
+    config = {k.removeprefix(f"{PROJECT}:"): v for k, v in engine_config(stack).items()}
+    return a_context(stack, estate=Estate.load(stack, config, an_estate(root, SEVERAL_SITES)))
+
+
+def test_the_hosts_line_names_what_this_machines_resolver_does_not_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(up, "_resolves", lambda host: host == "welcome.localhost")
+    up._print_hosts_line(several_sites(tmp_path, "local"))
+    assert capsys.readouterr().out.splitlines() == [
+        "",
+        "Browsers find these by themselves. For other programs, add to /etc/hosts:",
+        "127.0.0.1 blog.localhost example.org.localhost www.example.org.localhost "
+        "xn--bcher-kva.example.localhost",
+    ]
+
+
+def test_there_is_no_hosts_line_where_all_are_known_or_none_is_local(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(up, "_resolves", lambda _host: True)
+    up._print_hosts_line(several_sites(tmp_path / "local", "local"))
+    monkeypatch.setattr(up, "_resolves", lambda _host: False)
+    up._print_hosts_line(several_sites(tmp_path / "prod", "prod"))
+    assert capsys.readouterr().out == ""
+
+
+def test_the_welcome_page_comes_first(tmp_path: Path) -> None:
+    names = [url["name"] for url in up._welcome_first(several_sites(tmp_path, "local"))]
+    assert names == ["welcome", "blog", "blog", "blog", "shop_2"]
+
+
+# Asking
+
+
+@pytest.fixture
+def nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("YES", raising=False)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+
+
+@pytest.mark.usefixtures("nobody_there")
+def test_without_a_terminal_local_goes_ahead_and_others_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert a_context("local").may_act("updating")
+    for stack, always in (("prod", False), ("local", True)):
+        with pytest.raises(CommandError) as caught:
+            a_context(stack).may_act("purging", always_ask=always)
+        assert str(caught.value) == (
+            f"purging stack {stack} is asked for without a terminal; give YES=1 to go ahead"
+        )
+    monkeypatch.setenv("YES", "1")
+    assert a_context("prod").may_act("updating")
+    assert a_context("local").may_act("purging", always_ask=True)
+
+
+@pytest.mark.parametrize(("typed", "code"), [("local", 0), ("yes", 1), ("", 1)])
+def test_purge_deletes_what_it_listed_once_the_stacks_name_is_typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str, code: int
+) -> None:
+    monkeypatch.delenv("YES", raising=False)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _question: typed)
+    host = Host(volumes=Things([Thing("homeport-local-proxy-data", {})]))
+    assert purge.run(a_context(docker=host)) == code
+    assert host.volumes.filters == [{"label": f"homeport.stack={PROJECT}/local"}]
+    assert host.volumes.all[0].removed == (code == 0)
+    assert capsys.readouterr().out.splitlines() == [
+        "Data volumes of stack local:",
+        "  homeport-local-proxy-data",
+        "Nothing was deleted." if code else "deleted homeport-local-proxy-data",
+    ]
+
+
+@pytest.mark.usefixtures("nobody_there")
+def test_purge_deletes_nothing_while_containers_stand_or_nobody_answers() -> None:
+    volume = Thing("homeport-local-proxy-data", {})
+    standing = Host(Things([made_by("mine", "blog-1")]), volumes=Things([volume]))
+    with pytest.raises(CommandError, match=r"^stack local still has containers; `make down` rem"):
+        purge.run(a_context(docker=standing))
+    with pytest.raises(CommandError, match="give YES=1"):
+        purge.run(a_context(docker=Host(volumes=Things([volume]))))
+    assert not volume.removed
+
+
+# The command line
+
+
+@pytest.mark.parametrize("error", [CommandError("one sentence"), ConfigError(["one", "two"])])
+def test_an_error_is_its_sentences_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def fail(_context: Context) -> int:
+        raise error
+
+    monkeypatch.setitem(program.COMMANDS, "status", ("", fail))
+    assert program.main(["status"]) == 1
+    assert capsys.readouterr() == ("", f"{error}\n")
+
+
+def test_a_command_acts_on_local_unless_a_stack_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def note(context: Context) -> int:
+        seen.append((context.stack, context.name))
+        return 0
+
+    monkeypatch.setitem(program.COMMANDS, "logs", ("", note))
+    program.main(["logs", "blog"])
+    program.main(["logs", "--stack", "prod", ""])
+    assert seen == [("local", "blog"), ("prod", "")]
