@@ -7,14 +7,14 @@ import pulumi
 
 from components.caddy_proxy import CaddyProxy, CaddyProxyArgs
 from components.caddy_site import CaddySite, CaddySiteArgs
-from components.continue_on_error import skip_dependents_of_failures
+from components.continue_on_error import leave_dependents_of_failures
 from components.docker_host import DockerHost, DockerHostArgs
 from components.smoke_probe import SmokeProbe, SmokeProbeArgs
 from config.estate import Estate
 
 WELCOME = "welcome"
 
-skip_dependents_of_failures()
+leave_dependents_of_failures()
 estate = Estate.of_program()
 settings, images = estate.settings, estate.images
 

@@ -45,10 +45,13 @@ class Context:
     def docker(self) -> docker.DockerClient:
         """The engine of the stack's host. Raises CommandError where it doesn't answer."""
         if not engine.reachable(self.settings.docker_host):
-            raise CommandError(
-                f"{self.settings.docker_host}: the Docker engine doesn't answer; "
-                "`make up` starts one on this machine, and `ssh` shows why a remote one is silent"
+            host = self.settings.docker_host
+            mend = (
+                f"`docker --host {host} version` tells more"
+                if host.startswith("ssh://")
+                else "`make up` starts it"
             )
+            raise CommandError(f"{host}: the Docker engine doesn't answer; {mend}")
         return engine.connect(self.settings.docker_host)
 
     @property
@@ -71,6 +74,7 @@ class Context:
             return True
         if not sys.stdin.isatty():
             raise CommandError(
-                f"{what} stack {self.stack} is asked for without a terminal; give YES=1 to go ahead"
+                f"{what} stack {self.stack} needs a yes, and there is no terminal to ask at; "
+                "give YES=1"
             )
         return False

@@ -18,6 +18,7 @@ import urllib3.util
 
 from commands.context import CommandError, Context
 from components.caddy_proxy import COMPONENT, ROOT_CERTIFICATE
+from components.ssh_transport import ssh_options
 
 _TIMEOUT = 5  # seconds for one answer
 
@@ -73,7 +74,7 @@ def open_door(context: Context) -> Iterator[Door]:
                 f"127.0.0.1:{https}:{address}:{listen.https}"]  # fmt: skip
     tunnel = subprocess.Popen(
         # A connection of its own: a shared one would keep the forwarding after the end.
-        ["ssh", "-S", "none", "-o", "ExitOnForwardFailure=yes", "-N",
+        ["ssh", *ssh_options(), "-S", "none", "-o", "ExitOnForwardFailure=yes", "-N",
          *(word for forward in forwards for word in ("-L", forward)), settings.docker_host],
         stdin=subprocess.DEVNULL,
     )  # fmt: skip

@@ -5,35 +5,31 @@ from __future__ import annotations
 import socket
 
 from commands import leftovers, locks, ports, probe
-from commands.context import CommandError, Context
+from commands.context import Context
 from commands.pulumi_cli import deployment, pulumi
 from commands.table import table
-from components import engine
 
 
 def run(context: Context) -> int:
     """Update the stack and print its URLs. 0 when the update succeeded and every URL answers."""
-    settings = context.settings  # every problem of every file, before anything is touched
+    _ = context.estate  # every problem of every file, before anything is touched
     yes = ["--yes", "--skip-preview"] if context.may_act("updating") else []
     locks.release_dead(context)
     # Read after the lock is known to be free: an update that just ended made things that an
     # older reading would take for leftovers.
     known = deployment(context)
-    if settings.docker_host.startswith("ssh://") and not engine.reachable(settings.docker_host):
-        raise CommandError(
-            f"{settings.docker_host}: the Docker engine doesn't answer; try "
-            f"`docker --host {settings.docker_host} version`, which tells more"
-        )
     leftovers.clear(context, known)
     ports.check_free(context)
     updated = pulumi(context, "up", "--refresh", *yes)
+    if updated:
+        return updated
     # Asked here as well: the update itself asks only when it changed something, and Docker
     # starts a stopped container without waiting for it.
-    served = probe.run(context) if updated == 0 else 1
+    served = probe.run(context)
     print()
     print(table(("name", "url"), [(url["name"], url["url"]) for url in _welcome_first(context)]))
     _print_hosts_line(context)
-    return updated or served
+    return served
 
 
 def _welcome_first(context: Context) -> list[dict[str, str]]:

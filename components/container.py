@@ -77,7 +77,7 @@ class ContainerArgs:
 def service_container(
     name: str, host: DockerHost, args: ContainerArgs, opts: pulumi.ResourceOptions
 ) -> docker.Container:
-    """A hardened container that is up once its probe succeeds.
+    """A hardened container. One that is replaced in place is up once its probe succeeds.
 
     Root file system read-only, with a small `/tmp`; every capability dropped but `capabilities`;
     no new privileges; memory and processes bounded; logs rotated; a graceful stop.
@@ -135,7 +135,7 @@ def service_container(
         init=True,  # the service isn't process 1, so its health check may end it
         restart=host.restart,
         must_run=True,
-        wait=True,
+        wait=in_place,  # else its promotion waits
         wait_timeout=60,
         destroy_grace_seconds=_GRACE_SECONDS,
         stop_timeout=_GRACE_SECONDS,

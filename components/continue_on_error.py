@@ -11,19 +11,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pulumi
+from pulumi.runtime import stack
 from pulumi.runtime.rpc_manager import RPCManager
 from pulumi.runtime.stack import ResourceRegistrationFailed
 
 _do_rpc = RPCManager.do_rpc
+_wait_for_rpcs = stack.wait_for_rpcs
+_failures: set[str] = set()
 
 
-def skip_dependents_of_failures() -> None:
-    """Leave out what depends on a failed resource, as the engine does, and nothing else.
+def leave_dependents_of_failures() -> None:
+    """Leave what depends on a failed resource as it is, and bring everything else about.
 
-    The failure itself is still the update's error, and while there is one the engine deletes
-    nothing, so what is left out here keeps standing as it was.
+    The program then fails with one sentence. It has to: the engine takes a program that
+    ends well for the whole list of what shall exist, and would delete what was left out,
+    the old version of the failed site among it.
     """
     RPCManager.do_rpc = _tolerant_do_rpc  # type: ignore[method-assign]  # see the module's text
+    stack.wait_for_rpcs = _wait_then_fail
 
 
 def _tolerant_do_rpc(
@@ -32,7 +38,16 @@ def _tolerant_do_rpc(
     async def tolerant(*args: object, **kwargs: object) -> object:
         try:
             return await rpc_function(*args, **kwargs)
-        except ResourceRegistrationFailed:
+        except ResourceRegistrationFailed as failure:
+            _failures.add(str(failure))
             return None
 
     return _do_rpc(self, name, tolerant)
+
+
+async def _wait_then_fail(*args: object, **kwargs: object) -> None:
+    await _wait_for_rpcs(*args, **kwargs)
+    if _failures:
+        failures = "; ".join(sorted(_failures))
+        _failures.clear()
+        raise pulumi.RunError(f"{failures}; what depends on that was left as it was")

@@ -6,6 +6,7 @@ renaming this module or the class breaks every existing stack.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import docker
@@ -20,6 +21,9 @@ from pulumi.dynamic import (
 )
 
 from components import engine
+
+_PATIENCE = 30  # seconds until a new version has to be healthy
+_LINES = 10
 
 Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
 
@@ -47,7 +51,7 @@ class PromotionProvider(ResourceProvider):
 
 
 class Promotion(Resource, module="homeport", name="Promotion"):
-    """Connects a healthy container to the visitors' network, under the alias they are sent to.
+    """Connects a container, once healthy, to the visitors' network under the site's alias.
 
     Docker's DNS gives every container of an alias, healthy or not; so one that isn't
     proven stays on a network where nobody asks. The old container keeps the alias until
@@ -75,8 +79,29 @@ class Promotion(Resource, module="homeport", name="Promotion"):
 
 def _connect(props: Props) -> None:
     client = engine.connect(props["docker_host"])
+    _wait_until_healthy(client, props)
     if not _is_connected(client, props):
         client.networks.get(props["network"]).connect(props["container"], aliases=[props["alias"]])
+
+
+def _wait_until_healthy(client: docker.DockerClient, props: Props) -> None:
+    """Raise EngineError with the container's last lines unless its health check succeeds.
+
+    Here, and not in the container's own resource: there a refresh forgets that it never got
+    healthy, and the next update would go on with it.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while (container := client.containers.get(props["container"])).health != "healthy":
+        if time.monotonic() > deadline:
+            state = container.attrs["State"]
+            how = "not healthy" if state["Running"] else f"ended with exit code {state['ExitCode']}"
+            lines = container.logs(tail=_LINES).decode(errors="replace").strip()
+            raise engine.EngineError(
+                f"{container.labels['homeport.component']}: the new version is {how} after "
+                f"{_PATIENCE} s, so visitors keep the old one; its last lines:\n"
+                + (lines or "(it printed nothing)")
+            )
+        time.sleep(0.2)
 
 
 def _is_connected(client: docker.DockerClient, props: Props) -> bool:

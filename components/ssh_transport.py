@@ -33,6 +33,14 @@ def client(docker_host: str, *, timeout: int) -> docker.DockerClient:
     return made
 
 
+def ssh_options() -> list[str]:
+    """What every `ssh` of this program is given, beside the person's own configuration.
+
+    A host that accepts and says nothing would hold a command up for minutes.
+    """
+    return ["-o", "ConnectTimeout=10"]
+
+
 class _Adapter(HTTPAdapter):
     def __init__(self, docker_host: str) -> None:
         self._pool = _Pool(docker_host)
@@ -63,7 +71,7 @@ class _Connection(urllib3.connection.HTTPConnection):
         ours, theirs = socket.socketpair()
         with theirs:
             subprocess.Popen(
-                ["ssh", "--", self._docker_host, "docker system dial-stdio"],
+                ["ssh", *ssh_options(), "--", self._docker_host, "docker system dial-stdio"],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
             )

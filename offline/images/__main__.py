@@ -5,16 +5,32 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
-from offline.images import caddy
+from offline.images import caddy, php
 from offline.images.image import fail
 
-# By the image's name, without registry and tag: what builds it, given reference and version.
-RECIPES: dict[str, Callable[[str, str], None]] = {
-    "caddy": caddy.build,
+
+class Recipe(NamedTuple):
+    """What builds an image, given its reference, and as keywords what its tag says."""
+
+    build: Callable[..., None]
+    tag: str
+    example: str
+
+
+VERSION = r"\d+(\.\d+)+"
+
+# By the end of the image's name, for a registry may stand before it.
+RECIPES = {
+    "caddy": Recipe(caddy.build, f"(?P<version>{VERSION})", "1.2.3"),
+    "homeport/php": Recipe(
+        php.build, rf"(?P<php>{VERSION})-caddy(?P<caddy>{VERSION})-\d+", "1.2.3-caddy1.2.3-1"
+    ),
 }
 
 
@@ -26,26 +42,27 @@ def main(arguments: list[str]) -> None:
     for tool in ("docker", "apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
             fail(f"{tool} is needed to build images, on Debian or a system made from it.")
-    for reference, recipe, version in [
+    for reference, build in [
         _plan(roles, argument) for argument in dict.fromkeys(roles.get(a, a) for a in arguments)
     ]:
         start = time.monotonic()
         print(f"Building {reference}…", file=sys.stderr)
-        recipe(reference, version)
+        build()
         seconds = time.monotonic() - start
         print(f"Building {reference}: done in {seconds:.0f} s", file=sys.stderr)
 
 
-def _plan(roles: dict[str, str], reference: str) -> tuple[str, Callable[[str, str], None], str]:
+def _plan(roles: dict[str, str], reference: str) -> tuple[str, Callable[[], None]]:
     name, _, tag = reference.rpartition(":")
     if not name:
         fail(f"{reference} is no role in config/images.yaml; those are {', '.join(roles)}.")
-    recipe = RECIPES.get(name.rpartition("/")[2])
+    recipe = next((r for end, r in RECIPES.items() if f"/{name}".endswith(f"/{end}")), None)
     if recipe is None:
         fail(f"nothing here builds {name}; what can be built is {', '.join(RECIPES)}.")
-    if not re.fullmatch(r"\d+(\.\d+)+", tag):
-        fail(f"the tag of {reference} is no exact version such as 1.2.3.")
-    return reference, recipe, tag
+    versions = re.fullmatch(recipe.tag, tag)
+    if versions is None:
+        fail(f"the tag of {reference} is no exact version such as {recipe.example}.")
+    return reference, partial(recipe.build, reference, **versions.groupdict())
 
 
 if __name__ == "__main__":

