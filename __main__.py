@@ -1,15 +1,16 @@
 """One stack of Homeport, from the files in `config/` to what runs on the Docker host."""
 
 import json
-from pathlib import Path
 
 import pulumi
 
 from components.caddy_proxy import CaddyProxy, CaddyProxyArgs
+from components.caddy_proxy_caddyfile import Gateway
 from components.caddy_site import CaddySite, CaddySiteArgs
 from components.continue_on_error import leave_dependents_of_failures
 from components.docker_host import DockerHost, DockerHostArgs
 from components.smoke_probe import SmokeProbe, SmokeProbeArgs
+from composition import what_answers
 from config.estate import Estate
 
 WELCOME = "welcome"
@@ -21,7 +22,7 @@ settings, images = estate.settings, estate.images
 host = DockerHost(
     "host",
     DockerHostArgs(
-        docker_host=settings.docker_host, restart=settings.restart, images=images.used()
+        docker_host=settings.docker_host, restart=settings.restart, images=estate.images_used()
     ),
 )
 
@@ -33,10 +34,9 @@ sites = [
         site.name,
         CaddySiteArgs(
             host=host,
-            image=images.site,
-            hosts=settings.full_hosts(site.hosts),
-            folder=Path(site.source.folder),
-            generated=generated.get(site.name, {}),
+            locations=[settings.full_location(location) for location in site.hosts],
+            site=what_answers(site, estate, generated.get(site.name, {})),
+            email=site.email,
         ),
     )
     for site in estate.sites
@@ -47,12 +47,15 @@ proxy = CaddyProxy(
     CaddyProxyArgs(
         host=host,
         image=images.gateway,
-        routes=[route for site in sites for route in site.routes],
         address=str(settings.listen.address),
-        http=settings.listen.http,
-        https=settings.listen.https,
-        internal_ca=settings.tls.issuer == "internal",
-        plain_hosts=settings.plain_hosts,
+        gateway=Gateway(
+            routes=[route for site in sites for route in site.routes],
+            http=settings.listen.http,
+            https=settings.listen.https,
+            internal_ca=settings.tls.issuer == "internal",
+            plain_hosts=settings.plain_hosts,
+            stream_close_delay=settings.stream_close_delay,
+        ),
     ),
 )
 

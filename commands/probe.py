@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 
 import urllib3
 
@@ -13,31 +14,38 @@ from commands.door import Door, open_door
 _PATIENCE = 60  # seconds for all URLs together, for certificates and restarts on the way
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a URL answers, in a word or two, and whether that is well."""
+
+    text: str
+    well: bool
+
+
 def run(context: Context) -> int:
     """0 when every URL answers within a minute, else 1 and a line for each that doesn't."""
     deadline = time.monotonic() + _PATIENCE
     failed = 0
     with open_door(context) as door:
         for entry in context.estate.urls():
-            problem = _problem(door, entry["url"])
-            while problem and time.monotonic() < deadline:
+            answer = ask(door, entry)
+            while not answer.well and time.monotonic() < deadline:
                 time.sleep(0.5)
-                problem = _problem(door, entry["url"])
-            if problem:
+                answer = ask(door, entry)
+            if not answer.well:
                 failed += 1
-                print(f"{entry['url']} ({entry['name']}): {problem}", file=sys.stderr)
+                print(f"{entry['url']} ({entry['name']}): {answer.text}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def answer(door: Door, url: str) -> str:
-    """What a URL answers, in a word or two: its status, or why there is none."""
+def ask(door: Door, entry: dict[str, str]) -> Answer:
+    """Ask one URL, as `Estate.urls` lists it. What stands outside is never asked."""
+    if entry["kind"] == "upstream":
+        return Answer("not asked, it is outside", well=True)
     try:
-        return str(door.get(url).status)
+        status = door.get(entry["url"]).status
     except urllib3.exceptions.HTTPError as error:
-        return f"no answer ({error})"
-
-
-def _problem(door: Door, url: str) -> str:
-    """Why the URL doesn't count as serving; empty where it does."""
-    got = answer(door, url)
-    return "" if got.isdigit() and int(got) < 500 else f"answers {got}" if got.isdigit() else got
+        return Answer(f"no answer ({error})", well=False)
+    if status == 503:
+        return Answer("503, no content yet", well=True)
+    return Answer(str(status), well=status < 500)

@@ -6,7 +6,7 @@ from docker.models.containers import Container
 
 from commands.context import CommandError, Context
 from commands.door import open_door
-from commands.probe import answer
+from commands.probe import Answer, ask
 from commands.table import table
 
 
@@ -16,21 +16,25 @@ def run(context: Context) -> int:
     if not containers:
         print(f"stack {context.stack}: nothing runs; `make up` brings it up")
         return 1
-    rows = [(c.labels["homeport.component"], _health(c), c.attrs["Config"]["Image"])
+    rows = [(c.labels["homeport.component"], health(c), c.attrs["Config"]["Image"])
             for c in containers]  # fmt: skip
     print(table(("component", "health", "image"), rows))
     print()
+    urls = context.estate.urls()
     try:
         with open_door(context) as door:
-            answers = [(u["url"], answer(door, u["url"])) for u in context.estate.urls()]
+            answers = [ask(door, url) for url in urls]
     except CommandError as error:
-        answers = [(u["url"], str(error)) for u in context.estate.urls()]
-    print(table(("url", "answer"), answers))
-    well = all(health == "healthy" for _, health, _ in rows)
-    return 0 if well and all(got.isdigit() and int(got) < 500 for _, got in answers) else 1
+        answers = [Answer(str(error), well=False)] * len(urls)
+    print(
+        table(("url", "answer"), [(u["url"], a.text) for u, a in zip(urls, answers, strict=True)])
+    )
+    well = all(health == "healthy" for _, health, _ in rows) and all(a.well for a in answers)
+    return 0 if well else 1
 
 
-def _health(container: Container) -> str:
+def health(container: Container) -> str:
+    """How a container is, in a word or two: `healthy`, or what is wrong."""
     state = container.attrs["State"]
     if not state["Running"]:
         return f"{state['Status']} (exit code {state['ExitCode']})"

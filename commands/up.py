@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from commands import leftovers, locks, ports, probe
+from commands import failures, leftovers, locks, ports, probe
 from commands.context import Context
 from commands.pulumi_cli import deployment, pulumi
 from commands.table import table
@@ -22,6 +22,7 @@ def run(context: Context) -> int:
     ports.check_free(context)
     updated = pulumi(context, "up", "--refresh", *yes)
     if updated:
+        failures.explain(context)
         return updated
     # Asked here as well: the update itself asks only when it changed something, and Docker
     # starts a stopped container without waiting for it.
@@ -39,15 +40,11 @@ def _welcome_first(context: Context) -> list[dict[str, str]]:
 def _print_hosts_line(context: Context) -> None:
     """Browsers and curl know `*.localhost` by themselves; other programs ask the resolver."""
     settings = context.settings
-    hosts = sorted(
-        host
-        for site in context.estate.sites
-        for host in settings.full_hosts(site.hosts)
-        if host.endswith(".localhost") and not _resolves(host)
-    )
+    hosts = {settings.full_location(at)[0] for site in context.estate.sites for at in site.hosts}
+    hosts = {host for host in hosts if host.endswith(".localhost") and not _resolves(host)}
     if hosts:
         print("\nBrowsers find these by themselves. For other programs, add to /etc/hosts:")
-        print(f"{settings.listen.address} {' '.join(hosts)}")
+        print(f"{settings.listen.address} {' '.join(sorted(hosts))}")
 
 
 def _resolves(host: str) -> bool:

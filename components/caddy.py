@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_docker as docker
 
@@ -15,11 +17,14 @@ ADMIN = "unix//tmp/admin.sock"
 CONFIG_AT = "/etc/caddy"
 # The official image's binary carries this capability and doesn't start without it.
 CAPABILITIES = ("NET_BIND_SERVICE",)
-GLOBAL_OPTIONS = f"""\
-	admin {ADMIN}
-	persist_config off
-	grace_period 10s
-"""
+GLOBAL_OPTIONS = (f"admin {ADMIN}", "persist_config off", "grace_period 10s")
+
+
+def block(head: str, *lines: str) -> str:
+    """A Caddyfile block with its lines indented; a line may be a block itself."""
+    body = "\n".join(line.rstrip() for line in lines)
+    indented = "\n".join(f"\t{line}" if line else "" for line in body.split("\n"))
+    return f"{head} {{\n{indented}\n}}\n".lstrip()
 
 
 def caddy(verb: str, *options: str) -> list[str]:
@@ -29,7 +34,13 @@ def caddy(verb: str, *options: str) -> list[str]:
 
 
 def caddyfile_volume(
-    name: str, host: DockerHost, parent: pulumi.ComponentResource, *, image: str, caddyfile: str
+    name: str,
+    host: DockerHost,
+    parent: pulumi.ComponentResource,
+    *,
+    image: str,
+    caddyfile: str,
+    after: Sequence[pulumi.Resource] = (),
 ) -> tuple[docker.Volume, VolumeFiles]:
     """A volume with a Caddyfile that `image` has validated, and that a running one reloads."""
     volume = files_volume(name, host, parent)
@@ -45,6 +56,8 @@ def caddyfile_volume(
             reload=caddy("reload", "--address", ADMIN),
             labels=host.plain_labels(parent._name),
         ),
-        host.child(parent, image),
+        pulumi.ResourceOptions.merge(
+            host.child(parent, image), pulumi.ResourceOptions(depends_on=list(after))
+        ),
     )
     return volume, files

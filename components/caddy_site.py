@@ -1,24 +1,53 @@
-"""A website in a container of its own, replaced without a dropped request."""
+"""A website: a container of its own, replaced without a dropped request, or a route alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pulumi
 
-from components.caddy import CAPABILITIES, CONFIG_AT, GLOBAL_OPTIONS, USER, caddy, caddyfile_volume
-from components.container import ContainerArgs, Mount, service_container
+from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddyfile_volume
+from components.caddy_site_caddyfile import (
+    CONTENT_AT,
+    HEALTH_HOST,
+    PORT,
+    SiteServer,
+    lines_begin_at,
+    site_block,
+    site_caddyfile,
+)
+from components.caddyfile_lines import ALONE, CaddyfileLines
+from components.container import Bind, ContainerArgs, Mount, service_container
 from components.docker_host import DockerHost
+from components.host_folder import HostFolder
 from components.promotion import Promotion
-from components.routes import Route
+from components.routes import Handler, Route, Upstream
 from components.volume_files import VolumeFiles, VolumeFilesArgs
 from components.volumes import files_volume
 
-_PORT = 80
-_CONTENT_AT = "/srv"
-_HEALTH_HOST = "health.invalid"
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """A site that is served from files, in a container of its own."""
+
+    image: str
+    server: SiteServer
+    folder: Path | None = None
+    """A folder of this repository; without any folder the content is somebody else's to bring."""
+    host_folder: str | None = None
+    """A folder of the Docker host, mounted read-only."""
+    generated: Mapping[str, str] = field(default_factory=dict)
+    """Files that the program itself adds to a folder of this repository."""
+    memory_mib: int = 128
+    cpus: float | None = None
+    egress: bool = False
+    """Whether the site's own code may reach the outside."""
+    declared_in: str = ""
+    """The person's file, for errors that are found later."""
+    lines_at: int = 0
+    """The line of that file at which the server's free lines begin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +55,11 @@ class CaddySiteArgs:
     """One site, as the composition root describes it."""
 
     host: DockerHost
-    image: str
-    hosts: tuple[str, ...]
-    """Full host names, as visitors type them."""
-    folder: Path
-    """The folder of this repository that is served."""
-    generated: Mapping[str, str] = field(default_factory=dict)
-    """Files that the program itself adds to the content."""
+    locations: Sequence[tuple[str, str]]
+    """Full host names, as visitors type them, each with a path or `""`."""
+    site: Content | Handler
+    """What answers: content, or what the gateway does by itself."""
+    email: str | None = None
 
 
 class CaddySite(pulumi.ComponentResource):
@@ -40,57 +67,62 @@ class CaddySite(pulumi.ComponentResource):
 
     The container starts on the network `idle`, where nobody asks it; once healthy it is
     promoted to `web`, where the gateway finds it. A change of content or Caddyfile replaces
-    nothing. TLS, redirects and the public ports are left to the gateway.
+    nothing. A redirect or an upstream outside is a route alone. TLS and the public ports are
+    left to the gateway.
     """
 
     def __init__(
         self, name: str, args: CaddySiteArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("homeport:index:CaddySite", name, None, opts)
-        host = args.host
-        alias = f"site-{name}"
-        self.routes = (Route(component=name, hosts=args.hosts, upstream=f"{alias}:{_PORT}"),)
+        self.revision: pulumi.Input[str] = ""
+        """Changes with all that visitors could notice, but for content and routes."""
+        handler = args.site
+        if isinstance(handler, Content):
+            handler = Upstream(address=self._serve(name, args.host, handler))
+        self.routes = tuple(
+            Route(component=name, host=at, path=path, handler=handler, email=args.email)
+            for at, path in args.locations
+        )
+        self.register_outputs({"revision": self.revision})
 
-        child = host.child(self, args.image)
+    def _serve(self, name: str, host: DockerHost, content: Content) -> str:
+        """Declare all that serves the content; `name:port` at which the gateway finds it."""
+        alias = f"site-{name}"
+        child = host.child(self, content.image)
+        lines = self._check_lines(name, host, content)
         config, config_files = caddyfile_volume(
-            f"{name}-config", host, self, image=args.image, caddyfile=site_caddyfile()
+            f"{name}-config",
+            host,
+            self,
+            image=content.image,
+            caddyfile=site_caddyfile(content.server),
+            after=lines,
         )
-        content = files_volume(f"{name}-content", host, self)
-        content_files = VolumeFiles(
-            f"{name}-content",
-            VolumeFilesArgs(
-                docker_host=host.docker_host,
-                volume=content.name,
-                mount=_CONTENT_AT,
-                image=args.image,
-                folders={"": args.folder},
-                files=args.generated,
-                labels=host.plain_labels(name),
-            ),
-            child,
-        )
+        mount, after = self._content(name, host, content)
         container = service_container(
             name,
             host,
             ContainerArgs(
                 component=name,
-                image=args.image,
-                command=caddy("run"),
+                image=content.image,
+                command=[*(["serve"] if content.server.runtime == "php" else []), *caddy("run")],
                 user=USER,
-                probe=f"wget -q -O /dev/null --header 'Host: {_HEALTH_HOST}' "
-                f"http://127.0.0.1:{_PORT}/",
-                networks={"idle": host.idle.name},
+                probe=f"wget -q -O /dev/null --header 'Host: {HEALTH_HOST}' "
+                f"http://127.0.0.1:{PORT}/",
+                networks={
+                    "idle": host.idle.name,
+                    **({"edge": host.edge.name} if content.egress else {}),
+                },
                 replace="blue_green",
-                mounts=[
-                    Mount(volume=config.name, at=CONFIG_AT),
-                    Mount(volume=content.name, at=_CONTENT_AT),
-                ],
+                mounts=[Mount(volume=config.name, at=CONFIG_AT), mount],
                 env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": "/tmp"},  # noqa: S108 - in the container
                 capabilities=CAPABILITIES,
-                memory_mib=128,
+                memory_mib=content.memory_mib,
+                cpus=content.cpus,
             ),
             pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(depends_on=[config_files, content_files])
+                child, pulumi.ResourceOptions(depends_on=[config_files, *after])
             ),
         )
         Promotion(
@@ -102,28 +134,55 @@ class CaddySite(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.revision = pulumi.Output.concat(container.id, " ", config_files.digest)
-        """Changes with all that visitors could notice, but for content."""
-        self.register_outputs({"revision": self.revision})
+        return f"{alias}:{PORT}"
 
+    def _check_lines(self, name: str, host: DockerHost, content: Content) -> list[pulumi.Resource]:
+        if not content.server.lines:
+            return []
+        block = site_block(content.server, f"http://{ALONE}:{PORT}")
+        lines = CaddyfileLines(
+            name,
+            docker_host=host.docker_host,
+            image=content.image,
+            block=block,
+            first_line=lines_begin_at(block),
+            shown_as=content.declared_in,
+            shown_line=content.lines_at,
+            labels=host.plain_labels(name),
+            opts=host.child(self, content.image),
+        )
+        return [lines]
 
-def site_caddyfile() -> str:
-    """A Caddyfile that serves the content of `/srv/current` on port 80, without TLS.
-
-    The health check has a host of its own: its answer depends on no content, and no visitor
-    reaches it, because the gateway passes on the site's own hosts alone.
-    """
-    return f"""\
-{{
-{GLOBAL_OPTIONS}	auto_https off
-}}
-
-http://{_HEALTH_HOST}:{_PORT} {{
-	respond 200
-}}
-
-:{_PORT} {{
-	root * {_CONTENT_AT}/current
-	file_server
-	log
-}}
-"""
+    def _content(
+        self, name: str, host: DockerHost, content: Content
+    ) -> tuple[Mount | Bind, Sequence[pulumi.Resource]]:
+        """Where the content is, and what has to be there before the container."""
+        if content.host_folder:
+            folder = HostFolder(
+                name,
+                docker_host=host.docker_host,
+                path=content.host_folder,
+                shown_as=content.declared_in,
+                image=content.image,
+                labels=host.plain_labels(name),
+                opts=host.child(self, content.image),
+            )
+            # Where a release would be: the web root is the same for every site.
+            return Bind(path=content.host_folder, at=f"{CONTENT_AT}/current"), [folder]
+        volume = files_volume(f"{name}-content", host, self)
+        if not content.folder:
+            return Mount(volume=volume.name, at=CONTENT_AT), []
+        files = VolumeFiles(
+            f"{name}-content",
+            VolumeFilesArgs(
+                docker_host=host.docker_host,
+                volume=volume.name,
+                mount=CONTENT_AT,
+                image=content.image,
+                folders={"": content.folder},
+                files=content.generated,
+                labels=host.plain_labels(name),
+            ),
+            host.child(self, content.image),
+        )
+        return Mount(volume=volume.name, at=CONTENT_AT), [files]

@@ -20,6 +20,7 @@ _REPLACE_ON_CHANGES = [
     "healthcheck",
     "tmpfs",
     "init",
+    "cpus",
     # A container that never got healthy: without it the next `up` is green and changes nothing.
     "#initerror",
 ]
@@ -49,6 +50,14 @@ class Mount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bind:
+    """A folder of the Docker host in the container, read-only."""
+
+    path: str
+    at: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContainerArgs:
     """What differs from one container to the next. All else is the same for all."""
 
@@ -66,11 +75,12 @@ class ContainerArgs:
     replace: Literal["blue_green", "in_place"]
     """`blue_green` for what may run twice for a moment; `in_place` for what owns a port or
     writes a volume."""
-    mounts: Sequence[Mount] = ()
+    mounts: Sequence[Mount | Bind] = ()
     ports: Sequence[Port] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     capabilities: Sequence[str] = ()
     memory_mib: int = 256
+    cpus: float | None = None
     processes: int = 4096
 
 
@@ -98,15 +108,7 @@ def service_container(
             docker.ContainerNetworksAdvancedArgs(name=network, aliases=list(args.aliases))
             for network in args.networks.values()
         ],
-        mounts=[
-            docker.ContainerMountArgs(
-                type="volume",
-                source=mount.volume,
-                target=mount.at,
-                read_only=mount.read_only,
-            )
-            for mount in args.mounts
-        ],
+        mounts=[_mount(mount) for mount in args.mounts],
         ports=[
             docker.ContainerPortArgs(
                 internal=port.number,
@@ -124,6 +126,7 @@ def service_container(
         security_opts=["no-new-privileges:true"],
         memory=args.memory_mib,
         memory_swap=args.memory_mib,  # equal: no swap
+        cpus=None if args.cpus is None else f"{args.cpus:g}",
         # Docker's own process limit isn't in the provider. This one counts all processes of
         # the user id, so it is wide: it ends a fork bomb, and no busy neighbour.
         ulimits=[
@@ -145,6 +148,16 @@ def service_container(
                 delete_before_replace=in_place, replace_on_changes=_REPLACE_ON_CHANGES
             ),
         ),
+    )
+
+
+def _mount(mount: Mount | Bind) -> docker.ContainerMountArgs:
+    if isinstance(mount, Bind):
+        return docker.ContainerMountArgs(
+            type="bind", source=mount.path, target=mount.at, read_only=True
+        )
+    return docker.ContainerMountArgs(
+        type="volume", source=mount.volume, target=mount.at, read_only=mount.read_only
     )
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import docker
 import requests
 from docker.models.containers import Container
+from docker.types import Mount
 
 from components import ssh_transport
 
@@ -75,6 +76,7 @@ def throwaway(
     *,
     user: str = "0:0",
     volumes: dict[str, str] | None = None,
+    mounts: Sequence[Mount] = (),
     capabilities: Sequence[str] = (),
     labels: dict[str, str] | None = None,
 ) -> Iterator[Container]:
@@ -91,6 +93,7 @@ def throwaway(
         user=user,
         network_mode="none",
         volumes={name: {"bind": at, "mode": "nocopy"} for name, at in (volumes or {}).items()},
+        mounts=list(mounts),
         cap_drop=["ALL"],
         cap_add=list(capabilities),
         security_opt=["no-new-privileges"],

@@ -21,6 +21,9 @@ from pulumi.dynamic import (
 
 from components import engine
 
+# Built from images/, never pulled: whoever owned that name at a registry could run code here.
+_OWN = "homeport/"
+
 Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
 
 
@@ -74,9 +77,14 @@ def _bring(props: Props) -> None:
     here = _this_machines_engine()
     if here and props["docker_host"].startswith("ssh://") and engine.has_image(here, ref):
         # Carried over before a pull is tried: what was built here must be what runs there.
-        stream = here.images.get(ref).save(named=True)
+        stream = here.images.get(ref).save(named=ref)  # an image may have other names
         host.images.load(cast("bytes", stream))  # the SDK takes an iterator just as well
         return
+    if ref.startswith(_OWN):
+        raise engine.EngineError(
+            f"image {ref} is built from images/ on this machine and isn't here; `make setup` "
+            "builds it"
+        )
     try:
         host.images.pull(ref)
     except docker.errors.APIError as error:

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pulumi
 
+from config.hosts import canonical_host
 from config.images import Images
 from config.model import ConfigError
 from config.settings import LOCAL_PASSPHRASE, LOCAL_STACK, PROJECT, ROOT, Settings
-from config.site import Site
+from config.site import Site, is_folder
 from config.yaml_file import YamlFile
 
 
@@ -74,7 +76,9 @@ class Estate:
             except ConfigError as error:
                 problems += error.problems
         if settings:
-            problems += _hosts_declared_twice(settings, sites)
+            problems += _declared_twice(settings, sites)
+            problems += _examples_in_earnest(settings, sites)
+            problems += _stand_ins_missing(stack, settings, sites, root)
             problems += _local_is_reachable_from_outside(stack, settings.listen.address)
         if problems or not settings or not images:
             raise ConfigError(problems)
@@ -83,10 +87,32 @@ class Estate:
     def urls(self) -> list[dict[str, str]]:
         """All that the stack serves: name, kind and URL, as visitors type it."""
         return [
-            {"name": site.name, "kind": "site", "url": self.settings.public_url(host)}
+            {
+                "name": site.name,
+                "kind": "redirect" if site.redirect else "upstream" if site.upstream else "site",
+                "url": self.settings.public_url(host) + path,
+            }
             for site in self.sites
-            for host in self.settings.full_hosts(site.hosts)
+            for host, path in map(self.settings.full_location, site.hosts)
         ]
+
+    def images_used(self) -> frozenset[str]:
+        """Every image that this stack needs on its host."""
+        php = {self.images.php} if any(site.runtime == "php" for site in self.sites) else set()
+        return frozenset({self.images.gateway, self.images.site} | php)
+
+    def redirect_target(self, url: str) -> str:
+        """Where a redirect leads: to a host of this estate by the stack's own naming and port."""
+        parts = urlsplit(url)
+        try:
+            host = self.settings.full_host(canonical_host(parts.hostname or ""))
+        except ValueError:  # an address
+            return url
+        own = {self.settings.full_location(at)[0] for site in self.sites for at in site.hosts}
+        if host not in own or parts.port:
+            return url
+        public = urlsplit(self.settings.public_url(host))
+        return parts._replace(scheme=public.scheme, netloc=public.netloc).geturl()
 
 
 def _own(config: Mapping[str, object]) -> dict[str, object]:
@@ -120,20 +146,42 @@ def _local_is_reachable_from_outside(stack: str, address: IPv4Address) -> list[s
     ]
 
 
-def _hosts_declared_twice(settings: Settings, sites: list[Site]) -> list[str]:
+def _declared_twice(settings: Settings, sites: list[Site]) -> list[str]:
     problems = []
-    owners: dict[str, str] = {}
+    owners: dict[tuple[str, str], Site] = {}
     for site in sites:
-        for full in settings.full_hosts(site.hosts):
-            if full not in owners:
-                owners[full] = site.name
-            elif owners[full] == site.name:
-                problems.append(
-                    f"config/sites/{site.name}.yaml: hosts has {full!r} twice; keep one"
-                )
+        for location in site.hosts:
+            host, path = settings.full_location(location)
+            owner = owners.get((host, path.lower()))  # the gateway's paths have no case
+            if not owner:
+                owners[host, path.lower()] = site
+            elif owner is site:
+                problems.append(f"{site.file}: hosts has {host + path!r} twice; keep one")
             else:
                 problems.append(
-                    f"config/sites/{site.name}.yaml: hosts has {full!r}, which "
-                    f"config/sites/{owners[full]}.yaml has as well; keep it in one of them"
+                    f"{site.file}: hosts has {host + path!r}, which {owner.file} has as well; "
+                    "keep it in one of them"
                 )
     return problems
+
+
+def _examples_in_earnest(settings: Settings, sites: list[Site]) -> list[str]:
+    """The example sites are other people's: nobody else may ask for their certificates."""
+    examples = [site.file for site in sites if (site.email or "").endswith("@example.org")]
+    if settings.tls.issuer == "internal" or not examples:
+        return []
+    return [
+        f"{', '.join(examples)}: email is at example.org, so these are the examples that come "
+        f"with Homeport; delete them before asking {settings.tls.issuer} for certificates, or "
+        "give the owner's real address where a site is yours"
+    ]
+
+
+def _stand_ins_missing(stack: str, settings: Settings, sites: list[Site], root: Path) -> list[str]:
+    return [
+        f"Pulumi.{stack}.yaml: {PROJECT}:sources.folders.{host_folder} is {folder!r}: there is no "
+        "such folder in this repository; create it, or name one that is there"
+        for host_folder, folder in settings.sources.folders.items()
+        if any(site.source and site.source.host_folder == host_folder for site in sites)
+        and not is_folder(root / folder, root)
+    ]

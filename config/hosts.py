@@ -16,11 +16,15 @@ def canonical_host(text: str) -> str:
     ValueError with what is allowed.
     """
     try:
-        ascii_host = idna.encode(text.lower(), uts46=True).decode() if not text.isascii() else text
+        mapped = text if text.isascii() else idna.uts46_remap(text, std3_rules=False)
+        # Each label by itself: what other scripts have to keep to isn't asked of ASCII ones.
+        labels = [
+            label if label.isascii() else idna.alabel(label).decode()
+            for label in mapped.lower().removesuffix(".").split(".")
+        ]
     except idna.IDNAError as error:
         raise ValueError(f"not a host name: {error}") from error
-    host = ascii_host.lower().removesuffix(".")
-    labels = host.split(".")
+    host = ".".join(labels)
     if len(host) > 253 or not all(_LABEL.match(label) for label in labels):
         raise ValueError(
             "not a host name; use letters, digits and hyphens between dots, "
@@ -29,3 +33,22 @@ def canonical_host(text: str) -> str:
     if re.fullmatch(r"[0-9.]+", host):
         raise ValueError("an address is no host name; use a name such as blog or www.example.org")
     return host
+
+
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+\Z")
+
+
+def canonical_location(text: str) -> str:
+    """A host with an optional path below it: `www.example.org` or `www.example.org/new`.
+
+    The path keeps its case and loses a slash at its end. Raises ValueError with what is allowed.
+    """
+    name, slash, rest = text.partition("/")
+    host = canonical_host(name)
+    path = f"{slash}{rest}".rstrip("/")
+    if path and (not _PATH.match(path) or {".", ".."} & set(path.split("/"))):
+        raise ValueError(
+            "not a path; use letters, digits and . _ ~ - between slashes, "
+            "such as www.example.org/new"
+        )
+    return host + path

@@ -28,10 +28,7 @@ class Images(Model):
 
     gateway: Ref
     site: Ref
-
-    def used(self) -> frozenset[str]:
-        """Every image, once."""
-        return frozenset(dict(self).values())
+    php: Ref
 
     @classmethod
     def read(cls, file: Path, shown_as: str) -> Images:

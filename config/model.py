@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, get_args
 
 import pydantic
 
@@ -12,7 +13,11 @@ import pydantic
 class Model(pydantic.BaseModel):
     """A frozen record that refuses unknown fields, so a misspelt one never passes silently."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,  # the reference page and editors show them
+    )
 
 
 class ConfigError(Exception):
@@ -23,6 +28,37 @@ class ConfigError(Exception):
         super().__init__("\n".join(self.problems))
 
 
+class FieldsError(ValueError):
+    """What is wrong with fields that were looked at together: told at the line of the first."""
+
+    def __init__(self, fields: Sequence[str], problem: str) -> None:
+        self.fields = tuple(fields)
+        super().__init__(problem)
+
+
+def matching(pattern: str, allowed: str) -> pydantic.AfterValidator:
+    """Text of a form, with what is allowed in words: a pattern tells a person nothing."""
+    form = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not form.fullmatch(text):
+            raise ValueError(f"must be {allowed}")
+        return text
+
+    return pydantic.AfterValidator(check)
+
+
+def between(least: float, most: float) -> pydantic.AfterValidator:
+    """A number within bounds, which are both allowed."""
+
+    def check(number: float) -> float:
+        if not least <= number <= most:
+            raise ValueError(f"must be a number from {least:g} to {most:g}")
+        return number
+
+    return pydantic.AfterValidator(check)
+
+
 _WORDS = {
     "string_type": "must be text, put in quotes",
     "tuple_type": "must be a list",
@@ -31,6 +67,8 @@ _WORDS = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "ip_v4_address": "must be an IPv4 address, such as 127.0.0.1",
@@ -62,7 +100,7 @@ def _sentence(
     prefix: str,
 ) -> str:
     path: Path = error["loc"]
-    field = prefix + ".".join(shown_key(str(part)) for part in path)
+    field = prefix + _dotted(path)
     match error["type"]:
         case "extra_forbidden":
             allowed = ", ".join(_fields_at(model, path[:-1]))
@@ -70,9 +108,13 @@ def _sentence(
         case "missing":
             what = f"is missing; add it{_such_as(model, path)}"
         case "value_error":
+            problem = error["ctx"]["error"]
+            if isinstance(problem, FieldsError):
+                fields = ", ".join(prefix + _dotted((*path, name)) for name in problem.fields)
+                return f"{where((*path, problem.fields[0]))}: {fields}: {problem}"
             if not path:
-                return f"{where(path)}: {error['ctx']['error']}"
-            what = f"is {_shown(error['input'])}: {error['ctx']['error']}"
+                return f"{where(path)}: {problem}"
+            what = f"is {_shown(error['input'])}: {problem}"
         case _:
             words = _WORDS.get(error["type"], _lowered(error["msg"]))
             allowed = words.format(**error.get("ctx", {}))
@@ -80,8 +122,13 @@ def _sentence(
     return f"{where(path)}: {field} {what}"
 
 
+def _dotted(path: Path) -> str:
+    return ".".join(shown_key(str(part)) for part in path)
+
+
 def _fields_at(model: type[pydantic.BaseModel], path: Path) -> list[str]:
-    return list(_model_at(model, path).model_fields)
+    fields = _model_at(model, path).model_fields
+    return [field.alias or name for name, field in fields.items()]
 
 
 def _such_as(model: type[pydantic.BaseModel], path: Path) -> str:
@@ -94,8 +141,10 @@ def _model_at(model: type[pydantic.BaseModel], path: Path) -> type[pydantic.Base
         if not isinstance(part, str):
             continue
         annotation = model.model_fields[part].annotation
-        if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
-            model = annotation
+        # An optional field's annotation is a union: Source | None.
+        for option in (annotation, *get_args(annotation)):
+            if isinstance(option, type) and issubclass(option, pydantic.BaseModel):
+                model = option
     return model
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,7 +13,8 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from config.hosts import canonical_host
-from config.model import ConfigError, Model, problems_of
+from config.model import ConfigError, Model, matching, problems_of
+from config.source import Inside
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: all paths in `config/` are relative to it."""
@@ -66,6 +67,14 @@ class Tls(Model):
     issuer: Literal["internal", "letsencrypt"] = Field(examples=["internal"])
 
 
+class Sources(Model):
+    """Stand-ins for sources that this stack doesn't reach."""
+
+    folders: Mapping[str, Inside] = {}
+    """Folders of the host (`host_folder`) by the folder of this repository that is served
+    instead, so that a site's file stays as it is."""
+
+
 class Settings(Model):
     """One stack's settings. `Pulumi.yaml` declares and describes the same keys."""
 
@@ -79,6 +88,8 @@ class Settings(Model):
     listen: Listen = Field(examples=["{address: 0.0.0.0, http: 80, https: 443}"])
     plain_http: tuple[Domain, ...] = Field(default=(), examples=["[welcome]"])
     outside: bool = True
+    stream_close_delay: Annotated[str, matching(r"[0-9]+[smh]", "a time such as 1h")] = "1h"
+    sources: Sources = Sources()
 
     @classmethod
     def parse(cls, stack: str, config: Mapping[str, object]) -> Settings:
@@ -115,14 +126,15 @@ class Settings(Model):
             name = f"{name}.{self.host_suffix}"
         return name
 
-    def full_hosts(self, hosts: Iterable[str]) -> tuple[str, ...]:
-        """Each host as visitors type it in this stack."""
-        return tuple(self.full_host(host) for host in hosts)
+    def full_location(self, location: str) -> tuple[str, str]:
+        """The host, as visitors type it, and the path (`""` or `/new`) of a site's location."""
+        host, slash, rest = location.partition("/")
+        return self.full_host(host), slash + rest
 
     @property
     def plain_hosts(self) -> frozenset[str]:
         """Full hosts that answer over plain HTTP as well, instead of redirecting to HTTPS."""
-        return frozenset(self.full_hosts(self.plain_http))
+        return frozenset(self.full_host(host) for host in self.plain_http)
 
     def public_url(self, host: str) -> str:
         """The URL of a full host, as a visitor types it."""

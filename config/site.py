@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from config.hosts import canonical_host
-from config.model import ConfigError, Model, problems_of
+from config.hosts import canonical_host, canonical_location
+from config.model import ConfigError, FieldsError, Model, between, matching, problems_of
+from config.source import Source, inside
 from config.yaml_file import YamlFile
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?\Z")
@@ -17,14 +20,46 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?\Z")
 # Names of the other components: labels and volumes are told apart by them.
 _RESERVED = {"host", "proxy", "publisher", "registry", "vault", "prometheus", "smoke"}
 
-Host = Annotated[str, AfterValidator(canonical_host)]
+KINDS = ("source", "redirect", "upstream")
+"""What a site can be: one of them."""
+OF_CONTENT = ("runtime", "listing", "not_found", "memory_mib", "cpus", "egress", "caddyfile")
+"""What only a site with a source can say."""
 
 
-def _relative(text: str) -> str:
-    path = Path(text)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise ValueError("must be a folder of this repository, such as sites/blog")
-    return path.as_posix()
+def _target(text: str) -> str:
+    if not _is_url(text):
+        raise ValueError("must be a URL, such as https://www.example.org")
+    return text
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text) if _is_url(text) else None
+    if not parts or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+        raise ValueError(
+            "must be http or https, a host and a port alone, such as http://192.0.2.7:9104"
+        )
+    return text.rstrip("/")
+
+
+def _is_url(text: str) -> bool:
+    if re.search(r"[\s{}\"`\\]", text):  # would mean something else in the gateway's Caddyfile
+        return False
+    try:
+        parts = urlsplit(text)
+        if not _is_address(parts.hostname or ""):
+            canonical_host(parts.hostname or "")
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and port != 0
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _at_least_one(hosts: tuple[str, ...]) -> tuple[str, ...]:
@@ -34,26 +69,104 @@ def _at_least_one(hosts: tuple[str, ...]) -> tuple[str, ...]:
     return hosts
 
 
-class Source(Model):
-    """Where a site's content comes from."""
+Location = Annotated[str, AfterValidator(canonical_location)]
+Email = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+",
+        "an e-mail address, such as owner@example.com",
+    ),
+]
 
-    folder: Annotated[str, AfterValidator(_relative)] = Field(examples=["sites/blog"])
-    """A folder of this repository, relative to its top, such as `sites/blog`."""
+
+Page = Annotated[
+    str,
+    matching(r"[\w.~-]+(/[\w.~-]+)*", "a page of the content, such as 404/index.html"),
+    AfterValidator(inside),
+]
+
+
+class Redirect(Model):
+    """Visitors are sent elsewhere."""
+
+    to: Annotated[str, AfterValidator(_target)] = Field(examples=["https://www.example.org"])
+    """The URL they are sent to. A host of this stack follows the stack's own naming and port."""
+    permanent: bool = Field(default=True, examples=["false"])
+    """301 where true, 302 where false."""
+    keep_path: bool = Field(default=True, examples=["false"])
+    """Whether the path and query that were asked for follow the URL."""
+
+    @model_validator(mode="after")
+    def _path_can_follow(self) -> Self:
+        if self.keep_path and ("?" in self.to or "#" in self.to):
+            raise FieldsError(
+                ["to"], "no path can follow its query or fragment; add keep_path: false"
+            )
+        return self
 
 
 class SiteFile(Model):
     """What a site's file says."""
 
-    hosts: Annotated[tuple[Host, ...], AfterValidator(_at_least_one)] = Field(examples=["[blog]"])
-    """Host names the site answers to. One label (`blog`) means below the stack's domain."""
+    hosts: Annotated[tuple[Location, ...], AfterValidator(_at_least_one)] = Field(
+        examples=["[blog]", "[www.example.org, example.org/blog]"]
+    )
+    """Host names the site answers to, each with an optional path: `www.example.org/new` is
+    `/new` and all below it. One label (`blog`) means below the stack's domain."""
+    source: Source | None = Field(default=None, examples=["{folder: sites/blog}"])
+    """Where the content comes from. Exactly one of source, redirect and upstream is given."""
+    redirect: Redirect | None = Field(default=None, examples=["{to: https://www.example.org}"])
+    """Where visitors are sent instead."""
+    upstream: Annotated[str, AfterValidator(_origin)] | None = Field(
+        default=None, examples=["http://192.0.2.7:9104"]
+    )
+    """A server outside that answers instead."""
+    runtime: Literal["static", "php"] = Field(default="static", examples=["php"])
+    """What serves the content: Caddy alone, or Caddy with php-fpm."""
+    listing: bool = Field(default=False, examples=["true"])
+    """Whether a folder without an index page is listed."""
+    not_found: Page | None = Field(default=None, examples=["404/index.html"])
+    """The page of the content that is shown, with status 404, for one that isn't there."""
+    email: Email | None = Field(default=None, examples=["owner@example.com"])
+    """The owner's address, given to the certificate authority."""
+    memory_mib: Annotated[int, between(32, 65536)] | None = Field(default=None, examples=["256"])
+    """Memory limit in MiB; by default 128, and 256 with php."""
+    cpus: Annotated[float, between(0.1, 64)] | None = Field(default=None, examples=["0.5"])
+    """CPU limit; by default none."""
+    egress: bool = Field(default=False, examples=["true"])
+    """Whether the site's own code may reach the outside."""
+    caddyfile: str | None = Field(default=None, examples=["header X-Robots-Tag noindex"])
+    """Lines of a Caddyfile for the site's own block. They can't leave that block, nor read the
+    server's environment or files."""
 
-    source: Source = Field(examples=["{folder: sites/blog}"])
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        given = [name for name in KINDS if getattr(self, name)]
+        if not given:
+            raise ValueError(
+                f"none of {', '.join(KINDS)} is given; add one, such as "
+                "source: {folder: sites/blog}"
+            )
+        if len(given) > 1:
+            raise FieldsError(given, "only one of them can be given; keep one")
+        if not self.source and (stray := [n for n in OF_CONTENT if n in self.model_fields_set]):
+            raise FieldsError(
+                stray, f"only for a site with a source, and this one has {given[0]}; leave it out"
+            )
+        return self
 
 
 class Site(SiteFile):
     """A website: what its file says, and its name, which is the file's without `.yaml`."""
 
     name: str
+    caddyfile_line: int = 0
+    """The line of its file at which the first line of `caddyfile` stands."""
+
+    @property
+    def file(self) -> str:
+        """The site's file, as errors name it."""
+        return f"config/sites/{self.name}.yaml"
 
     @classmethod
     def read(cls, file: Path, shown_as: str, root: Path) -> Site:
@@ -81,18 +194,20 @@ class Site(SiteFile):
             fields = SiteFile.model_validate(yaml_file.data)
         except ValidationError as error:
             raise ConfigError(problems_of(error, SiteFile, yaml_file.place)) from error
-        if not _is_folder(root / fields.source.folder, root):
+        folder = fields.source.folder if fields.source else None
+        if folder and not is_folder(root / folder, root):
             place = yaml_file.place(("source", "folder"))
             raise ConfigError(
                 [
-                    f"{place}: source.folder is {fields.source.folder!r}: there is no such folder "
+                    f"{place}: source.folder is {folder!r}: there is no such folder "
                     "in this repository; create it, or name one that is there"
                 ]
             )
-        return cls(name=file.stem, **dict(fields))
+        own = {"name": file.stem, "caddyfile_line": yaml_file.first_line(("caddyfile",))}
+        return cls.model_validate({**yaml_file.data, **own})
 
 
-def _is_folder(folder: Path, root: Path) -> bool:
+def is_folder(folder: Path, root: Path) -> bool:
     """Whether it is a folder below `root`, also where links lead."""
     try:
         return folder.is_dir() and folder.resolve().is_relative_to(root.resolve())

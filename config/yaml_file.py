@@ -21,6 +21,7 @@ class YamlFile:
     def __init__(self, file: FilePath, shown_as: str) -> None:
         self._name = shown_as
         self._lines: dict[Path, int] = {}
+        self._first_lines: dict[Path, int] = {}
         try:
             text = file.read_text(encoding="utf-8")
             node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -50,12 +51,18 @@ class YamlFile:
         line = self._lines.get(path)
         return f"{self._name}:{line}" if line else self._name
 
+    def first_line(self, path: Path) -> int:
+        """The line at which a text's own first line stands, below its `|`; 0 without a text."""
+        return self._first_lines.get(path, 0)
+
     def _value(self, node: yaml.Node, path: Path) -> Any:
         self._lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, (*path, at)) for at, item in enumerate(node.value)]
+        in_block = isinstance(node, yaml.ScalarNode) and node.style in ("|", ">")
+        self._first_lines[path] = node.start_mark.line + (2 if in_block else 1)
         try:
             return yaml.SafeLoader("").construct_object(node)
         except (yaml.YAMLError, ValueError, ArithmeticError) as error:

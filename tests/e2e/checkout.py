@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import docker
+import psutil
 import yaml
 
 from tests.e2e.support import containers
-from tests.e2e.support.client import Address, Answer, Http, get, serves
+from tests.e2e.support.client import Address, Answer, Http, get, refusal, serves
 from tests.e2e.support.second_host import SecondHost
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +58,9 @@ class Checkout:
 
     def __init__(self, folder: Path, place: Place, stack: str) -> None:
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_LEFT_OUT), symlinks=True)
+        for site in (folder / "config/sites").glob("*.yaml"):
+            if site.stem != "welcome":  # a test declares the sites that it is about
+                site.unlink()
         (folder / ".venv").symlink_to(ROOT / ".venv")  # named in Pulumi.yaml
         self.folder, self.place, self.stack = folder, place, stack
         self.docker = docker.DockerClient(base_url=place.socket)
@@ -76,6 +79,8 @@ class Checkout:
         ours = [str(folder / "bin"), str(ROOT / ".venv/bin"), str(ROOT / ".engine/bin")]
         self.environment["PATH"] = os.pathsep.join([*ours, place.environment["PATH"]])
         (folder / ".state").mkdir()
+        self.extra: dict[str, object] = {}
+        """Settings beyond the local stack's that every `configure` keeps."""
         self.configure()
         self.pulumi("stack", "init", "--no-select")
 
@@ -91,7 +96,7 @@ class Checkout:
             "plain_http": ["welcome"],
             "outside": False,
         }
-        values |= changes
+        values |= self.extra | changes
         file = self.folder / f"Pulumi.{self.stack}.yaml"
         known = yaml.safe_load(file.read_text()) if file.exists() else {}
         known["config"] = {f"homeport:{key}": value for key, value in values.items()}
@@ -149,7 +154,11 @@ class Checkout:
             while not when():
                 assert process.poll() is None, "the update ended before it could be killed"
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            # One by one: plugins are in process groups of their own.
+            engine = psutil.Process(process.pid)
+            for one in [engine, *engine.children(recursive=True)]:
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
             process.wait()
 
     def state(self) -> dict[str, Any]:
@@ -179,6 +188,20 @@ class Checkout:
         self.pulumi("preview", "--expect-no-changes")
         self.up()
         assert self.ids() == before
+
+    def refusal(self, host: str) -> str:
+        """The alert with which the gateway refuses TLS for a host; "" where it agrees."""
+        return refusal(f"{host}.localhost", address=(self.place.address, self.https))
+
+    def image(self, role: str) -> str:
+        """The image of a role."""
+        images = yaml.safe_load((self.folder / "config/images.yaml").read_text())
+        return str(images[role])
+
+    def use_image(self, role: str, ref: str) -> None:
+        """Give a role another image."""
+        file = self.folder / "config/images.yaml"
+        file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), role: ref}))
 
     def write_site(self, name: str, text: str) -> Path:
         """A site file."""

@@ -9,6 +9,7 @@ import docker
 import pytest
 
 from tests.e2e.checkout import Checkout, Place, place_named
+from tests.e2e.sites import every_kind
 from tests.e2e.support.clean import stack_name, sweep
 from tests.e2e.support.second_host import requires_root
 
@@ -36,6 +37,19 @@ def checkout(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder: Path = tmp_path_factory.mktemp(place.name) / "checkout"
     checkout = Checkout(folder, place, stack_name(place.name))
     try:
+        yield checkout
+    finally:
+        checkout.close()
+
+
+@pytest.fixture(scope="session")
+def estate(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A stack that is up, with sites of every kind."""
+    folder: Path = tmp_path_factory.mktemp(f"sites-{place.name}") / "checkout"
+    checkout = Checkout(folder, place, stack_name(f"sites-{place.name}"))
+    try:
+        every_kind(checkout)
+        checkout.up()
         yield checkout
     finally:
         checkout.close()

@@ -20,6 +20,7 @@ import pulumi
 import pytest
 import yaml
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+from pulumi.runtime import stack as pulumi_stack
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.rpc_manager import RPCManager
@@ -54,12 +55,14 @@ class Graph:
     """All that one run of a program registered."""
 
     stack: str
+    root: Path
+    """Whose site files and folders it was made of."""
     resources: tuple[Registered, ...]
     with_outputs: frozenset[str]
     """URNs of the components that registered their outputs."""
     exports: Mapping[str, Any]
-    error: str = ""
-    """With what the program ended, where a resource was made to fail."""
+    error: str
+    """How the program ended, where a resource could not be made."""
 
     def of(self, *types: str) -> list[Registered]:
         """The resources of these types, by the last part of the type's token."""
@@ -68,6 +71,11 @@ class Graph:
     @property
     def containers(self) -> list[Registered]:
         return self.of("Container")
+
+    @property
+    def estate(self) -> Estate:
+        """What its files say."""
+        return Estate.load(self.stack, own_config(self.stack), self.root)
 
     def parent(self, child: Registered) -> Registered:
         return next(r for r in self.resources if r.urn == child.options.parent)
@@ -91,7 +99,7 @@ class _Mocks(pulumi.runtime.Mocks):
 class _Monitor(MockMonitor):
     """Keeps each request: options and parents are in it, and not in what mocks are told."""
 
-    def __init__(self, failing: str) -> None:
+    def __init__(self, failing: str | None) -> None:
         super().__init__(_Mocks())
         self.failing = failing
         self.registered: list[Registered] = []
@@ -106,7 +114,7 @@ class _Monitor(MockMonitor):
                 self.registered.append(
                     Registered(response.urn, request.type, request.name, inputs, request)
                 )
-        if response.urn.endswith(self.failing):
+        if self.failing and response.urn.endswith(self.failing):
             response.result = resource_pb2.Result.FAIL
         return response
 
@@ -120,8 +128,9 @@ def run_program(
     program: Callable[[], object],
     *,
     stack: str = "local",
+    root: Path = ROOT,
     config: Mapping[str, str] | None = None,
-    failing: str = "no resource",
+    failing: str | None = None,
 ) -> Graph:
     """Run `program` as the engine would, with this configuration, and return what it declared.
 
@@ -130,18 +139,13 @@ def run_program(
     its own keeps them from the next test.
     """
     monitor = _Monitor(failing)
-    errors: list[str] = []
+    error = ""
 
     def run() -> Mapping[str, Any]:
         pulumi.runtime.set_all_config(dict(config or {}))
         pulumi.runtime.set_mocks(monitor.mocks, PROJECT, stack, preview=False, monitor=monitor)
         # Waits for every registration, so absence is provable after it.
-        try:
-            pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
-        except pulumi.RunError as error:
-            if failing == "no resource":
-                raise
-            errors.append(str(error))
+        pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
         exports: Mapping[str, Any] = getattr(pulumi.runtime.get_root_resource(), "outputs", {})
         return exports
 
@@ -150,11 +154,16 @@ def run_program(
         # collected, they would crash Pythons before 3.11.8 in the midst of pytest's own work.
         runner.get_loop().set_exception_handler(lambda _loop, _context: None)
         asyncio.set_event_loop(runner.get_loop())
-        exports = contextvars.Context().run(run)
+        exports: Mapping[str, Any] = {}
+        try:
+            exports = contextvars.Context().run(run)
+        except pulumi.RunError as caught:
+            if not failing:
+                raise
+            error = str(caught)
         asyncio.set_event_loop(None)
-    return Graph(
-        stack, tuple(monitor.registered), frozenset(monitor.with_outputs), exports, "".join(errors)
-    )
+    registered = tuple(monitor.registered)
+    return Graph(stack, root, registered, frozenset(monitor.with_outputs), exports, error)
 
 
 def engine_config(stack: str) -> dict[str, str]:
@@ -168,7 +177,12 @@ def engine_config(stack: str) -> dict[str, str]:
     }
 
 
-def run_main(stack: str, root: Path = ROOT, *, failing: str = "no resource") -> Graph:
+def own_config(stack: str) -> dict[str, str]:
+    """The same without the project's name, as `Estate.load` takes it."""
+    return {key.removeprefix(f"{PROJECT}:"): text for key, text in engine_config(stack).items()}
+
+
+def run_main(stack: str, root: Path = ROOT, *, failing: str | None = None) -> Graph:
     """The graph of the real program, with the site files and folders below `root`."""
 
     def main() -> None:
@@ -177,12 +191,12 @@ def run_main(stack: str, root: Path = ROOT, *, failing: str = "no resource") -> 
     with pytest.MonkeyPatch.context() as patch:
         # The program patches the SDK when it starts; here it must be undone.
         patch.setattr(RPCManager, "do_rpc", RPCManager.do_rpc)
-        patch.setattr(pulumi.runtime.stack, "wait_for_rpcs", pulumi.runtime.stack.wait_for_rpcs)
+        patch.setattr(pulumi_stack, "wait_for_rpcs", pulumi_stack.wait_for_rpcs)
         load = Estate.load
         patch.setattr(Estate, "load", staticmethod(lambda s, c: load(s, c, root)))
         patch.chdir(root)
         config = engine_config(stack)
-        return run_program(main, stack=stack, config=config, failing=failing)
+        return run_program(main, stack=stack, root=root, config=config, failing=failing)
 
 
 def write_files(root: Path, files: Mapping[str, str]) -> None:
@@ -207,10 +221,25 @@ SEVERAL_SITES = {
     "welcome.yaml": "hosts: [welcome]\nsource: {folder: sites/welcome}\n",
 }
 
+EVERY_KIND = {
+    "blog.yaml": "hosts: [blog, example.org/blog]\nsource: {folder: sites/blog}\nlisting: true\n"
+    "not_found: lost.html\nemail: ada@example.com\nmemory_mib: 64\ncpus: 0.5\n",
+    "lines.yaml": "hosts: [lines]\nsource: {folder: sites/lines}\ncaddyfile: |\n  header A b\n",
+    "shop.yaml": "hosts: [shop]\nsource: {folder: sites/shop}\nruntime: php\negress: true\n",
+    "forum.yaml": "hosts: [forum]\nsource: {git: https://git.example.org/forum}\nruntime: php\n",
+    "photos.yaml": "hosts: [photos]\nsource: {host_folder: /srv/photos}\negress: true\n",
+    "moved.yaml": "hosts: [example.org, old]\nredirect: {to: https://blog.example.org/}\n",
+    "away.yaml": "hosts: [away]\n"
+    "redirect: {to: 'https://example.net/?a', permanent: false, keep_path: false}\n",
+    "outside.yaml": "hosts: [outside, example.org/api]\nupstream: http://192.0.2.7:9104\n",
+}
+
 SHAPES: dict[str, tuple[str, Mapping[str, str] | None]] = {
     "local": ("local", None),
-    "prod": ("prod", None),
     "local without sites": ("local", {}),
+    "local with every kind": ("local", EVERY_KIND),
     "prod with several sites": ("prod", SEVERAL_SITES),
+    "prod with every kind": ("prod", EVERY_KIND),
 }
-"""Stacks by name: whose settings, and which sites instead of this repository's own."""
+"""Stacks by name: whose settings, and which sites instead of this repository's own, whose
+examples `prod` refuses."""

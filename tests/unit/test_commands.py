@@ -7,18 +7,20 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import urllib3
 
 from commands import __main__ as program
-from commands import leftovers, locks, purge, up
+from commands import failures, leftovers, locks, probe, purge, up
 from commands.context import CommandError, Context
+from commands.door import Door
 from commands.table import table
 from config.estate import Estate
 from config.model import ConfigError
 from config.settings import PROJECT
-from tests.unit.program import SEVERAL_SITES, an_estate, engine_config
+from tests.unit.program import SEVERAL_SITES, an_estate, own_config
 
 
 def a_context(stack: str = "local", **known: Any) -> Context:
@@ -170,8 +172,8 @@ DEPLOYMENT = {
 
 
 def clear(host: Host, deployment: dict[str, Any] = DEPLOYMENT) -> None:
-    config = {k.removeprefix(f"{PROJECT}:"): v for k, v in engine_config("local").items()}
-    leftovers.clear(a_context(docker=host, estate=Estate.load("local", config)), deployment)
+    estate = Estate.load("local", own_config("local"))
+    leftovers.clear(a_context(docker=host, estate=estate), deployment)
 
 
 def test_what_this_state_made_and_does_not_know_is_removed_and_said_so(
@@ -219,8 +221,8 @@ def test_what_another_state_made_under_the_stacks_name_stops_before_any_change(
 
 
 def several_sites(root: Path, stack: str) -> Context:
-    config = {k.removeprefix(f"{PROJECT}:"): v for k, v in engine_config(stack).items()}
-    return a_context(stack, estate=Estate.load(stack, config, an_estate(root, SEVERAL_SITES)))
+    root = an_estate(root, SEVERAL_SITES)
+    return a_context(stack, estate=Estate.load(stack, own_config(stack), root))
 
 
 def test_the_hosts_line_names_what_this_machines_resolver_does_not_know(
@@ -251,7 +253,82 @@ def test_the_welcome_page_comes_first(tmp_path: Path) -> None:
     assert names == ["welcome", "blog", "blog", "blog", "shop_2"]
 
 
-# Asking
+def test_the_log_of_what_did_not_get_well_is_shown_with_its_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ended = {"Running": False, "Status": "exited", "ExitCode": 3}
+    well = {"Running": True, "Health": {"Status": "healthy"}}
+    ill = {"Running": True, "Health": {"Status": "unhealthy"}}
+    things = [
+        Service("blog", ended, b"no such file\n"),
+        Service("proxy", well),
+        Service("shop", ill),
+    ]
+    failures.explain(a_context(docker=Host(Things([*things])), estate=None))
+    assert capsys.readouterr().err.splitlines() == [
+        "",
+        "blog is exited (exit code 3); its last lines:",
+        "no such file",
+        "",
+        "shop is unhealthy; its last lines:",
+        "(it printed nothing)",
+    ]
+
+
+class Service(Thing):
+    """A container with a state and a log."""
+
+    def __init__(self, component: str, state: dict[str, Any], log: bytes = b"") -> None:
+        super().__init__(component, {"homeport.component": component})
+        self.state, self.log = state, log
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        return {"State": self.state}
+
+    def logs(self, *, tail: int) -> bytes:
+        assert tail
+        return self.log
+
+
+# Asking every URL
+
+
+@dataclass
+class FakeDoor:
+    """A gateway that answers everything with this status, or not at all."""
+
+    status: int
+
+    def get(self, url: str) -> Any:
+        assert url == "https://blog.localhost:8443"
+        if not self.status:
+            raise urllib3.exceptions.HTTPError("connection refused")
+        return self
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "text", "well"),
+    [
+        ("site", 200, "200", True),
+        ("site", 404, "404", True),
+        ("redirect", 301, "301", True),
+        ("site", 503, "503, no content yet", True),
+        ("site", 500, "500", False),
+        ("site", 502, "502", False),
+        ("site", 0, "no answer (connection refused)", False),
+        ("upstream", 0, "not asked, it is outside", True),
+    ],
+)
+def test_an_answer_is_told_in_a_word_or_two(
+    kind: str, status: int, text: str, *, well: bool
+) -> None:
+    entry = {"name": "blog", "kind": kind, "url": "https://blog.localhost:8443"}
+    answer = probe.ask(cast("Door", FakeDoor(status)), entry)
+    assert answer == probe.Answer(text, well=well)
+
+
+# Asking a person
 
 
 @pytest.fixture

@@ -13,8 +13,16 @@ import yaml
 
 from config.estate import Estate
 from config.model import ConfigError
-from config.settings import LOCAL_PASSPHRASE, PROJECT, Settings
-from tests.unit.program import ROOT, SEVERAL_SITES, an_estate, engine_config, write_files
+from config.settings import LOCAL_PASSPHRASE, Settings
+from tests.unit.program import (
+    EVERY_KIND,
+    ROOT,
+    SEVERAL_SITES,
+    an_estate,
+    engine_config,
+    own_config,
+    write_files,
+)
 
 GOOD = {
     "docker_host": "ssh://root@server.example.org",
@@ -29,7 +37,11 @@ NO_HOST_NAME = (
     "characters, such as blog or www.example.org"
 )
 NO_DOCKER_HOST = "must be unix:///var/run/docker.sock or ssh://user@host, with an optional :port"
-FIELDS = "docker_host, domain, host_suffix, restart, tls, listen, plain_http, outside"
+NO_DURATION = "must be a time such as 1h"
+FIELDS = (
+    "docker_host, domain, host_suffix, restart, tls, listen, plain_http, outside, "
+    "stream_close_delay, sources"
+)
 
 
 def as_the_engine_hands_over(yaml_text: str) -> str:
@@ -63,6 +75,9 @@ def problems(settings: dict[str, str], stack: str = "prod") -> list[str]:
         ("plain_http", "[]"),
         ("plain_http", "[welcome, www.example.org]"),
         ("outside", "true"),
+        ("stream_close_delay", "90s"),
+        ("sources", "{}"),
+        ("sources", "{folders: {/srv/photos: sites/photos}}"),
     ],
 )
 def test_good_settings_are_taken(key: str, value: str) -> None:
@@ -151,6 +166,20 @@ def test_good_settings_are_taken(key: str, value: str) -> None:
         ("plain_http", "welcome", " is 'welcome': must be a list, such as plain_http: [welcome]"),
         ("plain_http", "[a, 'b c']", f".1 is 'b c': {NO_HOST_NAME}"),
         ("outside", "perhaps", " is 'perhaps': must be true or false"),
+        ("stream_close_delay", "1 hour", f" is '1 hour': {NO_DURATION}"),
+        ("stream_close_delay", "-1h", f" is '-1h': {NO_DURATION}"),
+        ("sources", "sites", " is 'sites': must be fields with values"),
+        (
+            "sources",
+            "{mirrors: {}}",
+            ".mirrors: there is no such field; allowed here: folders",
+        ),
+        (
+            "sources",
+            "{folders: {/srv/photos: ../photos}}",
+            ".folders./srv/photos is '../photos': must be a relative path without .., such as "
+            "sites/blog",
+        ),
     ],
 )
 def test_a_bad_setting_is_told_in_one_sentence(key: str, value: str, problem: str) -> None:
@@ -197,7 +226,8 @@ def test_the_local_stack_listens_on_loopback_alone(tmp_path: Path) -> None:
 
 def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     root = an_estate(tmp_path, {"a.yaml": "hosts: [x, y z]", "B.yaml": "", "c.yaml": "text"})
-    write_files(root, {"config/images.yaml": "gateway: caddy\nsite: caddy:2.11.7\nold: x:1\n"})
+    images = "gateway: caddy\nsite: caddy:2.11.7\nphp: x:1\nold: x:1\n"
+    write_files(root, {"config/images.yaml": images})
     config = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
     with pytest.raises(ConfigError) as caught:
         Estate.load("prod", config | {"domain": "..", "colour": "red"}, root)
@@ -206,11 +236,10 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         f"Pulumi.prod.yaml: homeport:colour: there is no such field; allowed here: {FIELDS}",
         "config/images.yaml:1: gateway is 'caddy': must be a name and an exact version, such as "
         "caddy:2.11.7",
-        "config/images.yaml:3: old: there is no such field; allowed here: gateway, site",
+        "config/images.yaml:4: old: there is no such field; allowed here: gateway, site, php",
         "config/sites/B.yaml: a site's file name is 1 to 40 lower-case letters, digits, hyphens "
         "and underscores before .yaml, such as blog.yaml; rename it",
         f"config/sites/a.yaml:1: hosts.1 is 'y z': {NO_HOST_NAME}",
-        "config/sites/a.yaml:1: source is missing; add it, such as source: {folder: sites/blog}",
         "config/sites/c.yaml:1: must be a mapping of fields to values",
     ]
 
@@ -220,7 +249,8 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
 )
 def test_an_image_needs_an_exact_version(tmp_path: Path, ref: str) -> None:
     root = an_estate(tmp_path, {})
-    write_files(root, {"config/images.yaml": f"gateway: caddy:2.11.7\nsite: '{ref}'\n"})
+    images = f"gateway: caddy:2.11.7\nsite: '{ref}'\nphp: homeport/php:1\n"
+    write_files(root, {"config/images.yaml": images})
     config = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
     with pytest.raises(ConfigError) as caught:
         Estate.load("prod", config, root)
@@ -243,10 +273,53 @@ def test_pulumi_yaml_declares_exactly_the_keys_that_the_program_takes() -> None:
 
 
 @pytest.mark.parametrize("stack", ["local", "prod"])
-def test_the_engine_and_the_commands_read_the_same_from_a_stacks_file(stack: str) -> None:
-    config = engine_config(stack)
-    own = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
-    assert Estate.of_files(stack) == Estate.load(stack, own)
+def test_the_engine_and_the_commands_read_the_same_from_a_stacks_file(
+    tmp_path: Path, stack: str
+) -> None:
+    root = an_estate(tmp_path, EVERY_KIND)
+    name = f"Pulumi.{stack}.yaml"
+    write_files(root, {name: (ROOT / name).read_text()})
+    assert Estate.of_files(stack, root) == Estate.load(stack, own_config(stack), root)
+
+
+def test_the_real_sites_are_here() -> None:
+    """What the first real set-up serves, and the welcome page."""
+    sites = {site.name: site for site in Estate.of_files("local").sites}
+    assert {name: site.hosts for name, site in sites.items()} == {
+        "blog": ("b.abolivier.me",),
+        "brendanabolivier": ("brendanabolivier.com",),
+        "cozy": ("cozy.brendanabolivier.com",),
+        "evan": ("www.evanguelard.fr",),
+        "evan_bombercir": ("www.evanguelard.fr/BomberCIR",),
+        "evan_design": ("design.evanguelard.fr",),
+        "evanguelard": ("evanguelard.fr",),
+        "kestrel": ("kestrel.brendanabolivier.com",),
+        "portfolio": ("www.brendanabolivier.com",),
+        "portfolio_new": ("www.brendanabolivier.com/new",),
+        "welcome": ("welcome",),
+    }
+    assert {s.email for s in sites.values() if s.name != "welcome"} == {
+        "brendan@example.org",
+        "evan@example.org",
+    }
+
+
+def test_prod_refuses_the_examples_and_says_which_files_to_delete() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Estate.of_files("prod")
+    assert caught.value.problems == (
+        "config/sites/blog.yaml, config/sites/brendanabolivier.yaml, config/sites/cozy.yaml, "
+        "config/sites/evan.yaml, config/sites/evan_bombercir.yaml, config/sites/evan_design.yaml, "
+        "config/sites/evanguelard.yaml, config/sites/kestrel.yaml, config/sites/portfolio.yaml, "
+        "config/sites/portfolio_new.yaml: email is at example.org, so these are the examples that "
+        "come with Homeport; delete them before asking letsencrypt for certificates, or give the "
+        "owner's real address where a site is yours",
+    )
+
+
+def test_a_stack_that_asks_nobody_for_certificates_takes_the_examples() -> None:
+    own = own_config("prod") | {"tls": as_the_engine_hands_over("{issuer: internal}")}
+    assert len(Estate.load("prod", own).sites) == 11
 
 
 def test_a_stack_without_a_file_is_told(tmp_path: Path) -> None:
@@ -259,11 +332,8 @@ def test_a_stack_without_a_file_is_told(tmp_path: Path) -> None:
 
 
 def settings(stack: str, **changes: str) -> Settings:
-    config = engine_config(stack) | {
-        f"{PROJECT}:{key}": as_the_engine_hands_over(text) for key, text in changes.items()
-    }
-    own = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
-    return Settings.parse(stack, own)
+    changed = {key: as_the_engine_hands_over(text) for key, text in changes.items()}
+    return Settings.parse(stack, own_config(stack) | changed)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +353,18 @@ def test_a_host_is_served_under_the_name_that_visitors_type(
     assert settings(stack).full_host(full) == full
 
 
+@pytest.mark.parametrize(
+    ("location", "full"),
+    [
+        ("blog", ("blog.localhost", "")),
+        ("blog/new", ("blog.localhost", "/new")),
+        ("www.example.org/New/x", ("www.example.org.localhost", "/New/x")),
+    ],
+)
+def test_the_path_of_a_location_stays_as_it_is(location: str, full: tuple[str, str]) -> None:
+    assert settings("local").full_location(location) == full
+
+
 def test_a_url_has_a_port_where_it_is_not_the_schemes_own() -> None:
     assert settings("local").public_url("welcome.localhost") == "http://welcome.localhost:8080"
     assert settings("local").public_url("a.localhost") == "https://a.localhost:8443"
@@ -300,6 +382,8 @@ def test_the_published_word_protects_no_other_stack(
 ) -> None:
     monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
     monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE_FILE", raising=False)
+    root, load = an_estate(tmp_path / "root", {}), Estate.load
+    monkeypatch.setattr(Estate, "load", staticmethod(lambda s, c: load(s, c, root)))
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(engine_config("prod")))
     monkeypatch.setattr(pulumi, "get_stack", lambda: "prod")
     assert Estate.of_program().stack == "prod"
@@ -331,3 +415,70 @@ def test_urls_name_every_host_of_every_site(tmp_path: Path) -> None:
         "https://xn--bcher-kva.example",
         "https://welcome.example.org",
     ]
+
+
+def test_urls_name_the_kind_of_each_and_its_path(tmp_path: Path) -> None:
+    estate = Estate.load("local", own_config("local"), an_estate(tmp_path, EVERY_KIND))
+    assert [(url["name"], url["kind"], url["url"]) for url in estate.urls()] == [
+        ("away", "redirect", "https://away.localhost:8443"),
+        ("blog", "site", "https://blog.localhost:8443"),
+        ("blog", "site", "https://example.org.localhost:8443/blog"),
+        ("forum", "site", "https://forum.localhost:8443"),
+        ("lines", "site", "https://lines.localhost:8443"),
+        ("moved", "redirect", "https://example.org.localhost:8443"),
+        ("moved", "redirect", "https://old.localhost:8443"),
+        ("outside", "upstream", "https://outside.localhost:8443"),
+        ("outside", "upstream", "https://example.org.localhost:8443/api"),
+        ("photos", "site", "https://photos.localhost:8443"),
+        ("shop", "site", "https://shop.localhost:8443"),
+    ]
+
+
+def test_only_images_that_are_used_are_brought_to_the_host(tmp_path: Path) -> None:
+    several = Estate.load("local", own_config("local"), an_estate(tmp_path / "a", SEVERAL_SITES))
+    every = Estate.load("local", own_config("local"), an_estate(tmp_path / "b", EVERY_KIND))
+    assert several.images_used() == {every.images.gateway, every.images.site}
+    assert every.images_used() == several.images_used() | {every.images.php}
+
+
+@pytest.mark.parametrize(
+    ("stack", "to", "location"),
+    [
+        ("local", "https://welcome", "http://welcome.localhost:8080"),
+        ("local", "https://www.example.org", "https://www.example.org.localhost:8443"),
+        ("local", "http://BLOG.localhost/a?b=c#d", "https://blog.localhost:8443/a?b=c#d"),
+        ("local", "https://bücher.example/", "https://xn--bcher-kva.example.localhost:8443/"),
+        ("prod", "https://welcome/a", "https://welcome.example.org/a"),
+        ("prod", "http://www.example.org", "https://www.example.org"),
+        # What isn't this stack's stays as it is.
+        *(
+            (stack, to, to)
+            for stack in ("local", "prod")
+            for to in (
+                "https://elsewhere.example.net/a?b",
+                "http://192.0.2.7/a",
+                "http://[2001:db8::7]:8080",
+                "https://www.example.org:9443/a",
+            )
+        ),
+    ],
+)
+def test_a_redirect_to_a_host_of_the_stack_follows_its_naming_and_port(
+    tmp_path: Path, stack: str, to: str, location: str
+) -> None:
+    estate = Estate.load(stack, own_config(stack), an_estate(tmp_path, SEVERAL_SITES))
+    assert estate.redirect_target(to) == location
+
+
+def test_a_stand_in_that_is_missing_is_told_where_a_site_needs_it(tmp_path: Path) -> None:
+    stand_ins = '{"folders": {"/srv/photos": "sites/none", "/srv/other": "sites/none"}}'
+    with pytest.raises(ConfigError) as caught:
+        Estate.load(
+            "local",
+            own_config("local") | {"sources": stand_ins},
+            an_estate(tmp_path, EVERY_KIND),
+        )
+    assert caught.value.problems == (
+        "Pulumi.local.yaml: homeport:sources.folders./srv/photos is 'sites/none': there is no such "
+        "folder in this repository; create it, or name one that is there",
+    )

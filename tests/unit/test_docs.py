@@ -44,6 +44,9 @@ NOT_OF_THE_REPOSITORY = {
     "blog.yaml": "an example in an error",
     "docker.io": "a Debian package",
     "HTTP/1.1": "a protocol",
+    "www.example.org/new": "a host and its path",
+    "example.org/blog": "a host and its path",
+    "public/html": "a folder of somebody's repository",
     "ca.pem": "the reader makes it",
 }
 

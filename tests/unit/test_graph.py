@@ -16,14 +16,14 @@ from pulumi.runtime import rpc
 
 from components.container import health_script
 from components.volume_files import VolumeFiles, VolumeFilesArgs
-from config.settings import PROJECT, Settings
+from config.settings import Settings
+from config.site import Site
 from tests.unit.program import (
     ROOT,
     SEVERAL_SITES,
     Graph,
     Registered,
     an_estate,
-    engine_config,
     run_main,
     run_program,
 )
@@ -36,7 +36,7 @@ FIELDS = {
     "labels", "mounts", "networksAdvanced", "ports", "image", "entrypoints", "command", "user",
     "envs", "capabilities", "securityOpts", "readOnly", "tmpfs", "memory", "memorySwap", "ulimits",
     "logDriver", "logOpts", "healthcheck", "init", "restart", "mustRun", "wait", "waitTimeout",
-    "destroyGraceSeconds", "stopTimeout",
+    "destroyGraceSeconds", "stopTimeout", "cpus",
 }  # fmt: skip
 """All that a container may say. What would let it out (privileged, devices, the host's folders,
 network or processes) is missing."""
@@ -46,6 +46,10 @@ COMMAND_PROPERTIES = {"create", "triggers"}
 official semantics for these and refuses all others."""
 
 PROVIDERS = {
+    "pulumi-python:dynamic/homeport:CaddyfileLines": (
+        "components.caddyfile_lines CaddyfileLinesProvider"
+    ),
+    "pulumi-python:dynamic/homeport:HostFolder": "components.host_folder HostFolderProvider",
     "pulumi-python:dynamic/homeport:HostImage": "components.host_image HostImageProvider",
     "pulumi-python:dynamic/homeport:Promotion": "components.promotion PromotionProvider",
     "pulumi-python:dynamic/homeport:StackId": "components.stack_id StackIdProvider",
@@ -56,9 +60,20 @@ PROVIDERS = {
 
 
 def settings(graph: Graph) -> Settings:
-    config = engine_config(graph.stack)
-    own = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
-    return Settings.parse(graph.stack, own)
+    return graph.estate.settings
+
+
+def sites(graph: Graph) -> Iterator[tuple[Site, Registered]]:
+    """The sites that have content, each with its container."""
+    for site in graph.estate.sites:
+        if site.source:
+            yield site, one([c for c in graph.containers if c.name == site.name])
+
+
+def networks(container: Registered) -> set[str]:
+    """The networks that a container stands in, by what they are for."""
+    names = {network["name"] for network in container.inputs["networksAdvanced"]}
+    return {name.rpartition("-")[0] for name in names}
 
 
 def labels(resource: Registered) -> dict[str, str]:
@@ -140,8 +155,9 @@ def test_every_container_restarts_as_the_stack_says_and_is_waited_for(graph: Gra
     for container in graph.containers:
         assert container.inputs["restart"] == settings(graph).restart, container
         assert container.inputs["mustRun"] is True, container
-        promoted = container.name in {promotion.name for promotion in graph.of("Promotion")}
-        assert container.inputs["wait"] is not promoted, "its promotion waits"
+        # A site is waited for by its promotion.
+        promoted = [p for p in graph.of("Promotion") if container.urn in needs(p)]
+        assert container.inputs["wait"] is not bool(promoted), container
 
 
 def test_every_container_ends_gracefully(graph: Graph) -> None:
@@ -196,28 +212,32 @@ def test_only_the_gateway_publishes_and_only_on_the_stacks_address(graph: Graph)
     ]
 
 
-def test_only_the_gateway_stands_on_a_network_with_a_way_out(graph: Graph) -> None:
-    for container in graph.containers:
-        names = {network["name"] for network in container.inputs["networksAdvanced"]}
-        names = {name.rpartition("-")[0] for name in names}
-        expected = {"edge", "web", "services"} if container.name == "proxy" else {"idle"}
-        assert names == expected, container
+def test_only_the_gateway_and_who_asks_for_it_stand_on_the_network_with_a_way_out(
+    graph: Graph,
+) -> None:
+    expected = {
+        site.name: {"idle"} | ({"edge"} if site.egress else set()) for site, _ in sites(graph)
+    }
+    expected["proxy"] = {"edge", "web", "services"}
+    assert {container.name: networks(container) for container in graph.containers} == expected
 
 
 def test_every_network_is_internal_but_edge_which_joins_nobody(graph: Graph) -> None:
-    networks = {network.name: network for network in graph.of("Network")}
-    edge = networks.pop("edge")
+    others = {network.name: network for network in graph.of("Network")}
+    edge = others.pop("edge")
     assert edge.inputs["internal"] is False
     assert edge.inputs["options"] == {"com.docker.network.bridge.enable_icc": "false"}
-    assert set(networks) == {"web", "idle", "services"}
-    for network in networks.values():
+    assert set(others) == {"web", "idle", "services"}
+    for network in others.values():
         assert network.inputs["internal"] is True, network
 
 
 def test_a_site_is_shown_to_visitors_by_its_promotion_alone(graph: Graph) -> None:
     web = one([network for network in graph.of("Network") if network.name == "web"])
     gateway = one([r for r in graph.of("VolumeFiles") if r.name == "proxy-config"])
-    upstreams = set(re.findall(r"reverse_proxy (\S+):80", gateway.inputs["files"]["Caddyfile"]))
+    upstreams = set(
+        re.findall(r"reverse_proxy (site-\S+):80", gateway.inputs["files"]["Caddyfile"])
+    )
     promotions = graph.of("Promotion")
     assert upstreams == {promotion.inputs["alias"] for promotion in promotions}
     for promotion in promotions:
@@ -237,6 +257,47 @@ def test_the_gateway_depends_on_no_site_so_a_failing_one_holds_back_no_other(
             assert {component_of(graph, r) for r in needed} <= {"host", "proxy"}, resource
 
 
+def test_a_redirect_or_an_upstream_is_a_route_and_nothing_that_runs(graph: Graph) -> None:
+    gateway = one([r for r in graph.of("VolumeFiles") if r.name == "proxy-config"])
+    for site in graph.estate.sites:
+        component = one([r for r in graph.of("CaddySite") if r.name == site.name])
+        children = [r for r in graph.resources if r.options.parent == component.urn]
+        assert bool(children) == bool(site.source), children
+        assert f"log_name {site.name}\n" in gateway.inputs["files"]["Caddyfile"]
+
+
+def test_a_php_site_runs_the_image_with_php_and_others_run_caddy_alone(graph: Graph) -> None:
+    images = graph.estate.images
+    for site, container in sites(graph):
+        php = site.runtime == "php"
+        assert container.inputs["image"] == (images.php if php else images.site), container
+        first = [*container.inputs["entrypoints"], *container.inputs["command"]][:3]
+        assert first == (["serve", "caddy", "run"] if php else ["caddy", "run", "--config"])
+    used = {r.inputs["ref"] for r in graph.of("HostImage")}
+    assert used == {r.inputs["image"] for r in graph.resources if "image" in r.inputs}
+
+
+def test_a_site_is_limited_as_its_file_says(graph: Graph) -> None:
+    for site, container in sites(graph):
+        usual = 256 if site.runtime == "php" else 128
+        assert container.inputs["memory"] == (site.memory_mib or usual), container
+        assert container.inputs.get("cpus") == (f"{site.cpus:g}" if site.cpus else None), container
+
+
+def test_free_lines_are_checked_before_they_are_written(graph: Graph) -> None:
+    checks = {check.name: check for check in graph.of("CaddyfileLines")}
+    assert set(checks) == {site.name for site, _ in sites(graph) if site.caddyfile}
+    for name, check in checks.items():
+        files = one([r for r in graph.of("VolumeFiles") if r.name == f"{name}-config"])
+        assert check.urn in needs(files)
+        assert check.inputs["shown_as"] == f"config/sites/{name}.yaml"
+        # The line of the person's own file is the line of the block that is adapted.
+        text = (graph.root / check.inputs["shown_as"]).read_text().split("\n")
+        block = check.inputs["block"].split("\n")
+        at = int(check.inputs["shown_line"]), int(check.inputs["first_line"])
+        assert text[at[0] - 1].strip() == block[at[1] - 1].strip() == "header A b"
+
+
 def component_of(graph: Graph, resource: Registered) -> str:
     return resource.name if resource.is_component else graph.parent(resource).name
 
@@ -244,13 +305,26 @@ def component_of(graph: Graph, resource: Registered) -> str:
 # Volumes
 
 
-def test_containers_mount_volumes_of_this_stack_and_nothing_else(graph: Graph) -> None:
-    """No Docker socket, and no folder of the host."""
+def test_containers_mount_volumes_of_this_stack_and_the_one_folder_that_a_site_shows(
+    graph: Graph,
+) -> None:
+    """No Docker socket, and no other folder of the host."""
+    stand_ins = settings(graph).sources.folders
+    shown = {s.name: s.source.host_folder for s in graph.estate.sites if s.source}
     volumes = {volume_name(volume) for volume in graph.of("Volume")}
     for container in graph.containers:
+        folder = shown.get(container.name)
+        binds = [m for m in container.inputs["mounts"] if m["type"] != "volume"]
+        if folder and folder not in stand_ins:
+            content = {"type": "bind", "source": folder, "target": "/srv/current", "readOnly": True}
+            assert binds == [content], container
+            looked = one([r for r in graph.of("HostFolder") if r.name == container.name])
+            assert looked.inputs["path"] == folder
+            assert looked.urn in needs(container), "Docker would create a folder that is missing"
+        else:
+            assert binds == [], container
         for mount in container.inputs["mounts"]:
-            assert mount["type"] == "volume", container
-            assert mount["source"] in volumes, container
+            assert mount in binds or mount["source"] in volumes, container
         assert "docker.sock" not in json.dumps(container.inputs), container
     for volume in graph.of("Volume"):
         assert set(volume.inputs) <= {"name", "labels"}, f"{volume} could be a folder of the host"
@@ -316,10 +390,9 @@ def test_no_two_resources_of_a_type_and_a_parent_have_the_same_name(graph: Graph
     assert [key for key, count in seen.items() if count > 1] == []
 
 
-def test_every_component_has_children_and_registers_its_outputs(graph: Graph) -> None:
+def test_every_component_registers_its_outputs(graph: Graph) -> None:
     for component in (r for r in graph.resources if r.is_component):
         assert component.urn in graph.with_outputs, component
-        assert [r for r in graph.resources if r.options.parent == component.urn], component
 
 
 def test_everything_belongs_to_a_component(graph: Graph) -> None:
@@ -354,7 +427,9 @@ def test_the_probe_asks_when_all_that_visitors_could_notice_is_done(graph: Graph
     assert {c.urn for c in graph.containers} <= needs(probe)
     assert {r.urn for r in graph.of("VolumeFiles")} <= needs(probe)
     assert probe.inputs["create"] == f"python3 -m commands probe --stack {graph.stack}"
-    assert len(probe.inputs["triggers"]) == len(graph.containers)
+    written = {f"{name}-config-digest" for name in ("proxy", *(s.name for s, _ in sites(graph)))}
+    noticed = {word for trigger in probe.inputs["triggers"] for word in trigger.split()}
+    assert noticed == written | {f"{container.name}-id" for container in graph.containers}
 
 
 def test_the_command_plugins_stand_in_knows_all_that_is_used_of_it(graph: Graph) -> None:
@@ -447,12 +522,11 @@ def test_only_the_welcome_page_is_given_what_the_stack_serves(tmp_path: Path) ->
 def test_a_failing_site_is_left_out_and_everything_else_goes_on(tmp_path: Path) -> None:
     root = an_estate(tmp_path, SEVERAL_SITES)
     graph = run_main("local", root, failing="VolumeFiles::blog-config")
+    assert "blog-config" in graph.error
+    assert "what depends on that was left as it was" in graph.error
     assert sorted(c.name for c in graph.containers) == ["proxy", "shop_2", "welcome"]
     assert sorted(p.name for p in graph.of("Promotion")) == ["shop_2", "welcome"]
     assert graph.of("Command") == [], "the probe would ask for what can't answer"
-    # Else the engine takes what was registered for all that shall exist, and deletes the rest.
-    assert "blog-config" in graph.error
-    assert graph.error.endswith("; what depends on that was left as it was")
 
 
 def test_bad_files_stop_the_program_with_all_their_problems_and_no_traceback(
@@ -461,7 +535,7 @@ def test_bad_files_stop_the_program_with_all_their_problems_and_no_traceback(
     root = an_estate(tmp_path, {"blog.yaml": "hosts: []", "shop.yaml": "nothing"})
     with pytest.raises(pulumi.RunError) as caught:
         run_main("local", root)
-    assert str(caught.value).count("\n") == 2
+    assert str(caught.value).count("\n") == 1
     assert caught.value.__cause__ is None
 
 

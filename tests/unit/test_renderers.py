@@ -1,95 +1,121 @@
-"""The files that the program generates, compared whole with those in golden/.
+"""The files that the program generates, compared whole with those in golden/."""
 
-`UPDATE_GOLDEN=1 python -m pytest tests/unit/test_renderers.py` writes them anew; what changed
-is then read in `git diff`.
-"""
-
-import os
-from pathlib import Path
-from typing import Any, cast
+from dataclasses import replace
 
 import pytest
 
-from components.caddy_proxy import CaddyProxyArgs, proxy_caddyfile
-from components.caddy_site import site_caddyfile
-from components.docker_host import DockerHost
-from components.routes import Route
-
-GOLDEN = Path(__file__).parent / "golden"
-
-
-def route(name: str, *hosts: str) -> Route:
-    return Route(component=name, hosts=hosts, upstream=f"site-{name}:80")
-
-
-def proxy_args(**different: Any) -> CaddyProxyArgs:
-    """A gateway; rendering never looks at the host that it runs on."""
-    return CaddyProxyArgs(host=cast("DockerHost", None), image="caddy:2", **different)
+from components.caddy_proxy_caddyfile import Gateway, proxy_caddyfile
+from components.caddy_site_caddyfile import (
+    SiteServer,
+    lines_begin_at,
+    lines_end_at,
+    site_block,
+    site_caddyfile,
+)
+from components.routes import Handler, Redirect, Refusal, Route, Upstream
+from tests.unit.approved import GOLDEN, approved
 
 
-LOCAL = proxy_args(
+def route(name: str, at: str, handler: Handler | None = None, *, email: str | None = None) -> Route:
+    host, slash, rest = at.partition("/")
+    handler = handler or Upstream(address=f"site-{name}:80")
+    return Route(component=name, host=host, path=slash + rest, handler=handler, email=email)
+
+
+def redirect(to: str, *, status: int = 301, keep_path: bool = True) -> Redirect:
+    return Redirect(to=to, status=status, keep_path=keep_path)
+
+
+LOCAL = Gateway(
     routes=[
         route("welcome", "welcome.localhost"),
-        route("blog", "blog.localhost", "www.example.org.localhost"),
+        route("blog", "www.example.org.localhost"),
+        route("blog", "blog.localhost"),
+        # Paths of one host, and of another that has nothing at its top.
+        route("new", "www.example.org.localhost/new"),
+        route("deep", "www.example.org.localhost/new/deep"),
+        route("docs", "paths.localhost/docs"),
+        route("moved", "example.org.localhost", redirect("https://www.example.org.localhost:8443")),
+        route(
+            "moved-for-now",
+            "www.example.org.localhost/old",
+            redirect("https://elsewhere.example.net/landing", status=302, keep_path=False),
+        ),
+        route("outside", "outside.localhost", Refusal(status=502, text="not asked from here")),
     ],
-    address="127.0.0.1",
     http=8080,
     https=8443,
     internal_ca=True,
     plain_hosts=frozenset({"welcome.localhost"}),
+    stream_close_delay="1h",
 )
-PROD = proxy_args(
+PROD = Gateway(
     routes=[
-        route("shop", "xn--bcher-kva.example"),
-        route("blog", "www.example.org", "example.org"),
+        route("shop", "xn--bcher-kva.example", email="shop@example.com"),
+        route("blog", "www.example.org", email="blog@example.com"),
+        route("new", "www.example.org/new"),
+        route("moved", "example.org", redirect("https://www.example.org/"), email="a@example.com"),
+        route("here", "here.example.org", Upstream(address="http://192.0.2.7:9104")),
+        route(
+            "there",
+            "there.example.org",
+            Upstream(address="https://there.example.net", patience="10s"),
+        ),
     ],
-    address="0.0.0.0",  # noqa: S104 - a real gateway's
     http=80,
     https=443,
     internal_ca=False,
-    plain_hosts=frozenset(),
-)
-NO_SITES = proxy_args(
-    routes=[],
-    address="127.0.0.1",
-    http=8080,
-    https=8443,
-    internal_ca=True,
-    plain_hosts=frozenset({"welcome.localhost"}),
+    plain_hosts=frozenset({"here.example.org"}),
+    stream_close_delay="5m",
 )
 
+FREE_LINES = """\
+header X-Robots-Tag noindex
+
+handle /old/* {
+  respond "it is gone" 410
+}
+"""
 
 RENDERED = {
     "proxy-local.Caddyfile": proxy_caddyfile(LOCAL),
     "proxy-prod.Caddyfile": proxy_caddyfile(PROD),
-    "proxy-without-sites.Caddyfile": proxy_caddyfile(NO_SITES),
-    "site.Caddyfile": site_caddyfile(),
+    "proxy-without-sites.Caddyfile": proxy_caddyfile(replace(LOCAL, routes=[])),
+    "site.Caddyfile": site_caddyfile(SiteServer()),
+    "site-listing.Caddyfile": site_caddyfile(SiteServer(listing=True)),
+    "site-not-found.Caddyfile": site_caddyfile(SiteServer(not_found="404/index.html")),
+    "site-php.Caddyfile": site_caddyfile(SiteServer(runtime="php", not_found="lost.html")),
+    "site-free-lines.Caddyfile": site_caddyfile(SiteServer(lines=FREE_LINES)),
+    "site-alone.Caddyfile": site_block(SiteServer(lines=FREE_LINES), "http://site.invalid:80"),
 }
 
 
 @pytest.mark.parametrize("name", RENDERED)
 def test_a_generated_file_is_as_it_was_approved(name: str) -> None:
-    text = RENDERED[name]
-    if os.environ.get("UPDATE_GOLDEN") == "1":
-        (GOLDEN / name).write_text(text)
-    assert text == (GOLDEN / name).read_text()
+    assert RENDERED[name] == approved(GOLDEN / name, RENDERED[name])
 
 
 def test_every_golden_file_is_compared() -> None:
-    assert {file.name for file in GOLDEN.iterdir()} == set(RENDERED)
+    assert {file.name for file in GOLDEN.glob("*.Caddyfile")} == set(RENDERED)
 
 
 def test_the_order_of_sites_changes_nothing() -> None:
-    routes = [route("a", "a.org"), route("b", "b.org")]
-    one, other = (
-        proxy_args(
-            routes=order,
-            address="127.0.0.1",
-            http=80,
-            https=443,
-            internal_ca=True,
-            plain_hosts=frozenset(),
-        )
-        for order in (routes, routes[::-1])
-    )
-    assert proxy_caddyfile(one) == proxy_caddyfile(other)
+    assert proxy_caddyfile(replace(LOCAL, routes=LOCAL.routes[::-1])) == proxy_caddyfile(LOCAL)
+    assert proxy_caddyfile(replace(PROD, routes=PROD.routes[::-1])) == proxy_caddyfile(PROD)
+
+
+@pytest.mark.parametrize("runtime", ["static", "php"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "header A b",
+        FREE_LINES,
+        "header A b\n@no_content not file {\n}\nroot * /srv/current\nheader C d",
+    ],
+)
+def test_the_lines_of_a_sites_owner_are_found_again_in_its_block(lines: str, runtime: str) -> None:
+    php = runtime == "php"
+    server = SiteServer(runtime="php" if php else "static", not_found="x", lines=lines)
+    text = site_block(server)
+    theirs = text.split("\n")[lines_begin_at(text) - 1 : lines_end_at(text)]
+    assert [line.removeprefix("\t") for line in theirs] == lines.rstrip("\n").split("\n")

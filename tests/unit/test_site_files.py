@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from config.estate import Estate
 from config.hosts import canonical_host
 from config.model import ConfigError
-from config.settings import PROJECT
-from config.site import Site
+from config.site import Site, SiteFile
+from config.source import Source
 from config.yaml_file import YamlFile
-from tests.unit.program import an_estate, engine_config
+from tests.unit.program import an_estate, own_config
 
 GOOD = "hosts: [blog]\nsource: {folder: sites/blog}\n"
 
@@ -25,13 +25,28 @@ NO_HOST_NAME = (
     "not a host name; use letters, digits and hyphens between dots, each part 1 to 63 "
     "characters, such as blog or www.example.org"
 )
-NO_FOLDER = "must be a folder of this repository, such as sites/blog"
+NO_PATH = "not a path; use letters, digits and . _ ~ - between slashes, such as www.example.org/new"
+NO_FOLDER = "must be a relative path without .., such as sites/blog"
+NO_URL = "must be a URL, such as https://www.example.org"
+NO_ORIGIN = "must be http or https, a host and a port alone, such as http://192.0.2.7:9104"
+NO_PAGE = "must be a page of the content, such as 404/index.html"
+NO_REPOSITORY = (
+    "must be a repository's URL without a password, such as https://github.com/owner/name"
+)
+FIELDS_OF_A_SITE = (
+    "hosts, source, redirect, upstream, runtime, listing, not_found, email, memory_mib, cpus, "
+    "egress, caddyfile"
+)
+FIELDS_OF_A_SOURCE = "folder, host_folder, git, branch, tag, commit, directory, as, every, webhook"
+NO_KIND = (
+    "none of source, redirect, upstream is given; add one, such as source: {folder: sites/blog}"
+)
+ONE_OF_THEM = "only one of them can be given; keep one"
 NOT_THERE = "there is no such folder in this repository; create it, or name one that is there"
 
 
 def load(root: Path) -> Estate:
-    config = {k.removeprefix(f"{PROJECT}:"): v for k, v in engine_config("prod").items()}
-    return Estate.load("prod", config, root)
+    return Estate.load("prod", own_config("prod"), root)
 
 
 def problems(root: Path, sites: dict[str, str]) -> list[str]:
@@ -47,8 +62,54 @@ def problems(root: Path, sites: dict[str, str]) -> list[str]:
 
 
 def test_two_keys_are_a_site(tmp_path: Path) -> None:
+    """The first sentence of the documentation, and it stays true."""
     (site,) = load(an_estate(tmp_path, {"blog.yaml": GOOD})).sites
+    assert len(yaml.safe_load(GOOD)) == 2
+    assert site.source
     assert (site.name, site.hosts, site.source.folder) == ("blog", ("blog",), "sites/blog")
+    assert {name for name, field in SiteFile.model_fields.items() if field.is_required()} == {
+        "hosts"
+    }
+    assert not any(field.is_required() for field in Source.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "source: {host_folder: /srv/photos}\nlisting: true\nnot_found: 404/index.html\n",
+        "source: {folder: sites/blog}\nruntime: php\nmemory_mib: 32\ncpus: 0.1\negress: true\n",
+        "source: {folder: sites/blog}\ncaddyfile: |\n  header A b\nemail: a.b+c@example.com\n",
+        "source: {folder: sites/blog}\nnot_found: überall~1/nicht_da.html\n",
+        "source: {folder: sites/blog}\nemail:\nmemory_mib:\ncaddyfile:\n",
+        "source: {git: https://github.com/owner/name, branch: a/x.1, directory: a/b, as: c}\n",
+        "source: {git: 'git@example.org:name.git', tag: v1, every: 90s, webhook: /a-b/c}\n",
+        "source: {git: 'ssh://git@example.org:22/name'}\n",
+        f"source: {{git: https://example.org/x, commit: {'0a' * 20}}}\n",
+        "redirect: {to: https://www.example.org/a}\n",
+        "redirect: {to: 'http://192.0.2.7:8080/?a=b', permanent: false, keep_path: false}\n",
+        "upstream: http://192.0.2.7:9104\n",
+        "upstream: https://www.example.org/\n",
+        "upstream: 'http://[2001:db8::7]:80'\nemail: a@example.com\n",
+    ],
+)
+def test_each_kind_of_site_and_field_is_taken(tmp_path: Path, text: str) -> None:
+    assert problems(tmp_path, {"blog.yaml": f"hosts: [blog, a.org/x]\n{text}"}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("caddyfile: header A b\n", 3),
+        ("caddyfile: |\n  header A b\n", 4),
+        ("caddyfile: >-\n  header A b\n", 4),
+        ("caddyfile:\n  header A b\n", 4),
+        ("listing: true\n# a comment\ncaddyfile: |\n  header A b\n", 6),
+        ("", 0),
+    ],
+)
+def test_the_line_of_free_lines_is_known(tmp_path: Path, text: str, line: int) -> None:
+    (site,) = load(an_estate(tmp_path, {"blog.yaml": GOOD + text})).sites
+    assert site.caddyfile_line == line
 
 
 def test_a_folder_of_sites_may_be_empty(tmp_path: Path) -> None:
@@ -68,6 +129,7 @@ def test_what_an_editor_leaves_behind_is_no_site(tmp_path: Path) -> None:
         ("WWW.Example.ORG.", "www.example.org"),
         ("Bücher.Example", "xn--bcher-kva.example"),
         ("faß.de", "xn--fa-hia.de"),
+        ("my_blog.Bücher。example", "my_blog.xn--bcher-kva.example"),
         ("3com.org", "3com.org"),
         ("a" * 63, "a" * 63),
     ],
@@ -82,14 +144,31 @@ def test_a_host_is_known_by_the_name_that_dns_has(written: str, meant: str) -> N
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (f"{GOOD}host: x\n", "3: host: there is no such field; allowed here: hosts, source"),
+        (f"{GOOD}host: x\n", f"3: host: there is no such field; allowed here: {FIELDS_OF_A_SITE}"),
         (
-            "hosts: [blog]\nsource:\n  folder: sites/blog\n  git: x\n",
-            "4: source.git: there is no such field; allowed here: folder",
+            "hosts: [blog]\nsource:\n  folder: sites/blog\n  url: x\n",
+            f"4: source.url: there is no such field; allowed here: {FIELDS_OF_A_SOURCE}",
         ),
         (
-            "hosts: [blog]\n",
-            "1: source is missing; add it, such as source: {folder: sites/blog}",
+            "hosts: [blog]\nredirect:\n  to: https://a.org\n  status: 301\n",
+            "4: redirect.status: there is no such field; allowed here: to, permanent, keep_path",
+        ),
+        # What a site is
+        ("hosts: [blog]\n", f"1: {NO_KIND}"),
+        ("hosts: [blog]\nsource:\nredirect:\n", f"1: {NO_KIND}"),
+        (f"{GOOD}redirect: {{to: https://a.org}}\n", f"2: source, redirect: {ONE_OF_THEM}"),
+        (
+            f"{GOOD}upstream: http://a.org\nredirect: {{to: https://a.org}}\n",
+            f"2: source, redirect, upstream: {ONE_OF_THEM}",
+        ),
+        (
+            "hosts: [blog]\nredirect: {to: https://a.org}\nlisting: true\nruntime: php\n",
+            "4: runtime, listing: only for a site with a source, and this one has redirect; leave "
+            "it out",
+        ),
+        (
+            "hosts: [blog]\nupstream: http://a.org\ncaddyfile: header A b\n",
+            "3: caddyfile: only for a site with a source, and this one has upstream; leave it out",
         ),
         (
             "source: {folder: sites/blog}\n",
@@ -97,7 +176,8 @@ def test_a_host_is_known_by_the_name_that_dns_has(written: str, meant: str) -> N
         ),
         (
             "hosts: [blog]\nsource: {}\n",
-            "2: source.folder is missing; add it, such as folder: sites/blog",
+            "2: source is {}: none of folder, host_folder, git is given; add one, such as folder: "
+            "sites/blog",
         ),
         # hosts
         (
@@ -138,7 +218,165 @@ def test_a_host_is_known_by_the_name_that_dns_has(written: str, meant: str) -> N
             "2: hosts.1 is '192.168.0.1': an address is no host name; use a name such as blog or "
             "www.example.org",
         ),
+        *(
+            (f"source: {{folder: sites/blog}}\nhosts: ['{at}']\n", f"2: hosts.0 is '{at}': {why}")
+            for at, why in (
+                ("/new", NO_HOST_NAME),
+                ("example.org:80/new", NO_HOST_NAME),
+                ("example.org/a b", NO_PATH),
+                ("example.org/a//b", NO_PATH),
+                ("example.org/../b", NO_PATH),
+                ("example.org/./b", NO_PATH),
+                ("example.org/a?b", NO_PATH),
+                ("example.org/a*", NO_PATH),
+                ("example.org/{path}", NO_PATH),
+                ("example.org/é", NO_PATH),
+            )
+        ),
+        # redirect and upstream
+        (
+            "hosts: [blog]\nredirect: https://a.org\n",
+            "2: redirect is 'https://a.org': must be fields with values, such as redirect: {to: "
+            "https://www.example.org}",
+        ),
+        (
+            "hosts: [blog]\nredirect: {}\n",
+            "2: redirect.to is missing; add it, such as to: https://www.example.org",
+        ),
+        (
+            "hosts: [blog]\nredirect: {to: https://a.org, permanent: 301}\n",
+            "2: redirect.permanent is 301: must be true or false, such as permanent: false",
+        ),
+        (
+            "hosts: [blog]\nredirect:\n  to: https://a.org/?a=b\n",
+            "3: redirect.to: no path can follow its query or fragment; add keep_path: false",
+        ),
+        *(
+            (f"hosts: [blog]\nredirect: {{to: '{to}'}}\n", f"2: redirect.to is {to!r}: {NO_URL}")
+            for to in (
+                "www.example.org",
+                "ftp://example.org",
+                "https://",
+                "https://exa mple.org",
+                "https://example.org/{uri}",
+                'https://example.org/"',
+                "https://example.org/\\",
+                "https://*.example.org",
+                "https://example.org:99999",
+                "https://example.org:0",
+                "https://[::1",
+            )
+        ),
+        *(
+            (f"hosts: [blog]\nupstream: '{to}'\n", f"2: upstream is {to!r}: {NO_ORIGIN}")
+            for to in (
+                "192.0.2.7:9104",
+                "unix//tmp/admin.sock",
+                "http://192.0.2.7:9104/app",
+                "http://192.0.2.7?a",
+                "http://192.0.2.7#a",
+                "http://ada:secret@192.0.2.7",
+                "http://192.0.2.7:http",
+                "http://{env.HOME}",
+            )
+        ),
+        # what content has
+        (
+            f"{GOOD}runtime: ruby\n",
+            "3: runtime is 'ruby': must be 'static' or 'php', such as runtime: php",
+        ),
+        (
+            f"{GOOD}listing: perhaps\n",
+            "3: listing is 'perhaps': must be true or false, such as listing: true",
+        ),
+        (f"{GOOD}egress: 3\n", "3: egress is 3: must be true or false, such as egress: true"),
+        *(
+            (f"{GOOD}not_found: '{page}'\n", f"3: not_found is {page!r}: {NO_PAGE}")
+            for page in ("/404.html", "not found.html", "{env.HOME}", "a?b", "a//b", "a/", "")
+        ),
+        (f"{GOOD}not_found: ../404.html\n", f"3: not_found is '../404.html': {NO_FOLDER}"),
+        (
+            f"{GOOD}email: Ada <ada@example.com>\n",
+            "3: email is 'Ada <ada@example.com>': must be an e-mail address, such as "
+            "owner@example.com",
+        ),
+        (f"{GOOD}memory_mib: 8\n", "3: memory_mib is 8: must be a number from 32 to 65536"),
+        (
+            f"{GOOD}memory_mib: 1.5\n",
+            "3: memory_mib is 1.5: must be a whole number, such as memory_mib: 256",
+        ),
+        (
+            f"{GOOD}memory_mib: 64M\n",
+            "3: memory_mib is '64M': must be a whole number, such as memory_mib: 256",
+        ),
+        (f"{GOOD}cpus: 0\n", "3: cpus is 0: must be a number from 0.1 to 64"),
+        (f"{GOOD}cpus: .nan\n", "3: cpus is NaN: must be a number from 0.1 to 64"),
+        (f"{GOOD}cpus: half\n", "3: cpus is 'half': must be a number, such as cpus: 0.5"),
+        (
+            f"{GOOD}caddyfile: [a]\n",
+            '3: caddyfile is ["a"]: must be text, put in quotes, such as caddyfile: header '
+            "X-Robots-Tag noindex",
+        ),
         # source
+        (
+            "hosts: [blog]\nsource: {folder: sites/blog, git: https://a.org/b}\n",
+            f"2: source.folder, source.git: {ONE_OF_THEM}",
+        ),
+        (
+            "hosts: [blog]\nsource:\n  folder: sites/blog\n  every: 1h\n  branch: x\n",
+            "5: source.branch, source.every: only for a git source; leave it out",
+        ),
+        (
+            "hosts: [blog]\nsource: {host_folder: /srv/a, as: x}\n",
+            "2: source.as: only for a git source; leave it out",
+        ),
+        (
+            "hosts: [blog]\nsource: {git: https://a.org/b, branch: x, tag: y}\n",
+            f"2: source.branch, source.tag: {ONE_OF_THEM}",
+        ),
+        *(
+            (
+                f"hosts: [blog]\nsource: {{host_folder: {folder}}}\n",
+                f"2: source.host_folder is {folder!r}: must be an absolute path without .., such "
+                "as /srv/photos",
+            )
+            for folder in ("srv/photos", "/", "/srv/../etc", "~/photos")
+        ),
+        *(
+            (
+                f"hosts: [blog]\nsource: {{host_folder: {folder}}}\n",
+                f"2: source.host_folder is {folder!r}: is the system's own, with its sockets; name "
+                "a folder of files",
+            )
+            for folder in ("/var/run/docker.sock", "/run", "/proc/1/root")
+        ),
+        *(
+            (
+                f"hosts: [blog]\nsource: {{git: '{url}'}}\n",
+                f"2: source.git is {url!r}: {NO_REPOSITORY}",
+            )
+            for url in ("ftp://a.org/b", "/srv/git", "https://ada:secret@a.org/b", "https://a b")
+        ),
+        (
+            "hosts: [blog]\nsource: {git: https://a.org/b, branch: '-x'}\n",
+            "2: source.branch is '-x': must be a name of letters, digits, dots and slashes",
+        ),
+        (
+            "hosts: [blog]\nsource: {git: https://a.org/b, commit: 0a1b2c}\n",
+            "2: source.commit is '0a1b2c': must be all 40 digits of it",
+        ),
+        (
+            "hosts: [blog]\nsource: {git: https://a.org/b, as: /new}\n",
+            f"2: source.as is '/new': {NO_FOLDER}",
+        ),
+        (
+            "hosts: [blog]\nsource: {git: https://a.org/b, every: often}\n",
+            "2: source.every is 'often': must be a time such as 15m",
+        ),
+        (
+            "hosts: [blog]\nsource: {git: https://a.org/b, webhook: push}\n",
+            "2: source.webhook is 'push': must be a path such as /push",
+        ),
         (
             "hosts: [blog]\nsource: sites/blog\n",
             "2: source is 'sites/blog': must be fields with values, such as source: {folder: "
@@ -197,7 +435,6 @@ def test_a_bad_site_file_is_told_with_its_line(tmp_path: Path, text: str, proble
 def test_an_empty_file_is_told_what_goes_into_it(tmp_path: Path) -> None:
     assert problems(tmp_path, {"blog.yaml": ""}) == [
         "config/sites/blog.yaml: hosts is missing; add it, such as hosts: [blog]",
-        "config/sites/blog.yaml: source is missing; add it, such as source: {folder: sites/blog}",
     ]
 
 
@@ -256,6 +493,16 @@ def test_a_host_is_named_once(tmp_path: Path) -> None:
     text = "hosts: [blog, x.org, blog.example.org]\nsource: {folder: sites/blog}\n"
     assert problems(tmp_path, {"blog.yaml": text}) == [
         "config/sites/blog.yaml: hosts has 'blog.example.org' twice; keep one"
+    ]
+
+
+def test_a_path_belongs_to_one_site_and_has_no_case(tmp_path: Path) -> None:
+    """The gateway's paths have none, so the second would never be reached."""
+    a = "hosts: [x.org, x.org/new]\nsource: {folder: sites/a}\n"
+    b = "hosts: [x.org/news, X.org/New/]\nsource: {folder: sites/b}\n"
+    assert problems(tmp_path, {"a.yaml": a, "b.yaml": b}) == [
+        "config/sites/b.yaml: hosts has 'x.org/New', which config/sites/a.yaml has as well; keep "
+        "it in one of them"
     ]
 
 

@@ -1,0 +1,61 @@
+"""From what a site's file says to what its component takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from components.caddy_site import Content
+from components.caddy_site_caddyfile import SiteServer
+from components.routes import Handler, Redirect, Refusal, Upstream
+from config.estate import Estate
+from config.site import Site
+from config.source import Source
+
+_MEMORY_MIB = {"static": 128, "php": 256}
+
+
+def what_answers(site: Site, estate: Estate, generated: Mapping[str, str]) -> Content | Handler:
+    """The content of a site, or what the gateway does in its place."""
+    if site.redirect:
+        return Redirect(
+            to=estate.redirect_target(site.redirect.to),
+            status=301 if site.redirect.permanent else 302,
+            keep_path=site.redirect.keep_path,
+        )
+    if site.upstream:
+        if estate.settings.outside:
+            return Upstream(address=site.upstream)
+        return Refusal(
+            status=502,
+            text=f"{site.upstream} is outside, and this stack contacts nothing there: "
+            "homeport:outside is false.",
+        )
+    if not site.source:
+        raise ValueError(f"{site.file} has neither source, redirect nor upstream")
+    folder, host_folder = _folders(site.source, estate)
+    return Content(
+        image=estate.images.php if site.runtime == "php" else estate.images.site,
+        server=SiteServer(
+            runtime=site.runtime,
+            listing=site.listing,
+            not_found=site.not_found,
+            lines=site.caddyfile or "",
+        ),
+        folder=folder,
+        host_folder=host_folder,
+        generated=generated,
+        memory_mib=site.memory_mib or _MEMORY_MIB[site.runtime],
+        cpus=site.cpus,
+        egress=site.egress,
+        declared_in=site.file,
+        lines_at=site.caddyfile_line,
+    )
+
+
+def _folders(source: Source, estate: Estate) -> tuple[Path | None, str | None]:
+    """The folder of this repository, or of the host, that a source names in this stack."""
+    if source.folder:
+        return Path(source.folder), None
+    stand_in = estate.settings.sources.folders.get(source.host_folder or "")
+    return (Path(stand_in), None) if stand_in else (None, source.host_folder)

@@ -1,0 +1,97 @@
+"""Where a site's content comes from."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from config.model import FieldsError, Model, matching
+
+
+def inside(text: str) -> str:
+    """A path below some folder, in its one form. Raises ValueError with what is allowed."""
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError("must be a relative path without .., such as sites/blog")
+    return path.as_posix()
+
+
+_OF_THE_SYSTEM = ("dev", "proc", "run", "sys")
+
+
+def _absolute(text: str) -> str:
+    path = PurePosixPath(text)
+    if not path.is_absolute() or ".." in path.parts or len(path.parts) < 2:
+        raise ValueError("must be an absolute path without .., such as /srv/photos")
+    if path.parts[1] in _OF_THE_SYSTEM or path.parts[1:3] == ("var", "run"):
+        raise ValueError("is the system's own, with its sockets; name a folder of files")
+    return path.as_posix()
+
+
+Inside = Annotated[str, AfterValidator(inside)]
+GitUrl = Annotated[
+    str,
+    matching(
+        r"https://[^\s@]+|ssh://\S+|[a-z0-9_.-]+@[^\s:]+:\S+",
+        "a repository's URL without a password, such as https://github.com/owner/name",
+    ),
+]
+Ref = Annotated[
+    str, matching(r"[A-Za-z0-9][A-Za-z0-9._/-]*", "a name of letters, digits, dots and slashes")
+]
+
+PLACES = ("folder", "host_folder", "git")
+"""Where content can come from: one of them."""
+OF_GIT = ("branch", "tag", "commit", "directory", "as", "every", "webhook")
+
+
+class Source(Model):
+    """Exactly one of a folder of this repository, a folder of the Docker host, a git repository."""
+
+    folder: Inside | None = Field(default=None, examples=["sites/blog"])
+    """A folder of this repository."""
+    host_folder: Annotated[str, AfterValidator(_absolute)] | None = Field(
+        default=None, examples=["/srv/photos"]
+    )
+    """A folder of the Docker host, mounted read-only. It is never created or changed."""
+    git: GitUrl | None = Field(default=None, examples=["https://github.com/owner/name"])
+    """A repository's URL, over https or SSH."""
+    branch: Ref | None = Field(default=None, examples=["main"])
+    """The branch that is published; by default the repository's own default."""
+    tag: Ref | None = Field(default=None, examples=["v1.2"])
+    """A tag instead of a branch."""
+    commit: Annotated[str, matching(r"[0-9a-f]{40}", "all 40 digits of it")] | None = Field(
+        default=None, examples=["8c2d31f0a6e94b7f5d1c0e3b9a8f7d6c5b4a3928"]
+    )
+    """A commit instead of a branch: all 40 digits."""
+    directory: Inside | None = Field(default=None, examples=["public/html"])
+    """The folder of the repository that is published; by default all of it."""
+    as_: Inside | None = Field(default=None, alias="as", examples=["new"])
+    """Where in the web root it is published; by default at its top."""
+    every: Annotated[str, matching(r"[1-9][0-9]*[smh]", "a time such as 15m")] = Field(
+        default="15m", examples=["1h"]
+    )
+    """How often the repository is asked for news."""
+    webhook: Annotated[str, matching(r"(/[A-Za-z0-9._~-]+)+", "a path such as /push")] | None = (
+        Field(default=None, examples=["/push"])
+    )
+    """The path at which a push is announced."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        given = [name for name in PLACES if getattr(self, name)]
+        if not given:
+            raise ValueError(
+                f"none of {', '.join(PLACES)} is given; add one, such as folder: sites/blog"
+            )
+        if len(given) > 1:
+            raise FieldsError(given, "only one of them can be given; keep one")
+        set_names = {"as" if name == "as_" else name for name in self.model_fields_set}
+        if not self.git and (stray := [name for name in OF_GIT if name in set_names]):
+            raise FieldsError(stray, "only for a git source; leave it out")
+        refs = [name for name in ("branch", "tag", "commit") if getattr(self, name)]
+        if len(refs) > 1:
+            raise FieldsError(refs, "only one of them can be given; keep one")
+        return self

@@ -1,0 +1,59 @@
+"""Sites of every kind, for a stack under test."""
+
+from __future__ import annotations
+
+from tests.e2e.checkout import Checkout
+
+_PHP = "<?php echo 'marker-of-program PHP/' . PHP_VERSION . ' HTTPS=' . ($_SERVER['HTTPS'] ?? '');"
+
+
+def page(checkout: Checkout, name: str, marker: str, *, more: str = "") -> None:
+    """A site of one page, with its file."""
+    write(checkout, f"sites/{name}/index.html", f"<!doctype html><p>{marker}</p>\n")
+    checkout.write_site(name, f"hosts: [{name}]\nsource: {{folder: sites/{name}}}\n{more}")
+
+
+def every_kind(checkout: Checkout) -> None:
+    """One site of each kind beside the welcome page, and look-alikes of a path."""
+    page(checkout, "alpha", "marker-of-alpha", more="not_found: lost.html\n")
+    page(checkout, "neighbour", "marker-of-neighbour")
+    write(checkout, "sites/alpha/lost.html", "<p>marker-of-404")
+    write(checkout, "sites/alpha/newsletter/index.html", "<p>marker-of-newsletter")
+    write(checkout, "sites/alpha/news/index.html", "<p>marker-of-news")
+    write(checkout, "sites/new/new/index.html", "<p>marker-of-new")
+    checkout.write_site("new", "hosts: [alpha.localhost/new]\nsource: {folder: sites/new}\n")
+    write(checkout, "sites/deep/new/deep/index.html", "<p>marker-of-new-deep")
+    checkout.write_site("deep", "hosts: [alpha.localhost/new/deep]\nsource: {folder: sites/deep}\n")
+    write(checkout, "sites/photos/index.html", "<p>marker-of-photos")
+    write(checkout, "sites/photos/album/holiday.txt", "sun")
+    checkout.write_site(
+        "photos", "hosts: [photos]\nsource: {host_folder: /srv/photos}\nlisting: true\n"
+    )
+    write(checkout, "sites/program/index.php", _PHP)
+    write(checkout, "sites/program/lost.html", "<p>marker-of-404")
+    checkout.write_site(
+        "program",
+        "hosts: [program]\nsource: {folder: sites/program}\nruntime: php\nnot_found: lost.html\n"
+        "caddyfile: header Referrer-Policy no-referrer\n",
+    )
+    checkout.write_site("empty", "hosts: [empty]\nsource: {git: https://git.invalid/empty}\n")
+    to = "https://elsewhere.example.net"
+    checkout.write_site("moved", f"hosts: [moved]\nredirect: {{to: {to}/base}}\n")
+    checkout.write_site(
+        "moved-for-now",
+        f"hosts: [moved-for-now]\n"
+        f"redirect: {{to: {to}/landing, permanent: false, keep_path: false}}\n",
+    )
+    checkout.write_site(
+        "moved-here", "hosts: [moved-here]\nredirect: {to: https://alpha.localhost}\n"
+    )
+    checkout.write_site("outside", "hosts: [outside]\nupstream: http://192.0.2.1:9\n")
+    checkout.extra = {"sources": {"folders": {"/srv/photos": "sites/photos"}}}
+    checkout.configure()
+
+
+def write(checkout: Checkout, path: str, text: str) -> None:
+    """A file of the checkout, with its folders."""
+    file = checkout.folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)

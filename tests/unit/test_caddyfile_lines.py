@@ -1,0 +1,412 @@
+"""Free lines of a site's owner: what is taken, and the whole message for each that is not.
+
+What Caddy itself makes of each case is in adapted.json, written by the site's own image with
+`UPDATE_ADAPTED=1 python -m pytest tests/unit/test_caddyfile_lines.py` where Docker has it.
+"""
+
+import functools
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components import caddyfile_lines, engine
+from components.caddy_site_caddyfile import (
+    PORT,
+    SiteServer,
+    lines_begin_at,
+    site_block,
+)
+from components.caddyfile_lines import ALONE, CaddyfileLinesProvider, problem_of_text
+from tests.unit.program import ROOT
+
+ADAPTED = Path(__file__).parent / "adapted.json"
+IMAGE = yaml.safe_load((ROOT / "config/images.yaml").read_text())["site"]
+BCRYPT = "$2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG"
+ENVIRONMENT = "reads the server's environment or files; write the value itself"
+FILES = "may read or show what isn't the site's; remove it"
+THAT = "may read what isn't the site's; remove that"
+OUTSIDE = "is not the site's content; leave root at /srv/current or below"
+NO_ADDRESS = "is no address to ask; name host and port, such as backend:8080"
+CLOSES = "} closes the site's own block; remove it"
+IMPORTS = "import reads the server's files; write the lines themselves"
+EXPRESSION = "expression may read the server's environment or files; use other matchers"
+
+GOOD = {
+    "a comment": "# nothing yet",
+    "a header": "header X-Robots-Tag noindex",
+    "a header of a request": "request_header X-Host {host}",
+    "a redirect": "redir /old /new 301",
+    "a named matcher": "@old path /old/*\nredir @old /new",
+    "a matcher by pattern": "@s path_regexp s ^/(.*)$\nrespond @s {re.s.1}",
+    "a matcher of odd names": "@q query handler=x root=y dial=z uri={{a}}\nrespond @q yes",
+    "blocks within blocks": "handle /a/* {\n  route {\n    rewrite * /b\n    file_server\n  }\n}",
+    "a folder of its own": "handle_path /x/* {\n  root * /srv/current/x\n  file_server browse\n}",
+    "passwords": f"basic_auth /private/* {{\n  ada {BCRYPT}\n}}",
+    "files to try": "try_files {path} {path}.html /index.html",
+    "parts of a file's name": "header X-Name {file.base}{file.ext}",
+    "a rewrite": "rewrite /a/* /b{uri}?of={query}",
+    "compression": "encode zstd gzip",
+    "files that are compressed already": "file_server {\n  precompressed br gzip\n  hide x\n}",
+    "errors": 'handle_errors 404 410 5xx {\n  respond "{err.status_code}"\n}',
+    "a variable": "vars colour red\nheader X-Colour {vars.colour}",
+    "a map": "map {path} {colour} {\n  /a red\n  default blue\n}\nheader X-Colour {colour}",
+    "no log": "log_skip /health",
+    "a longer log": "log_append colour {header.X-Colour}",
+    "an upstream": "reverse_proxy /api/* backend:8080 {\n  health_uri /\n  lb_policy first\n}",
+    "an upstream over TLS": "reverse_proxy /api/* https://api.example.org {\n"
+    "  transport http {\n    tls_server_name api.example.org\n  }\n}",
+    "an upstream with its own tls": "reverse_proxy api.example.org:443 {\n"
+    "  transport http {\n    tls\n  }\n}",
+    "an upstream by address": "reverse_proxy [::1]:8080 192.0.2.7:80",
+    "what an upstream answered": "reverse_proxy a:80 {\n"
+    "  @e status 500\n  handle_response @e {\n    copy_response\n  }\n}",
+    "asking another who may": "forward_auth auth:9091 {\n  uri /may\n  copy_headers Remote-User\n}",
+    "php": "php_fastcgi /app/* unix//tmp/php-fpm.sock {\n  env APP_MODE live\n  split .php\n}",
+    "a page in place": "respond /page <<HTML\n  <p>{host}\n  HTML",
+    "a text with braces": 'respond /data `{"a": {"b": {}}}`',
+    "an important word": 'header X-Text "important reports"',
+    "limits": "request_body {\n  max_size 1MB\n}\ntimeouts {\n  read_timeout 5s\n}",
+}
+
+# By name: the lines, the one of them that is told about, and what is said of it.
+BAD: dict[str, tuple[str, int, str]] = {
+    # What Caddy itself refuses.
+    "a misspelt word": ("header A b\n\nrespnod 200", 3, "unrecognized directive: respnod"),
+    "too little": (
+        "handle {\n  redir /new\n}",
+        2,
+        "'redir': wrong argument count or unexpected line ending after 'redir'",
+    ),
+    "a brace left open": ("handle {\n  header A b", 1, "a { isn't closed; add a line with its }"),
+    "a quote left open": (
+        'header A b\nrespond "',
+        2,
+        "'respond': wrong argument count or unexpected line ending after '503'",
+    ),
+    "a heredoc left open": (
+        "header A <<E\n  text",
+        2,
+        "incomplete heredoc <<E, expected ending marker E",
+    ),
+    "a bad pattern": (
+        "header A b\n@s path_regexp (\nrespond @s no",
+        2,
+        "path_regexp: compiling matcher regexp (: error parsing regexp: missing closing ): `(`",
+    ),
+    "a password in plain": (
+        "basic_auth {\n  ada secret\n}",
+        1,
+        "http_basic: base64-decoding password: illegal base64 data at input byte 4",
+    ),
+    # Out of the block.
+    "another host": ("}\nhttp://other.host {\n  respond stolen", 1, CLOSES),
+    "another port": ("header A b\n}\n:81 {\n  respond stolen", 2, CLOSES),
+    "a path of the same host": ("}\nhttp://site.invalid:80/x {\n  respond x", 1, CLOSES),
+    "a snippet": ("}\n(snippet) {\n  respond x", 1, CLOSES),
+    "the same host": (
+        "}\nhttp://site.invalid:80 {\n  respond x",
+        1,
+        "ambiguous site definition: http://site.invalid:80",
+    ),
+    "a text that swallows the rest": ("header A <<log", 1, CLOSES),
+    "another address": (
+        "bind 127.0.0.1",
+        1,
+        "bind changes where the gateway finds the site; remove it",
+    ),
+    "tls": ("header A b\ntls internal", 2, "tls is the gateway's matter; remove it"),
+    "a log file": ("log {\n  output file /srv/log\n}", 1, "log is set up already; remove it"),
+    # The environment and files of the server, when the lines are read.
+    "the environment when read": (
+        "header A b\nrespond {$HOME}",
+        2,
+        "{$…} reads the server's environment; write the value itself",
+    ),
+    "a file": ("import /etc/passwd", 1, IMPORTS),
+    "a file within a block": ("handle {\n  import /srv/current/*.conf\n}", 2, IMPORTS),
+    "a file in quotes": ('"import" /srv/current/*.conf', 1, IMPORTS),
+    "a file in backticks": ("`import` /srv/current/*.conf", 1, IMPORTS),
+    "a file where Caddy miscounts lines": (
+        'header A \\\n"b\nc" import /srv/current/*.conf',
+        3,
+        IMPORTS,
+    ),
+    "a file right behind a heredoc": (
+        "header A \\\n<<E\n  b\n  Eimport /srv/current/*.conf",
+        4,
+        IMPORTS,
+    ),
+    "a file behind a line of the program's own": (
+        "header A <<E\n@no_content not file {\nE\nimport /srv/current/*.conf",
+        4,
+        IMPORTS,
+    ),
+    # When they are asked.
+    "the environment": ("respond {env.HOME}", 1, f"{{env.HOME}} {ENVIRONMENT}"),
+    "a file's text": ("respond {file./etc/passwd}", 1, f"{{file./etc/passwd}} {ENVIRONMENT}"),
+    "the server's name": ("respond {system.hostname}", 1, f"{{system.hostname}} {ENVIRONMENT}"),
+    "in a header's name": ("header {env.HOME} x", 1, f"{{env.HOME}} {ENVIRONMENT}"),
+    "in a heredoc": ("respond <<TEXT\n  {env.HOME}\n  TEXT", 2, f"{{env.HOME}} {ENVIRONMENT}"),
+    "behind a backslash": ("header A \\{env.HOME\\}", 1, f"{{env.HOME\\}} {ENVIRONMENT}"),
+    "in a map": (
+        "map {path} {x} {\n  default {env.HOME}\n}",
+        2,
+        f"{{env.HOME}} {ENVIRONMENT}",
+    ),
+    "in a request's body": (
+        "request_body {\n  set {file./etc/passwd}\n}",
+        2,
+        f"{{file./etc/passwd}} {ENVIRONMENT}",
+    ),
+    "in what php is told": (
+        "php_fastcgi unix//tmp/php-fpm.sock {\n  env A {env.HOME}\n}",
+        2,
+        f"{{env.HOME}} {ENVIRONMENT}",
+    ),
+    "in a user's name": (f"basic_auth {{\n  {{env.HOME}} {BCRYPT}\n}}", 2,
+                         f"{{env.HOME}} {ENVIRONMENT}"),
+    "in a log": ("log_append x {env.HOME}", 1, f"{{env.HOME}} {ENVIRONMENT}"),
+    "in a deep block": (
+        "route {\n  intercept {\n    handle_response {\n      respond {env.HOME}\n    }\n  }\n}",
+        4,
+        f"{{env.HOME}} {ENVIRONMENT}",
+    ),
+    "in a matcher that strips braces": (
+        "@m vars_regexp m {}env.HOME} ^(.*)$\nrespond @m {re.m.1}",
+        1,
+        f"{{}}env.HOME}} {ENVIRONMENT}",
+    ),
+    "in a log that strips braces": (
+        "log_append x {}env.HOME}",
+        1,
+        f"{{}}env.HOME}} {ENVIRONMENT}",
+    ),
+    "a name put together by rewrites": (
+        "route {\n  rewrite * env.HOME\n  rewrite * /{{path}}\n  respond {path}\n}",
+        1,
+        "/{{http.request.uri.path}} has a placeholder within another; write them side by side",
+    ),
+    "a name put together by an expression": (
+        "@m expression `ph(req, 'en' + 'v.HOME').startsWith('/')`\nrespond @m yes",
+        1,
+        EXPRESSION,
+    ),
+    "an expression without its name": (
+        "@m `file({'root': '/etc', 'try_files': ['passwd']})`\nrespond @m yes",
+        1,
+        EXPRESSION,
+    ),
+    # Other files.
+    "templates": ("header A b\ntemplates", 2, f"templates {FILES}"),
+    "another root": ("root * /etc", 1, f"/etc {OUTSIDE}"),
+    "a root above": ("root * /srv/current/../../etc", 1, f"/srv/current/../../etc {OUTSIDE}"),
+    "a root that a visitor names": ("root * {header.X}", 1,
+                                    f"{{http.request.header.X}} {OUTSIDE}"),
+    "a root of the file server": ("file_server {\n  root /\n}", 2, f"/ {OUTSIDE}"),
+    "a root of php": ("php_fastcgi unix//tmp/php-fpm.sock {\n  root /\n}", 2, f"/ {OUTSIDE}"),
+    "a root of a matcher": ("@a file {\n  root /etc\n}\nrespond @a yes", 2, f"/etc {OUTSIDE}"),
+    "a root as a variable": ("vars {\n  root /etc\n}", 2, f"/etc {OUTSIDE}"),
+    "a root as a variable in disguise": (
+        "route {\n  vars {x}root /etc\n  file_server\n}",
+        2,
+        "{x}root is no name of a variable; write one without a placeholder",
+    ),
+    "a template of a listing": (
+        "file_server {\n  browse /srv/current/page.html\n}",
+        2,
+        f"browse with template_file {THAT}",
+    ),
+    "a file as etag": (
+        "file_server {\n  etag_file_extensions x/../../../etc/passwd\n}",
+        1,
+        f"file_server with etag_file_extensions {THAT}",
+    ),
+    "a file of certificates": (
+        "reverse_proxy https://a {\n  transport http {\n"
+        "    tls_trust_pool file /etc/ssl/certs/ca-certificates.crt\n  }\n}",
+        3,
+        f"tls with ca {THAT}",
+    ),
+    # Other doors.
+    "the admin endpoint": (
+        "reverse_proxy /admin/* unix//tmp/admin.sock",
+        1,
+        f"unix//tmp/admin.sock {NO_ADDRESS}",
+    ),
+    "the admin endpoint by another word": (
+        "forward_auth unix//tmp/admin.sock {\n  uri /config/\n}",
+        1,
+        f"unix//tmp/admin.sock {NO_ADDRESS}",
+    ),
+    "an upstream that a visitor names": (
+        "reverse_proxy {header.X}",
+        1,
+        f"{{http.request.header.X}} {NO_ADDRESS}",
+    ),
+    "an upstream that a name's answer names": (
+        "reverse_proxy {\n  dynamic a {header.X} 80\n}",
+        1,
+        f"reverse_proxy with dynamic_upstreams {THAT}",
+    ),
+    "metrics": ("metrics /metrics", 1, f"metrics {FILES}"),
+    "traces": ("tracing {\n  span x\n}", 1, f"tracing {FILES}"),
+}  # fmt: skip
+
+
+ALONE_AT = f"http://{ALONE}:{PORT}"
+OWN = {
+    "a plain site": SiteServer(lines="header A b"),
+    "a listing": SiteServer(listing=True, lines="header A b"),
+    "a page for what is not there": SiteServer(not_found="404/index.html", lines="header A b"),
+    "a php site": SiteServer(runtime="php", lines="header A b"),
+    "a php site with such a page": SiteServer(
+        runtime="php", not_found="x.html", lines="header A b"
+    ),
+}
+"""What the program itself writes around free lines has to pass, too."""
+
+
+def block(lines: str) -> str:
+    """The block of a site with these lines, in short."""
+    indented = "\n".join(f"\t{line}" for line in lines.split("\n"))
+    return f"{ALONE_AT} {{\n\troot * /srv/current\n{indented}\n{AFTER}\tfile_server\n\tlog\n}}\n"
+
+
+AFTER = """\
+	@no_content not file {
+		root /srv
+		try_files /current/
+	}
+	respond @no_content "no content" 503
+"""
+
+
+def props(text: str, **different: Any) -> dict[str, Any]:
+    """Properties as the engine sends them: numbers arrive as floats."""
+    return {
+        "docker_host": "unix:///var/run/docker.sock",
+        "image": IMAGE,
+        "block": text,
+        "first_line": float(lines_begin_at(text)),
+        "shown_as": "config/sites/blog.yaml",
+        "shown_line": 4.0,
+        "labels": {},
+    } | different
+
+
+provider = CaddyfileLinesProvider()
+adapt = caddyfile_lines._adapt
+
+
+def blocks() -> dict[str, str]:
+    """Blocks by name, without those that are refused before Caddy would read them."""
+    cases = GOOD | {name: lines for name, (lines, _, _) in BAD.items()}
+    own = {name: site_block(server, ALONE_AT) for name, server in OWN.items()}
+    return own | {name: block(text) for name, text in cases.items() if not problem_of_text(text)}
+
+
+@functools.cache
+def stored() -> dict[str, Any]:
+    """By name: the block, what Caddy made of it, and why it refused that."""
+    known: dict[str, Any] = json.loads(ADAPTED.read_text())
+    if os.environ.get("UPDATE_ADAPTED") == "1":
+        before = {text: [text, *said] for text, *said in known.values()}
+        known = {n: before.get(text) or really_adapted(text) for n, text in blocks().items()}
+        ADAPTED.write_text(json.dumps(known, indent=0) + "\n")
+    return known
+
+
+def really_adapted(text: str) -> list[str]:
+    made, refusal = adapt(engine.connect("unix:///var/run/docker.sock"), props(text))
+    return [text, made, refusal.rpartition("\n")[2]]
+
+
+@pytest.fixture
+def engine_that_knows(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A Docker engine that adapts the cases in adapted.json; the list is what it was asked."""
+    asked = []
+    known = {text: (made, refusal) for text, made, refusal in stored().values()}
+
+    def answer(_client: object, sent: dict[str, Any]) -> tuple[str, str]:
+        asked.append(sent["block"])
+        return known[sent["block"]]
+
+    monkeypatch.setattr(caddyfile_lines, "_adapt", answer)
+    monkeypatch.setattr(engine, "connect", lambda _: None)
+    monkeypatch.setattr(engine, "reachable", lambda _: True)
+    monkeypatch.setattr(engine, "has_image", lambda _client, _ref: True)
+    return asked
+
+
+def problems(sent: dict[str, Any], olds: dict[str, Any] | None = None) -> list[str]:
+    failures = provider.check(olds or {}, sent).failures
+    assert all(failure.property == "" for failure in failures), "the engine would print it"
+    return [failure.reason for failure in failures]
+
+
+def test_what_caddy_said_is_of_these_cases() -> None:
+    """Else what is tested here isn't what runs: write adapted.json anew."""
+    assert {name: text for name, (text, _, _) in stored().items()} == blocks()
+
+
+@pytest.mark.usefixtures("engine_that_knows")
+@pytest.mark.parametrize("name", OWN)
+def test_what_the_program_writes_around_the_lines_is_taken(name: str) -> None:
+    assert problems(props(site_block(OWN[name], ALONE_AT))) == []
+
+
+@pytest.mark.usefixtures("engine_that_knows")
+@pytest.mark.parametrize("name", GOOD)
+def test_lines_that_stay_within_the_site_are_taken(name: str) -> None:
+    assert problems(props(block(GOOD[name]))) == []
+
+
+@pytest.mark.usefixtures("engine_that_knows")
+@pytest.mark.parametrize("name", BAD)
+def test_lines_that_leave_the_site_are_told_with_their_line(name: str) -> None:
+    lines, number, said = BAD[name]
+    told = [f"config/sites/blog.yaml:{3 + number}: caddyfile: {said}"]
+    assert problems(props(block(lines))) == told
+    with pytest.raises(engine.EngineError) as caught:
+        provider.create(props(block(lines)))
+    assert [str(caught.value)] == told
+
+
+def test_what_would_be_read_while_adapting_is_not_even_adapted(
+    engine_that_knows: list[str],
+) -> None:
+    """What is imported could also be read again, unchecked, when the site starts."""
+    for lines, _, _ in BAD.values():
+        if problem_of_text(lines):
+            assert problems(props(block(lines)))
+    assert engine_that_knows == []
+
+
+def test_lines_that_did_not_change_are_not_checked_again(engine_that_knows: list[str]) -> None:
+    old, bad = props(block(GOOD["a header"])), props(block(BAD["templates"][0]))
+    assert problems(old, olds=old) == []
+    assert problems(old | {"labels": {"a": "b"}, "shown_line": 9.0}, olds=old) == []
+    assert engine_that_knows == []
+    assert problems(bad, olds=old)
+    assert problems(bad | {"image": "caddy:3"}, olds=bad)
+
+
+def test_what_can_not_be_checked_in_preview_is_checked_by_up(
+    engine_that_knows: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = props(block(BAD["templates"][0]))
+    for what in ("reachable", "has_image"):
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, what, lambda *_: False)
+            assert problems(bad) == []
+    assert engine_that_knows == []
+    for change in (
+        lambda: provider.create(bad),
+        lambda: provider.update("x", props(block("header A b")), bad),
+    ):
+        with pytest.raises(engine.EngineError, match="templates"):
+            change()

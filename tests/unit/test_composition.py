@@ -1,0 +1,70 @@
+"""From what a site's file says to what is declared for it."""
+
+from pathlib import Path
+
+import pytest
+
+from components.caddy_site import Content
+from components.caddy_site_caddyfile import SiteServer
+from components.routes import Handler, Redirect, Refusal, Upstream
+from composition import what_answers
+from config.estate import Estate
+from tests.unit.program import EVERY_KIND, an_estate, own_config
+
+
+def answers(root: Path, stack: str, **different: str) -> dict[str, Content | Handler]:
+    """What answers for each site, by its name."""
+    estate = Estate.load(stack, own_config(stack) | different, an_estate(root, EVERY_KIND))
+    return {site.name: what_answers(site, estate, {}) for site in estate.sites}
+
+
+def content(answer: Content | Handler) -> Content:
+    assert isinstance(answer, Content)
+    return answer
+
+
+@pytest.mark.parametrize("stack", ["local", "prod"])
+def test_redirects_say_where_how_long_and_with_what(tmp_path: Path, stack: str) -> None:
+    found = answers(tmp_path, stack)
+    here = Redirect(to="https://blog.example.org/", status=301, keep_path=True)
+    away = Redirect(to="https://example.net/?a", status=302, keep_path=False)
+    assert (found["moved"], found["away"]) == (here, away)
+
+
+def test_an_upstream_outside_is_asked_where_the_stack_may(tmp_path: Path) -> None:
+    assert answers(tmp_path, "prod")["outside"] == Upstream(address="http://192.0.2.7:9104")
+
+
+def test_the_island_says_why_it_does_not_ask(tmp_path: Path) -> None:
+    assert answers(tmp_path, "local")["outside"] == Refusal(
+        status=502,
+        text="http://192.0.2.7:9104 is outside, and this stack contacts nothing there: "
+        "homeport:outside is false.",
+    )
+
+
+def test_content_comes_from_where_the_file_says(tmp_path: Path) -> None:
+    found = answers(tmp_path, "prod")
+    places = {name: content(found[name]) for name in ("blog", "photos", "forum")}
+    assert {name: (place.folder, place.host_folder) for name, place in places.items()} == {
+        "blog": (Path("sites/blog"), None),
+        "photos": (None, "/srv/photos"),
+        "forum": (None, None),
+    }
+
+
+def test_a_folder_of_the_host_has_a_stand_in_where_the_stack_names_one(tmp_path: Path) -> None:
+    stand_in = '{"folders": {"/srv/photos": "sites/photos"}}'
+    photos = content(answers(tmp_path, "local", sources=stand_in)["photos"])
+    assert (photos.folder, photos.host_folder) == (Path("sites/photos"), None)
+
+
+def test_a_sites_server_and_limits_are_as_its_file_says(tmp_path: Path) -> None:
+    found = answers(tmp_path, "prod")
+    blog, lines, shop = (content(found[name]) for name in ("blog", "lines", "shop"))
+    assert blog.server == SiteServer(listing=True, not_found="lost.html")
+    assert (blog.memory_mib, blog.cpus, blog.egress) == (64, 0.5, False)
+    assert lines.server == SiteServer(lines="header A b\n")
+    assert (lines.declared_in, lines.lines_at) == ("config/sites/lines.yaml", 4)
+    assert shop.server == SiteServer(runtime="php")
+    assert (shop.memory_mib, shop.cpus, shop.egress) == (256, None, True)
