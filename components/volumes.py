@@ -41,7 +41,13 @@ def data_volume(
         name,
         name=host.volume_name(name),
         labels=_labels(host, parent._name),
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=True)),
+        opts=pulumi.ResourceOptions.merge(
+            opts,
+            pulumi.ResourceOptions(
+                retain_on_delete=True,
+                ignore_changes=["labels"],  # a volume that was there keeps its own
+            ),
+        ),
     )
     given = VolumeOwner(
         name,

@@ -286,7 +286,7 @@ def test_the_real_sites_are_here() -> None:
     """What the first real set-up serves, and the welcome page."""
     sites = {site.name: site for site in Estate.of_files("local").sites}
     assert {name: site.hosts for name, site in sites.items()} == {
-        "blog": ("b.abolivier.me",),
+        "abolivier": ("b.abolivier.me",),
         "brendanabolivier": ("brendanabolivier.com",),
         "cozy": ("cozy.brendanabolivier.com",),
         "evan": ("www.evanguelard.fr",),
@@ -308,7 +308,7 @@ def test_prod_refuses_the_examples_and_says_which_files_to_delete() -> None:
     with pytest.raises(ConfigError) as caught:
         Estate.of_files("prod")
     assert caught.value.problems == (
-        "config/sites/blog.yaml, config/sites/brendanabolivier.yaml, config/sites/cozy.yaml, "
+        "config/sites/abolivier.yaml, config/sites/brendanabolivier.yaml, config/sites/cozy.yaml, "
         "config/sites/evan.yaml, config/sites/evan_bombercir.yaml, config/sites/evan_design.yaml, "
         "config/sites/evanguelard.yaml, config/sites/kestrel.yaml, config/sites/portfolio.yaml, "
         "config/sites/portfolio_new.yaml: email is at example.org, so these are the examples that "
