@@ -113,6 +113,12 @@ def run_to_end(container: Container) -> tuple[int, str]:
     return code, container.logs().decode(errors="replace").strip()
 
 
+def last_lines(container: Container) -> str:
+    """The end of a container's log, for an error that a person reads."""
+    lines = container.logs(tail=10).decode(errors="replace").strip()
+    return lines or "(it printed nothing)"
+
+
 def unpack(container: Container, path: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     """Every entry below `path` in a container, with the content of files."""
     stream, _ = container.get_archive(path)

@@ -23,7 +23,6 @@ from pulumi.dynamic import (
 from components import engine
 
 _PATIENCE = 30  # seconds until a new version has to be healthy
-_LINES = 10
 
 Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
 
@@ -95,11 +94,10 @@ def _wait_until_healthy(client: docker.DockerClient, props: Props) -> None:
         if time.monotonic() > deadline:
             state = container.attrs["State"]
             how = "not healthy" if state["Running"] else f"ended with exit code {state['ExitCode']}"
-            lines = container.logs(tail=_LINES).decode(errors="replace").strip()
             raise engine.EngineError(
                 f"{container.labels['homeport.component']}: the new version is {how} after "
                 f"{_PATIENCE} s, so visitors keep the old one; its last lines:\n"
-                + (lines or "(it printed nothing)")
+                + engine.last_lines(container)
             )
         time.sleep(0.2)
 
