@@ -44,6 +44,7 @@ def what_answers(site: Site, estate: Estate, generated: Mapping[str, str]) -> Co
         ),
         folder=folder,
         host_folder=host_folder,
+        host_folder_at=site.host_folder_at,
         generated=generated,
         memory_mib=site.memory_mib or _MEMORY_MIB[site.runtime],
         cpus=site.cpus,

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import sys
 
+from docker.models.containers import Container
+
 from commands.context import Context
 from commands.status import health
 from components import engine
 
 
 def explain(context: Context) -> None:
-    """Print the last lines of each unhealthy container's log, named after its component."""
+    """Print the last lines of each unhealthy container's log, named after its component.
+
+    One that waits for its promotion is left out: the update itself said what is wrong with it.
+    """
     for container in context.containers():
-        if (how := health(container)) != "healthy":
+        if (how := health(container)) != "healthy" and not _waits(container):
             component = container.labels["homeport.component"]
             print(f"\n{component} is {how}; its last lines:", file=sys.stderr)
             print(engine.last_lines(container), file=sys.stderr)
+
+
+def _waits(container: Container) -> bool:
+    """Whether it is a site's that visitors don't reach yet (`components/promotion.py`)."""
+    networks = {name.rpartition("-")[0] for name in container.attrs["NetworkSettings"]["Networks"]}
+    return "idle" in networks and "web" not in networks

@@ -38,6 +38,8 @@ class Content:
     """A folder of this repository; without any folder the content is somebody else's to bring."""
     host_folder: str | None = None
     """A folder of the Docker host, mounted read-only."""
+    host_folder_at: str = ""
+    """The person's file and line that names it, for errors that are found later."""
     generated: Mapping[str, str] = field(default_factory=dict)
     """Files that the program itself adds to a folder of this repository."""
     memory_mib: int = 128
@@ -162,7 +164,7 @@ class CaddySite(pulumi.ComponentResource):
                 name,
                 docker_host=host.docker_host,
                 path=content.host_folder,
-                shown_as=content.declared_in,
+                shown_as=content.host_folder_at,
                 image=content.image,
                 labels=host.plain_labels(name),
                 opts=host.child(self, content.image),

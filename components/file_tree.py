@@ -25,15 +25,18 @@ Tree = Mapping[str, Entry]
 
 
 def read_folder(folder: Path) -> dict[str, Entry]:
-    """Every regular file below `folder`. Links that lead out of it are refused.
+    """Every regular file below `folder`, also where a link leads to it.
 
-    Raises ValueError naming the link.
+    Raises ValueError naming a link to anything else: out of the folder, to a folder, nowhere.
     """
     top = folder.resolve()
     tree = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_symlink() and not path.resolve().is_relative_to(top):
-            raise ValueError(f"{path.relative_to(folder)} is a link that leads out of the folder")
+        if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(top)):
+            raise ValueError(
+                f"{path.relative_to(folder)} is a link, and leads to no file within the folder; "
+                "put there what it leads to"
+            )
         if path.is_file():
             tree[path.relative_to(folder).as_posix()] = Entry(path.read_bytes())
     return tree

@@ -11,32 +11,40 @@ from typing import Any
 import docker
 import pulumi
 from docker.types import Mount
-from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, Resource, ResourceProvider
+from pulumi.dynamic import CheckFailure, CheckResult, Resource
 
 from components import engine
+from components.apply_provider import ApplyProvider, Props
+from components.caddy import USER
 
-Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
+# Its exit code tells what is wrong.
+_LOOK = "[ -d /folder ] || exit 1; [ -r /folder ] && [ -x /folder ] || exit 2"
+_WRONG = {
+    1: "on the Docker host, that is no folder; name the folder that it stands in",
+    2: f"on the Docker host, user {USER}, as whom sites run, can't read it; let others read and "
+    "enter it (chmod o+rx), or name another folder",
+}
 
 
-class HostFolderProvider(ResourceProvider):
+class HostFolderProvider(ApplyProvider):
     """Checks; there is nothing to create."""
 
-    serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
+    named_after = "path"
+    compared = ("docker_host", "path")
 
     def check(self, _olds: Props, news: Props) -> CheckResult:
         problem = _problem(news)
         return CheckResult(news, [CheckFailure("", problem)] if problem else [])
 
-    def create(self, props: Props) -> CreateResult:
+    def apply(self, props: Props) -> None:
         if problem := _problem(props):
             raise engine.EngineError(problem)
-        return CreateResult(props["path"], outs=props)
 
 
 class HostFolder(Resource, module="homeport", name="HostFolder"):
-    """Stops in preview where the host has no such folder. The folder itself is left alone.
+    """Stops in preview where the host has no such folder, or one that a site can't read.
 
-    `shown_as` is the file that names the folder.
+    The folder itself is left alone. `shown_as` is the line of the person's file that names it.
     """
 
     def __init__(
@@ -67,17 +75,25 @@ def _problem(props: Props) -> str:
     client = engine.connect(props["docker_host"])
     if not engine.has_image(client, props["image"]):
         return ""
+    wrong = _what_is_wrong(client, props)
+    return wrong and f"{props['shown_as']}: source.host_folder is {props['path']!r}: {wrong}"
+
+
+def _what_is_wrong(client: docker.DockerClient, props: Props) -> str:
     mount = Mount("/folder", props["path"], type="bind", read_only=True)
     try:
         # A mount of this type fails where the folder is missing; `volumes` would create it.
         with engine.throwaway(
-            client, props["image"], ["true"], mounts=[mount], labels=props["labels"]
-        ):
-            return ""
+            client,
+            props["image"],
+            ["sh", "-c", _LOOK],
+            user=f"{USER}:{USER}",
+            mounts=[mount],
+            labels=props["labels"],
+        ) as container:
+            code, _ = engine.run_to_end(container)
     except docker.errors.APIError as error:
-        if "does not exist" not in str(error.explanation):
+        if "invalid mount config" not in str(error.explanation):
             raise
-        return (
-            f"{props['shown_as']}: source.host_folder is {props['path']!r}: the Docker host has no "
-            "such folder; create it there, or name one that is there"
-        )
+        return "the Docker host has no such folder; create it there, or name one that is there"
+    return _WRONG.get(code, f"looking at it ends with exit code {code}") if code else ""

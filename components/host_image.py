@@ -10,39 +10,23 @@ from typing import Any, cast
 
 import docker
 import pulumi
-from pulumi.dynamic import (
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    Resource,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi.dynamic import ReadResult, Resource
 
 from components import engine
+from components.apply_provider import ApplyProvider, Props
 
 # Built from images/, never pulled: whoever owned that name at a registry could run code here.
 _OWN = "homeport/"
 
-Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
 
-
-class HostImageProvider(ResourceProvider):
+class HostImageProvider(ApplyProvider):
     """Create, read, update of `HostImage`. An image that nobody uses any more is left alone."""
 
-    serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
+    named_after = "ref"
+    compared = ("docker_host", "ref")
 
-    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
-        changed = [key for key in ("docker_host", "ref") if olds.get(key) != news.get(key)]
-        return DiffResult(changes=bool(changed))
-
-    def create(self, props: Props) -> CreateResult:
-        _bring(props)
-        return CreateResult(props["ref"], outs=props)
-
-    def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
-        _bring(news)
-        return UpdateResult(outs=news)
+    def apply(self, props: Props) -> None:
+        _bring(props["docker_host"], props["ref"])
 
     def read(self, id_: str, props: Props) -> ReadResult:
         there = engine.has_image(engine.connect(props["docker_host"]), props["ref"])
@@ -69,13 +53,12 @@ class HostImage(Resource, module="homeport", name="HostImage"):
         super().__init__(HostImageProvider(), name, props, opts)
 
 
-def _bring(props: Props) -> None:
-    ref = props["ref"]
-    host = engine.connect(props["docker_host"])
+def _bring(docker_host: str, ref: str) -> None:
+    host = engine.connect(docker_host)
     if engine.has_image(host, ref):
         return
     here = _this_machines_engine()
-    if here and props["docker_host"].startswith("ssh://") and engine.has_image(here, ref):
+    if here and docker_host.startswith("ssh://") and engine.has_image(here, ref):
         # Carried over before a pull is tried: what was built here must be what runs there.
         stream = here.images.get(ref).save(named=ref)  # an image may have other names
         host.images.load(cast("bytes", stream))  # the SDK takes an iterator just as well

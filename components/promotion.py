@@ -11,38 +11,26 @@ from typing import Any
 
 import docker
 import pulumi
-from pulumi.dynamic import (
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    Resource,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi.dynamic import ReadResult, Resource
 
 from components import engine
+from components.apply_provider import ApplyProvider, Props
 
 _PATIENCE = 30  # seconds until a new version has to be healthy
 
-Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
 
-
-class PromotionProvider(ResourceProvider):
+class PromotionProvider(ApplyProvider):
     """Create, read, update of `Promotion`. Removing the container ends it."""
 
-    serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
+    named_after = "alias"
+    compared = ("docker_host", "container", "network", "alias")
 
-    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
-        compared = ("docker_host", "container", "network", "alias")
-        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in compared))
-
-    def create(self, props: Props) -> CreateResult:
-        _connect(props)
-        return CreateResult(props["alias"], outs=props)
-
-    def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
-        _connect(news)
-        return UpdateResult(outs=news)
+    def apply(self, props: Props) -> None:
+        client = engine.connect(props["docker_host"])
+        _wait_until_healthy(client, props)
+        if not _is_connected(client, props):
+            network = client.networks.get(props["network"])
+            network.connect(props["container"], aliases=[props["alias"]])
 
     def read(self, id_: str, props: Props) -> ReadResult:
         connected = _is_connected(engine.connect(props["docker_host"]), props)
@@ -76,13 +64,6 @@ class Promotion(Resource, module="homeport", name="Promotion"):
         super().__init__(PromotionProvider(), name, props, opts)
 
 
-def _connect(props: Props) -> None:
-    client = engine.connect(props["docker_host"])
-    _wait_until_healthy(client, props)
-    if not _is_connected(client, props):
-        client.networks.get(props["network"]).connect(props["container"], aliases=[props["alias"]])
-
-
 def _wait_until_healthy(client: docker.DockerClient, props: Props) -> None:
     """Raise EngineError with the container's last lines unless its health check succeeds.
 
@@ -93,11 +74,10 @@ def _wait_until_healthy(client: docker.DockerClient, props: Props) -> None:
     while (container := client.containers.get(props["container"])).health != "healthy":
         if time.monotonic() > deadline:
             state = container.attrs["State"]
-            how = "not healthy" if state["Running"] else f"ended with exit code {state['ExitCode']}"
+            ill = "healthy" if state["Running"] else f"running (exit code {state['ExitCode']})"
             raise engine.EngineError(
-                f"{container.labels['homeport.component']}: the new version is {how} after "
-                f"{_PATIENCE} s, so visitors keep the old one; its last lines:\n"
-                + engine.last_lines(container)
+                f"{container.labels['homeport.component']} is not {ill} after {_PATIENCE} s, so "
+                "visitors don't get to see it; its last lines:\n" + engine.last_lines(container)
             )
         time.sleep(0.2)
 

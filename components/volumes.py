@@ -12,19 +12,11 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 from docker import errors as docker_errors
-from pulumi.dynamic import (
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    Resource,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi.dynamic import ReadResult, Resource
 
 from components import engine
+from components.apply_provider import ApplyProvider, Props
 from components.docker_host import DockerHost
-
-Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
 
 
 def data_volume(
@@ -77,22 +69,25 @@ def _labels(host: DockerHost, component: str) -> list[docker.VolumeLabelArgs]:
     ]
 
 
-class VolumeOwnerProvider(ResourceProvider):
+class VolumeOwnerProvider(ApplyProvider):
     """Create, read, update of `VolumeOwner`."""
 
-    serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
+    named_after = "volume"
+    compared = ("docker_host", "volume", "owner")
 
-    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
-        compared = ("docker_host", "volume", "owner")
-        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in compared))
-
-    def create(self, props: Props) -> CreateResult:
-        _give(props)
-        return CreateResult(props["volume"], outs=props)
-
-    def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
-        _give(news)
-        return UpdateResult(outs=news)
+    def apply(self, props: Props) -> None:
+        owner = int(props["owner"])
+        with engine.throwaway(
+            engine.connect(props["docker_host"]),
+            props["image"],
+            ["chown", f"{owner}:{owner}", "/volume"],
+            volumes={props["volume"]: "/volume"},
+            capabilities=["CHOWN"],
+            labels=props["labels"],
+        ) as container:
+            code, output = engine.run_to_end(container)
+        if code:
+            raise engine.EngineError(f"volume {props['volume']} can't be given to user: {output}")
 
     def read(self, id_: str, props: Props) -> ReadResult:
         try:
@@ -126,18 +121,3 @@ class VolumeOwner(Resource, module="homeport", name="VolumeOwner"):
             "labels": dict(labels),
         }
         super().__init__(VolumeOwnerProvider(), name, props, opts)
-
-
-def _give(props: Props) -> None:
-    owner = int(props["owner"])
-    with engine.throwaway(
-        engine.connect(props["docker_host"]),
-        props["image"],
-        ["chown", f"{owner}:{owner}", "/volume"],
-        volumes={props["volume"]: "/volume"},
-        capabilities=["CHOWN"],
-        labels=props["labels"],
-    ) as container:
-        code, output = engine.run_to_end(container)
-    if code:
-        raise engine.EngineError(f"volume {props['volume']} can't be given to user: {output}")

@@ -15,7 +15,7 @@ from config.hosts import canonical_host
 from config.images import Images
 from config.model import ConfigError
 from config.settings import LOCAL_PASSPHRASE, LOCAL_STACK, PROJECT, ROOT, Settings
-from config.site import Site, is_folder
+from config.site import Redirect, Site, is_folder
 from config.yaml_file import YamlFile
 
 
@@ -77,6 +77,7 @@ class Estate:
                 problems += error.problems
         if settings:
             problems += _declared_twice(settings, sites)
+            problems += _redirected_to_themselves(settings, sites)
             problems += _examples_in_earnest(settings, sites)
             problems += _stand_ins_missing(stack, settings, sites, root)
             problems += _local_is_reachable_from_outside(stack, settings.listen.address)
@@ -163,6 +164,40 @@ def _declared_twice(settings: Settings, sites: list[Site]) -> list[str]:
                     "keep it in one of them"
                 )
     return problems
+
+
+def _redirected_to_themselves(settings: Settings, sites: list[Site]) -> list[str]:
+    return [
+        f"{site.redirect_at}: redirect.to is {site.redirect.to!r}: this site answers there itself, "
+        "so a visitor would be redirected for ever; name a URL that it doesn't answer, or take "
+        "that host out of hosts"
+        for site in sites
+        if site.redirect and _leads_back(settings, sites, site, site.redirect)
+    ]
+
+
+def _leads_back(settings: Settings, sites: list[Site], site: Site, redirect: Redirect) -> bool:
+    """Whether a visitor of one of the site's locations is sent to one that it answers as well."""
+    to = urlsplit(redirect.to)
+    try:
+        host = settings.full_host(canonical_host(to.hostname or ""))
+    except ValueError:  # an address
+        return False
+    if to.port not in (None, settings.listen.http, settings.listen.https):
+        return False
+    paths = {
+        path.lower(): other
+        for other in sites
+        for at, path in map(settings.full_location, other.hosts)
+        if at == host
+    }
+    for _, asked in map(settings.full_location, site.hosts):
+        path = (to.path.rstrip("/") + asked if redirect.keep_path else to.path).lower() + "/"
+        # The longest path wins, as in the gateway.
+        fitting = [known for known in paths if path.startswith(f"{known}/")]
+        if fitting and paths[max(fitting, key=len)] is site:
+            return True
+    return False
 
 
 def _examples_in_earnest(settings: Settings, sites: list[Site]) -> list[str]:

@@ -29,7 +29,7 @@ OF_CONTENT = ("runtime", "listing", "not_found", "memory_mib", "cpus", "egress",
 def _target(text: str) -> str:
     if not _is_url(text):
         raise ValueError("must be a URL, such as https://www.example.org")
-    return text
+    return _ascii_host(text)
 
 
 def _origin(text: str) -> str:
@@ -38,7 +38,17 @@ def _origin(text: str) -> str:
         raise ValueError(
             "must be http or https, a host and a port alone, such as http://192.0.2.7:9104"
         )
-    return text.rstrip("/")
+    return _ascii_host(text.rstrip("/"))
+
+
+def _ascii_host(url: str) -> str:
+    """The URL with its host as DNS knows it; one that is in ASCII already stays as written."""
+    parts = urlsplit(url)
+    user, at, address = parts.netloc.rpartition("@")
+    host, colon, port = address.partition(":")
+    if host.isascii():
+        return url
+    return parts._replace(netloc=user + at + canonical_host(host) + colon + port).geturl()
 
 
 def _is_url(text: str) -> bool:
@@ -162,6 +172,10 @@ class Site(SiteFile):
     name: str
     caddyfile_line: int = 0
     """The line of its file at which the first line of `caddyfile` stands."""
+    host_folder_at: str = ""
+    """The file and line that names the folder of the host, for errors that are found later."""
+    redirect_at: str = ""
+    """The file and line that says where a redirect leads."""
 
     @property
     def file(self) -> str:
@@ -203,7 +217,12 @@ class Site(SiteFile):
                     "in this repository; create it, or name one that is there"
                 ]
             )
-        own = {"name": file.stem, "caddyfile_line": yaml_file.first_line(("caddyfile",))}
+        own = {
+            "name": file.stem,
+            "caddyfile_line": yaml_file.first_line(("caddyfile",)),
+            "host_folder_at": yaml_file.place(("source", "host_folder")),
+            "redirect_at": yaml_file.place(("redirect", "to")),
+        }
         return cls.model_validate({**yaml_file.data, **own})
 
 

@@ -379,7 +379,7 @@ def test_a_sweep_removes_what_dead_runs_left_and_nothing_else(engine: docker.Doc
     dead.wait()
     gone, alive, real = (
         f"test/e2e-{dead.pid}-sweep",
-        f"test/{clean.stack_name('sweep')}",
+        f"e2e-project/{clean.stack_name('sweep')}",
         f"note2e-{dead.pid}/local",
     )
     try:

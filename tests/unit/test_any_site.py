@@ -74,9 +74,15 @@ URLS = st.builds(
     HOSTS.filter(lambda host: not re.fullmatch(r"[0-9.]+", host)) | st.just("192.0.2.7"),
     st.sampled_from(["", ":1", ":65535"]),
 )
-ELSEWHERE = st.builds(
-    lambda to: {"redirect": {"to": to}}, st.builds("".join, st.tuples(URLS, PATHS))
+# Nothing that a site has itself: a redirect to that would never end.
+AWAY = st.builds(
+    "{}://{}{}{}".format,
+    st.sampled_from(["http", "https"]),
+    LABELS.map("{}.away".format) | st.just("192.0.2.7"),
+    st.sampled_from(["", ":1", ":65535"]),
+    PATHS,
 )
+ELSEWHERE = st.builds(lambda to: {"redirect": {"to": to}}, AWAY)
 OUTSIDE = st.builds(lambda to: {"upstream": to}, URLS)
 SITES = st.builds(
     lambda hosts, kind, more: {"hosts": hosts} | kind | more,
@@ -122,6 +128,9 @@ SPOILT: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     },
     "a brace in a redirect": lambda site: {
         "hosts": site["hosts"], "redirect": {"to": "https://a.org/{env.HOME}"}
+    },
+    "a redirect to itself": lambda site: {
+        "hosts": site["hosts"], "redirect": {"to": f"https://{site['hosts'][0]}"}
     },
     "a path for an upstream": lambda site: {
         "hosts": site["hosts"], "upstream": "http://a.org/x"

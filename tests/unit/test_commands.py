@@ -256,6 +256,7 @@ def test_the_welcome_page_comes_first(tmp_path: Path) -> None:
 def test_the_log_of_what_did_not_get_well_is_shown_with_its_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """But for what waits for its promotion, which has shown it already."""
     ended = {"Running": False, "Status": "exited", "ExitCode": 3}
     well = {"Running": True, "Health": {"Status": "healthy"}}
     ill = {"Running": True, "Health": {"Status": "unhealthy"}}
@@ -263,6 +264,7 @@ def test_the_log_of_what_did_not_get_well_is_shown_with_its_name(
         Service("blog", ended, b"no such file\n"),
         Service("proxy", well),
         Service("shop", ill),
+        Service("promised", ill, b"as its promotion said\n", "idle", "edge"),
     ]
     failures.explain(a_context(docker=Host(Things([*things])), estate=None))
     assert capsys.readouterr().err.splitlines() == [
@@ -276,15 +278,18 @@ def test_the_log_of_what_did_not_get_well_is_shown_with_its_name(
 
 
 class Service(Thing):
-    """A container with a state and a log."""
+    """A container with a state, a log and networks; visitors reach it unless they say otherwise."""
 
-    def __init__(self, component: str, state: dict[str, Any], log: bytes = b"") -> None:
+    def __init__(
+        self, component: str, state: dict[str, Any], log: bytes = b"", *networks: str
+    ) -> None:
         super().__init__(component, {"homeport.component": component})
-        self.state, self.log = state, log
+        self.state, self.log, self.networks = state, log, networks or ("idle", "web")
 
     @property
     def attrs(self) -> dict[str, Any]:
-        return {"State": self.state}
+        networks: dict[str, Any] = {f"{network}-0a1b2c3": {} for network in self.networks}
+        return {"State": self.state, "NetworkSettings": {"Networks": networks}}
 
     def logs(self, *, tail: int) -> bytes:
         assert tail

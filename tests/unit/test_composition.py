@@ -51,6 +51,7 @@ def test_content_comes_from_where_the_file_says(tmp_path: Path) -> None:
         "photos": (None, "/srv/photos"),
         "forum": (None, None),
     }
+    assert content(found["photos"]).host_folder_at == "config/sites/photos.yaml:2"
 
 
 def test_a_folder_of_the_host_has_a_stand_in_where_the_stack_names_one(tmp_path: Path) -> None:

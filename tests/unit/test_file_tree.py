@@ -28,6 +28,9 @@ def no_file_is_a_folder(tree: dict[str, Entry]) -> bool:
 
 
 TREES = st.dictionaries(PATHS, ENTRIES, max_size=5).filter(no_file_is_a_folder)
+NO_FILE = (
+    r"^sub/link is a link, and leads to no file within the folder; put there what it leads to$"
+)
 TOPS = st.sampled_from(["", "top", "releases/0a1b"])
 
 
@@ -126,5 +129,17 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path, target: str) -> Non
     (tmp_path / "folder-too").mkdir()
     link = folder / "sub/link"
     link.symlink_to(target if target.startswith("/") else os.path.join("..", target))  # noqa: PTH118 - a Path would lose the `..`
-    with pytest.raises(ValueError, match=r"^sub/link is a link that leads out of the folder$"):
+    with pytest.raises(ValueError, match=NO_FILE):
         read_folder(folder)
+
+
+@pytest.mark.parametrize("target", ["../real", "..", "nothing", "link"])
+def test_a_link_to_a_folder_or_nowhere_is_refused_and_never_left_out(
+    tmp_path: Path, target: str
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/page.html").write_text("")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/link").symlink_to(target)
+    with pytest.raises(ValueError, match=NO_FILE):
+        read_folder(tmp_path)

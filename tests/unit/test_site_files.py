@@ -112,6 +112,44 @@ def test_the_line_of_free_lines_is_known(tmp_path: Path, text: str, line: int) -
     assert site.caddyfile_line == line
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("source:\n  host_folder: /srv/photos\n", 3),
+        ("listing: true\nsource: {host_folder: /srv/photos}\n", 3),
+        ("redirect:\n  permanent: false\n  to: https://a.org\n", 4),
+    ],
+)
+def test_the_line_of_what_is_checked_later_is_known(tmp_path: Path, text: str, line: int) -> None:
+    (site,) = load(an_estate(tmp_path, {"blog.yaml": f"hosts: [blog]\n{text}"})).sites
+    at = site.host_folder_at if site.source else site.redirect_at
+    assert at == f"config/sites/blog.yaml:{line}"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("https://Bücher.Example/Über?a=ü", "https://xn--bcher-kva.example/Über?a=ü"),
+        ("http://ada@faß.de:8080/", "http://ada@xn--fa-hia.de:8080/"),
+        ("https://WWW.Example.org/A", "https://WWW.Example.org/A"),
+        ("http://[2001:db8::7]:8080", "http://[2001:db8::7]:8080"),
+    ],
+)
+def test_a_redirect_leads_to_the_name_that_dns_has(
+    tmp_path: Path, written: str, meant: str
+) -> None:
+    text = f"hosts: [blog]\nredirect: {{to: '{written}', keep_path: false}}\n"
+    (site,) = load(an_estate(tmp_path, {"blog.yaml": text})).sites
+    assert site.redirect
+    assert site.redirect.to == meant
+
+
+def test_an_upstream_is_asked_by_the_name_that_dns_has(tmp_path: Path) -> None:
+    text = "hosts: [blog]\nupstream: 'https://Bücher.example:8443/'\n"
+    (site,) = load(an_estate(tmp_path, {"blog.yaml": text})).sites
+    assert site.upstream == "https://xn--bcher-kva.example:8443"
+
+
 def test_a_folder_of_sites_may_be_empty(tmp_path: Path) -> None:
     assert load(an_estate(tmp_path, {})).sites == ()
 
@@ -504,6 +542,51 @@ def test_a_path_belongs_to_one_site_and_has_no_case(tmp_path: Path) -> None:
         "config/sites/b.yaml: hosts has 'x.org/New', which config/sites/a.yaml has as well; keep "
         "it in one of them"
     ]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "to"),
+    [
+        ("www.a.org", "to: https://www.a.org"),
+        ("a.org, www.a.org", "to: https://www.a.org/"),
+        ("blog", "to: http://BLOG.example.org:443"),
+        ("Bücher.example", "to: https://bücher.example"),
+        ("a.org", "to: https://a.org/new"),
+        ("a.org/x", "to: https://A.org"),
+        ("a.org/x", "to: https://a.org/X/y, keep_path: false"),
+        ("a.org", "to: https://a.org/other/place, keep_path: false"),
+    ],
+)
+def test_a_redirect_to_what_its_site_answers_itself_is_refused(
+    tmp_path: Path, hosts: str, to: str
+) -> None:
+    text = f"hosts: [{hosts}]\nredirect:\n  {{{to}}}\n"
+    (problem,) = problems(tmp_path, {"a.yaml": text})
+    assert problem.startswith("config/sites/a.yaml:3: redirect.to is 'http")
+    assert problem.endswith(
+        "': this site answers there itself, so a visitor would be redirected for ever; name a URL "
+        "that it doesn't answer, or take that host out of hosts"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hosts", "to"),
+    [
+        ("a.org", "to: https://www.a.org"),
+        ("a.org", "to: https://b.org"),
+        ("a.org", "to: https://b.org/a, keep_path: false"),
+        ("a.org", "to: https://a.org:9443"),
+        ("a.org/new", "to: https://a.org/newsletter, keep_path: false"),
+        ("a.org/new", "to: https://a.org, keep_path: false"),
+        ("b.org", "to: https://b.org/blog/a"),
+        ("a.org", "to: http://192.0.2.7"),
+    ],
+)
+def test_a_redirect_to_what_another_answers_is_taken(tmp_path: Path, hosts: str, to: str) -> None:
+    """Also on the same host: the longest path wins."""
+    other = "hosts: [b.org/blog]\nsource: {folder: sites/other}\n"
+    text = f"hosts: [{hosts}]\nredirect: {{{to}}}\n"
+    assert problems(tmp_path, {"a.yaml": text, "other.yaml": other}) == []
 
 
 def test_a_link_does_not_lead_out_of_the_repository(tmp_path: Path) -> None:

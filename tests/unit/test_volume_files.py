@@ -4,6 +4,7 @@ What the host itself does (archives, links, reloads) is tested end to end.
 """
 
 import io
+import json
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +16,9 @@ import docker
 import pulumi
 import pytest
 
-from components import engine, file_tree, volume_files
+from components import engine, file_tree, volume_files, volume_files_write
 from components.file_tree import Entry
-from components.volume_files import VolumeFilesProvider
+from components.volume_files import VolumeFiles, VolumeFilesArgs, VolumeFilesProvider
 
 SECRET = "planted-2b9e"
 provider = VolumeFilesProvider()
@@ -88,7 +89,7 @@ class Host:
         yield self
 
     def run_to_end(self, _container: object) -> tuple[int, str]:
-        if self.ran[-1] == "service check":
+        if self.ran[-1] in ("service check", "caddy validate"):
             return self.verdict
         return 0, "releases/old-1" if "readlink" in self.ran[-1] else ""
 
@@ -116,7 +117,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(engine, "throwaway", host.throwaway)
     monkeypatch.setattr(engine, "run_to_end", host.run_to_end)
     monkeypatch.setattr(engine, "unpack", host.unpack)
-    monkeypatch.setattr(volume_files, "_already_validated", set())
+    monkeypatch.setattr(volume_files_write, "_already_validated", set())
     monkeypatch.setattr(volume_files, "_said_missing", set())
     return host
 
@@ -241,7 +242,49 @@ def test_without_the_image_preview_says_once_that_it_did_not_validate(
     )
 
 
-# Secrets in what a service says
+# What a service says
+
+CADDY_SAYS = """\
+{"level":"info","ts":1,"msg":"using config from file","file":"/etc/service/current/Caddyfile"}
+{"level":"error","ts":2,"msg":"adapting config using caddyfile: \
+/etc/service/current/Caddyfile:5: unrecognized directive: respnod"}"""
+# As its admin endpoint answers a reload.
+CADDY_REFUSES = """\
+{"level":"warn","ts":1,"msg":"Caddyfile input is not formatted","line":8}
+{"level":"error","ts":2,"msg":"sending configuration to instance: caddy responded with error: \
+HTTP 400: {\\"error\\":\\"loading new config: listen 192.0.2.7:80: no such address\\"}\\n"}
+"""
+
+
+def test_of_caddys_log_only_the_reason_is_shown_with_the_file_by_its_own_name(host: Host) -> None:
+    host.verdict = (1, CADDY_SAYS)
+    (failure,) = provider.check({}, props(validate=["caddy", "validate"])).failures
+    assert failure.reason == "Caddyfile:5: unrecognized directive: respnod"
+
+
+def test_of_a_reload_that_caddy_refuses_only_the_reason_is_shown(host: Host) -> None:
+    host.running = [Running("service:1", refuses=CADDY_REFUSES)]
+    with pytest.raises(engine.EngineError) as caught:
+        provider.update("the-volume", stored(), props(reload=["caddy", "reload"]))
+    assert str(caught.value) == (
+        "the running service refused the new files, so the old ones were put back: loading new "
+        "config: listen 192.0.2.7:80: no such address"
+    )
+
+
+def test_of_any_other_service_everything_is_shown(host: Host) -> None:
+    host.verdict = (1, CADDY_SAYS)
+    (failure,) = provider.check({}, props()).failures
+    assert failure.reason == CADDY_SAYS
+
+
+def test_a_secret_is_not_quoted_where_caddys_log_writes_it_in_other_letters(host: Host) -> None:
+    said = {"level": "error", "msg": f'Error near key "{SECRET}"'}
+    host.verdict = (1, json.dumps(said))
+    secret_files = {"users": f'key "{SECRET}"\n'}
+    changed = props(validate=["caddy", "validate"], secret_files=secret_files)
+    (failure,) = provider.check({}, changed).failures
+    assert failure.reason == "Error near [secret]"
 
 
 def test_a_line_of_a_secret_file_is_not_quoted(host: Host) -> None:
@@ -334,6 +377,15 @@ def test_a_refused_reload_puts_the_old_files_back_and_fails(host: Host) -> None:
     )
     *_, back = host.ran
     assert "ln -s releases/old-1 current.new && mv -T current.new current && rm -rf" in back
+
+
+def test_a_folder_with_a_link_elsewhere_stops_the_program_naming_both(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/etc")
+    args = VolumeFilesArgs(
+        docker_host="unix:///d", volume="v", mount="/srv", image="i", folders={"": tmp_path}
+    )
+    with pytest.raises(pulumi.RunError, match=f"^{tmp_path} can't be served: link is a link, "):
+        VolumeFiles("x", args)
 
 
 def test_a_folder_that_changes_during_the_update_stops_it(host: Host, tmp_path: Path) -> None:

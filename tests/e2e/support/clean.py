@@ -15,7 +15,8 @@ import docker
 from .containers import READER, STACK, remove_all
 from .second_host import requires_root, sweep_hosts
 
-_OWNER = re.compile(r"(?:^|/)e2e-(\d*)")
+# The last one: both names of a label may be a test's, and the stack's has the number.
+_OWNER = re.compile(r".*(?:^|/)e2e-(\d*)")
 
 
 def stack_name(purpose: str) -> str:
