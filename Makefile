@@ -38,8 +38,8 @@ test: setup ## all tests
 	@setup/test-tools
 	@. ./activate && python -m pytest tests/unit && python -m pytest tests/e2e
 
-bench: setup ## measure what the documents claim
-	@. ./activate && python -m bench
+bench: setup ## measure what the documents claim: make bench TOPIC=sites
+	@. ./activate && python -m bench $(TOPIC)
 
 format: venv ## format the code
 	@.venv/bin/ruff format --quiet && .venv/bin/ruff check --quiet --fix

@@ -11,12 +11,13 @@ from typing import Any
 
 import docker
 import pulumi
-from pulumi.dynamic import ReadResult, Resource
+from pulumi.dynamic import ReadResult, Resource, UpdateResult
 
 from components import engine
 from components.apply_provider import ApplyProvider, Props
 
 _PATIENCE = 30  # seconds until a new version has to be healthy
+_GRACE = 30  # seconds for the requests that the old version is answering
 
 
 class PromotionProvider(ApplyProvider):
@@ -32,6 +33,12 @@ class PromotionProvider(ApplyProvider):
             network = client.networks.get(props["network"])
             network.connect(props["container"], aliases=[props["alias"]])
 
+    def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
+        updated = super().update(id_, olds, news)
+        if olds["container"] not in ("", news["container"]):
+            _retire(engine.connect(news["docker_host"]), olds["container"])
+        return updated
+
     def read(self, id_: str, props: Props) -> ReadResult:
         connected = _is_connected(engine.connect(props["docker_host"]), props)
         return ReadResult(id_, props if connected else {**props, "container": ""})
@@ -41,8 +48,9 @@ class Promotion(Resource, module="homeport", name="Promotion"):
     """Connects a container, once healthy, to the visitors' network under the site's alias.
 
     Docker's DNS gives every container of an alias, healthy or not; so one that isn't
-    proven stays on a network where nobody asks. The old container keeps the alias until
-    the end of the update deletes it: for a moment both answer.
+    proven stays on a network where nobody asks. The old container is stopped as soon as the
+    new one is connected, not only when the end of the update deletes it: an update in which
+    another site fails deletes nothing. For a moment both answer.
     """
 
     def __init__(
@@ -80,6 +88,16 @@ def _wait_until_healthy(client: docker.DockerClient, props: Props) -> None:
                 "visitors don't get to see it; its last lines:\n" + engine.last_lines(container)
             )
         time.sleep(0.2)
+
+
+def _retire(client: docker.DockerClient, container: str) -> None:
+    """Let a container finish the requests under way, and end."""
+    try:
+        old = client.containers.get(container)
+        old.update(restart_policy={"Name": "no"})  # else a restart of Docker brings it back
+        old.stop(timeout=_GRACE)
+    except docker.errors.NotFound:
+        return  # removed by hand
 
 
 def _is_connected(client: docker.DockerClient, props: Props) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from tests.e2e.checkout import Checkout
 from tests.e2e.support import containers
 
-# Once is enough: nothing here depends on how the host is reached.
-pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
+# Once is enough: files and lines don't depend on how the host is reached. Its folders do.
+once = pytest.mark.parametrize("place", ["socket"], indirect=True)
 
-_SITE = "hosts: [bad]\nsource: {folder: sites/alpha}\n"
+_SITE = "hosts: [{name}]\nsource: {{folder: sites/alpha}}\n"
 _BAD_LINES = {
     "a misspelt directive": ("respnod 200", 4, "respnod"),
     "a second bad line": ("header X-Good yes\n  respnod 200", 5, "respnod"),
@@ -25,47 +27,76 @@ _BAD_LINES = {
 }
 _BAD_FILES = {
     "an unknown field": (_SITE + "colour: red\n", 3, "colour"),
-    "an empty list of hosts": ("hosts: []\nsource: {folder: sites/alpha}\n", 1, "hosts"),
-    "a folder that is not there": ("hosts: [bad]\nsource: {folder: sites/none}\n", 2, "sites/none"),
+    "an empty list of hosts": ("hosts: []\nsource: {{folder: sites/alpha}}\n", 1, "hosts"),
+    "a folder that is not there": (
+        "hosts: [{name}]\nsource: {{folder: sites/none}}\n",
+        2,
+        "sites/none",
+    ),
     "a redirect with lines": (
-        "hosts: [bad]\nredirect: {to: https://example.net}\ncaddyfile: header X y\n",
+        "hosts: [{name}]\nredirect: {{to: https://example.net}}\ncaddyfile: header X y\n",
         None,
         "caddyfile",
     ),
-    "no YAML": ("hosts: [bad\n", 2, "is not YAML"),
-    "a host of another site": ("hosts: [alpha]\nsource: {folder: sites/new}\n", None, "alpha.yaml"),
+    "no YAML": ("hosts: [{name}\n", 2, "is not YAML"),
+    "a host of another site": (
+        "hosts: [alpha]\nsource: {{folder: sites/new}}\n",
+        None,
+        "alpha.yaml",
+    ),
 }
 
 
+@pytest.fixture(scope="module")
+def said_of_files(estate: Checkout) -> str:
+    """What a preview says of all bad files: they are read together, before anything else."""
+    return _refused_preview(
+        estate,
+        {_name(what): text.format(name=_name(what)) for what, (text, _, _) in _BAD_FILES.items()},
+    )
+
+
+@once
+@pytest.mark.parametrize("what", _BAD_FILES)
+def test_a_bad_site_file_stops_in_preview(said_of_files: str, what: str) -> None:
+    _, number, said = _BAD_FILES[what]
+    _assert_names(said_of_files, _name(what), number, said)
+
+
+@once
 @pytest.mark.parametrize("what", _BAD_LINES)
 def test_bad_free_lines_stop_in_preview(estate: Checkout, what: str) -> None:
     lines, number, said = _BAD_LINES[what]
-    text = _SITE + f"caddyfile: |\n  {lines}\n"
-    _assert_stops(estate, text, number, said)
-
-
-@pytest.mark.parametrize("what", _BAD_FILES)
-def test_a_bad_site_file_stops_in_preview(estate: Checkout, what: str) -> None:
-    text, number, said = _BAD_FILES[what]
-    _assert_stops(estate, text, number, said)
+    text = _SITE.format(name="bad") + f"caddyfile: |\n  {lines}\n"
+    _assert_names(_refused_preview(estate, {"bad": text}), "bad", number, said)
 
 
 def test_a_missing_folder_of_the_host_stops_in_preview_and_is_not_made(estate: Checkout) -> None:
-    text = "hosts: [bad]\nsource: {host_folder: /nowhere/on/this/host}\n"
-    _assert_stops(estate, text, None, "/nowhere/on/this/host")
-    _assert_stops(estate, text, None, "no such folder")  # still not there
+    site = {"bad": "hosts: [bad]\nsource: {host_folder: /nowhere/on/this/host}\n"}
+    _assert_names(_refused_preview(estate, site), "bad", None, "/nowhere/on/this/host")
+    _assert_names(_refused_preview(estate, site), "bad", None, "no such folder")  # still not there
 
 
-def _assert_stops(estate: Checkout, text: str, number: int | None, said: str) -> None:
+def _name(what: str) -> str:
+    return what.replace(" ", "-").lower()
+
+
+def _refused_preview(estate: Checkout, sites: Mapping[str, str]) -> str:
+    """What a preview of these site files says, which changes nothing on the host."""
     before = containers.leftovers(estate.docker, estate.label)
-    file = estate.write_site("bad", text)
+    files = [estate.write_site(name, text) for name, text in sites.items()]
     try:
         done = estate.pulumi("preview", check=False)
     finally:
-        file.unlink()
+        for file in files:
+            file.unlink()
     assert done.returncode != 0
-    place = "config/sites/bad.yaml" + (f":{number}" if number else "")
-    assert place in done.stdout, done.stdout
-    assert said in done.stdout, done.stdout
     assert "Traceback" not in done.stdout
     assert containers.leftovers(estate.docker, estate.label) == before
+    return done.stdout
+
+
+def _assert_names(output: str, site: str, number: int | None, said: str) -> None:
+    """One line of the output names the site's file and line, and what is wrong there."""
+    place = f"config/sites/{site}.yaml" + (f":{number}:" if number else "")
+    assert [line for line in output.splitlines() if place in line and said in line], output

@@ -5,77 +5,107 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 
 import docker
 import pytest
 
 from tests.e2e.checkout import Checkout
-from tests.e2e.sites import page
+from tests.e2e.sites import page, write
 from tests.e2e.support import containers
 from tests.e2e.support.load import Load
 
 # Once is enough: nothing here depends on how the host is reached.
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
 
-_SERVE = {
+_ACCEPT = """\
+$server = stream_socket_server("tcp://0.0.0.0:80");
+while (true) $visitors[] = @stream_socket_accept($server, -1);
+"""
+_FAULTS = {
     "exits": "echo version-exits-at-once; exit 3",
     "never-listens": "echo version-never-listens; exec sleep 3600",
     "answers-500": "echo version-answers-500; exec caddy respond --listen :80 --status 500 broken",
-    "never-answers": "echo version-never-answers; exec nc -ll -p 80 -e sleep 3600",
+    "never-answers": f"echo version-never-answers; exec php -r '{_ACCEPT}'",
 }
+# One image for all faults, because an image is chosen for all PHP sites together. Which fault it
+# shows is a file of the site's content; a site without one is well.
+_DOCKERFILE = """\
+FROM {good}
+COPY --from={good} /usr/local/bin/serve /usr/local/bin/serve-well
+COPY serve /usr/local/bin/serve
+"""
+_SERVE = """\
+#!/bin/sh
+[ -e /srv/current/fault ] || exec serve-well "$@"
+. /srv/current/fault
+"""
 
 
 @pytest.fixture(scope="module")
-def versions() -> Iterator[dict[str, str]]:
-    """An image of each kind of bad version, by what it does."""
-    client = docker.from_env()
-    refs = {}
-    for what, script in _SERVE.items():
-        refs[what] = f"homeport/php:e2e-{what}"
-        client.images.build(fileobj=_context(script), custom_context=True, tag=refs[what])
-    yield refs
-    for ref in refs.values():
+def bad(estate: Checkout) -> Iterator[str]:
+    """An image whose versions of the sites in `_FAULTS` don't work, and these sites."""
+    for site, script in _FAULTS.items():
+        page(estate, site, f"marker-of-{site}", more="runtime: php\n")
+        write(estate, f"sites/{site}/fault", script)
+    estate.up()
+    good, ref = estate.image("php"), "homeport/php:e2e-bad"
+    context = _context({"Dockerfile": _DOCKERFILE.format(good=good), "serve": _SERVE})
+    with closing(docker.from_env()) as client:
+        client.images.build(fileobj=context, custom_context=True, tag=ref)
+        yield ref
+        estate.use_image("php", good)
+        for site in _FAULTS:
+            (estate.folder / f"config/sites/{site}.yaml").unlink()
+        estate.up()
         client.images.remove(ref, force=True)
-    client.close()
 
 
-@pytest.mark.parametrize("what", _SERVE)
-def test_no_visitor_sees_a_version_that_does_not_work(
-    estate: Checkout, versions: dict[str, str], what: str
-) -> None:
+def test_no_visitor_sees_a_version_that_does_not_work(estate: Checkout, bad: str) -> None:
     good = estate.image("php")
-    serving = containers.one(estate.docker, estate.label, "program").id
-    load = Load(
-        estate.url("program"),
-        marker="marker-of-program",
+    with ExitStack() as stack:
+        loads = [stack.enter_context(_load(estate, site)) for site in _FAULTS]
+        estate.use_image("php", bad)
+        for attempt in ("first", "second"):
+            page(estate, "neighbour", f"marker-of-neighbour, {attempt} attempt")
+            done = estate.up(check=False)
+            assert done.returncode != 0
+            for site in _FAULTS:
+                assert f"{site} is " in done.stdout
+                assert f"version-{site}" in done.stdout, "its last log lines are shown"
+            estate.serves(estate.url("neighbour"), f"marker-of-neighbour, {attempt} attempt")
+            assert _images(estate, "program", running=True) == {bad}, "another site was replaced"
+        estate.use_image("php", good)
+        estate.up()
+    for load in loads:
+        load.check()
+    for site in (*_FAULTS, "program"):
+        assert _images(estate, site) == {good}, "no failed version is left"
+
+
+def _load(estate: Checkout, site: str) -> Load:
+    return Load(
+        estate.url(site),
+        marker=f"marker-of-{site}",
         address=(estate.place.address, estate.https),
         ca=estate.ca,
+        share=1 / len(_FAULTS),
     )
-    with load:
-        estate.use_image("php", versions[what])
-        page(estate, "neighbour", f"marker-of-neighbour beside {what}")
-        try:
-            for _ in range(2):
-                done = estate.up(check=False)
-                assert done.returncode != 0
-                assert "program is " in done.stdout
-                assert f"version-{what}" in done.stdout, "its last log lines are shown"
-                estate.serves(estate.url("neighbour"), f"marker-of-neighbour beside {what}")
-        finally:
-            estate.use_image("php", good)
-        estate.up()
-    load.check()
-    now = containers.one(estate.docker, estate.label, "program")
-    assert now.attrs["Config"]["Image"] == good
-    assert serving is not None
 
 
-def _context(script: str) -> io.BytesIO:
-    """A build context with a Dockerfile and a `serve` that does what the script says."""
-    files = {
-        "Dockerfile": "FROM caddy:2.11.7\nCOPY serve /usr/bin/serve\n",
-        "serve": f"#!/bin/sh\n{script}\n",
+def _images(estate: Checkout, site: str, *, running: bool = False) -> set[str]:
+    """The images of all containers of a site, or of those that run."""
+    there = containers.all_of(estate.docker, estate.label)
+    return {
+        each.attrs["Config"]["Image"]
+        for each in there
+        if each.labels.get(containers.COMPONENT) == site
+        and (each.status == "running" or not running)
     }
+
+
+def _context(files: dict[str, str]) -> io.BytesIO:
+    """A build context with these files."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, text in files.items():

@@ -48,12 +48,29 @@ class Blog:
         return b"no such file\n"
 
 
+@dataclass
+class Old:
+    """The container that visitors see until then."""
+
+    host: "Host"
+    restart: str = "always"
+    stopped_with: int | None = None
+
+    def update(self, *, restart_policy: dict[str, str]) -> None:
+        self.restart = restart_policy["Name"]
+
+    def stop(self, *, timeout: int) -> None:
+        assert self.host.connected, "nobody would answer"
+        self.stopped_with = timeout
+
+
 class Host:
     """A Docker host with that container, and a clock that time passes on only by sleeping."""
 
     def __init__(self) -> None:
         self.blog: Blog | None = Blog()
         self.now = 0.0
+        self.old: Old | None = Old(self)
         self.connected: list[tuple[str, str, list[str], float]] = []
         """Network, container, aliases, and when."""
 
@@ -66,9 +83,10 @@ class Host:
     def networks(self) -> "Things":
         return Things(lambda name: Network(self, name))
 
-    def _container(self, name: str) -> Blog:
-        assert name == "blog-new"
-        if not self.blog:
+    def _container(self, name: str) -> "Blog | Old":
+        if name == "blog-old" and self.old:
+            return self.old
+        if name != "blog-new" or not self.blog:
             raise docker.errors.NotFound(name)
         return self.blog
 
@@ -122,6 +140,27 @@ def test_a_container_is_connected_as_soon_as_it_is_healthy_and_not_before(
     ((*where, when),) = host.connected
     assert where == ["web-id", "blog-new", ["site-blog"]]
     assert when == pytest.approx(20 * 0.2)
+
+
+def test_the_old_one_is_stopped_for_good_once_the_new_one_answers(host: Host) -> None:
+    """An update in which another site fails deletes nothing, and both would answer."""
+    promote_another(PROPS)
+    assert host.old
+    assert (host.old.restart, host.old.stopped_with) == ("no", 30)
+
+
+def test_an_old_one_that_is_gone_is_no_error(host: Host) -> None:
+    host.old = None
+    promote_another(PROPS)
+    assert host.connected
+
+
+def test_the_old_one_goes_on_where_the_new_one_fails(host: Host) -> None:
+    host.blog = Blog(["unhealthy"])
+    with pytest.raises(engine.EngineError):
+        promote_another(PROPS)
+    assert host.old
+    assert host.old.stopped_with is None
 
 
 def test_its_id_is_the_alias_that_visitors_find(host: Host) -> None:

@@ -41,9 +41,21 @@ class Load:
     overtime: ClassVar = 60.0
     """Seconds after the block within which the least number has to be reached."""
 
-    def __init__(self, url: str, *, marker: str, address: Address, ca: Path | None = None) -> None:
-        """Ask `url` at `address`; an https URL needs `ca`, the only authority trusted."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        marker: str,
+        address: Address,
+        ca: Path | None = None,
+        share: float = 1,
+    ) -> None:
+        """Ask `url` at `address`; an https URL needs `ca`, the only authority trusted.
+
+        `share` of the pace is this load's, where several run at once.
+        """
         self.url = url
+        self._between = self.clients / (self.pace * share)
         self.count = 0
         self.failed = 0
         self.first_failures: list[str] = []
@@ -116,8 +128,7 @@ class Load:
     def _visit(self, number: int) -> None:
         """One client, at its share of the pace; who is late never catches up in a burst."""
         kept = number % 2 == 0
-        between = self.clients / self.pace
-        due = self._began + number / self.pace
+        due = self._began + self._between * number / self.clients
         connection: http.client.HTTPConnection | None = None
         while not self._stop.wait(max(0.0, due - time.monotonic())) and not self._over():
             began = time.monotonic()
@@ -138,7 +149,7 @@ class Load:
                 at = began - self._began
                 problem = f"at {at:.2f} s, {'kept' if kept else 'new'} connection: {problem}"
             self._record(took, problem)
-            due = max(due + between, time.monotonic())
+            due = max(due + self._between, time.monotonic())
         if connection is not None:
             connection.close()
 
