@@ -11,6 +11,7 @@ from tests.e2e.support.waiting import wait_until
 # Once is enough: nothing here depends on how the host is reached.
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
 
+_GATEWAY = ("proxy", "router")
 # Enough for the limit of each: a site's 128 MiB or 256 MiB, the gateway's 512 MiB.
 _EAT_MEMORY = "head -c 900m /dev/zero | tail"
 
@@ -23,14 +24,14 @@ def _serves_again(estate: Checkout, name: str) -> None:
     wait_until(serves, f"{name} serves again")
 
 
-@pytest.mark.parametrize("component", ["proxy", "alpha", "program"])
+@pytest.mark.parametrize("component", ["proxy", "router", "alpha", "program"])
 def test_a_killed_service_comes_back(estate: Checkout, component: str) -> None:
     container = containers.one(estate.docker, estate.label, component)
     containers.signal_service(container, "KILL")
-    _serves_again(estate, "alpha" if component == "proxy" else component)
+    _serves_again(estate, "alpha" if component in _GATEWAY else component)
 
 
-@pytest.mark.parametrize("component", ["proxy", "alpha", "program"])
+@pytest.mark.parametrize("component", ["proxy", "router", "alpha", "program"])
 def test_a_hung_service_comes_back(estate: Checkout, component: str) -> None:
     containers.wait_healthy(estate.docker, estate.label, component)
     container = containers.one(estate.docker, estate.label, component)
@@ -42,10 +43,10 @@ def test_a_hung_service_comes_back(estate: Checkout, component: str) -> None:
         return bool(container.attrs["State"]["StartedAt"] != started)
 
     wait_until(restarted, f"{component} was ended and started again")
-    _serves_again(estate, "alpha" if component == "proxy" else component)
+    _serves_again(estate, "alpha" if component in _GATEWAY else component)
 
 
-@pytest.mark.parametrize("component", ["proxy", "alpha"])
+@pytest.mark.parametrize("component", ["proxy", "router", "alpha"])
 def test_a_service_that_runs_out_of_memory_comes_back(estate: Checkout, component: str) -> None:
     container = containers.one(estate.docker, estate.label, component)
     container.exec_run(["sh", "-c", _EAT_MEMORY])

@@ -44,12 +44,18 @@ def test_a_neighbours_php_fpm_and_files_are_out_of_reach(estate: Checkout, site:
 
 @pytest.mark.parametrize("site", ["inside", "outgoing"])
 def test_no_service_port_answers_a_site(estate: Checkout, site: str) -> None:
-    for network in ("web", "edge", "services"):
-        gateway = _address(estate, "proxy", network)
+    for part, network in (
+        ("proxy", "edge"),
+        ("router", "edge"),
+        ("router", "web"),
+        ("router", "services"),
+    ):
+        gateway = _address(estate, part, network)
         assert not _connects(estate, site, f"{gateway}:2019"), "Caddy's admin endpoint"
         assert not _connects(estate, site, f"{gateway}:2020"), "the health check's"
         assert not _connects(estate, site, f"{gateway}:2021"), "the metrics'"
-    assert not _connects(estate, site, f"{_address(estate, 'proxy', 'services')}:{estate.https}")
+        assert not _connects(estate, site, f"{gateway}:2022"), "the question for certificates"
+        assert not _connects(estate, site, f"{gateway}:443"), "where certificates are kept"
 
 
 @pytest.mark.skipif(requires_root() != "", reason=requires_root() or "root can")
