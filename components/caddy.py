@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_docker as docker
@@ -39,19 +39,22 @@ def caddyfile_volume(
     parent: pulumi.ComponentResource,
     *,
     image: str,
-    caddyfile: str,
+    files: Mapping[str, str],
     after: Sequence[pulumi.Resource] = (),
 ) -> tuple[docker.Volume, VolumeFiles]:
-    """A volume with a Caddyfile that `image` has validated, and that a running one reloads."""
+    """A volume with a Caddyfile that `image` has validated, and that a running one reloads.
+
+    `files` is the Caddyfile by that name, and what belongs to it.
+    """
     volume = files_volume(name, host, parent)
-    files = VolumeFiles(
+    written = VolumeFiles(
         name,
         VolumeFilesArgs(
             docker_host=host.docker_host,
             volume=volume.name,
             mount=CONFIG_AT,
             image=image,
-            files={"Caddyfile": caddyfile},
+            files=files,
             validate=caddy("validate"),
             reload=caddy("reload", "--address", ADMIN),
             labels=host.plain_labels(parent._name),
@@ -60,4 +63,4 @@ def caddyfile_volume(
             host.child(parent, image), pulumi.ResourceOptions(depends_on=list(after))
         ),
     )
-    return volume, files
+    return volume, written

@@ -1,4 +1,4 @@
-"""The gateway: the one container that publishes ports and holds the certificates."""
+"""The gateway: a door that publishes ports and speaks TLS, and behind it the router."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from dataclasses import dataclass
 import pulumi
 
 from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddyfile_volume
-from components.caddy_proxy_caddyfile import HEALTH_PORT, Gateway, proxy_caddyfile
+from components.caddy_proxy_caddyfile import (
+    DATA_AT,
+    HEALTH_PORT,
+    ROUTES_AT,
+    Gateway,
+    proxy_caddyfile,
+)
+from components.caddy_router import CaddyRouter, CaddyRouterArgs
 from components.container import ContainerArgs, Mount, Port, service_container
 from components.docker_host import DockerHost
 from components.volumes import data_volume
 
 COMPONENT = "proxy"
-_DATA_AT = "/state"
-ROOT_CERTIFICATE = f"{_DATA_AT}/caddy/pki/authorities/local/root.crt"
-"""Where Caddy keeps the certificate of its own CA, in the gateway's container."""
+_ROUTER = "router"
+ROOT_CERTIFICATE = f"{DATA_AT}/caddy/pki/authorities/local/root.crt"
+"""Where Caddy keeps the certificate of its own CA, in the door's container."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +34,14 @@ class CaddyProxyArgs:
     address: str
     """Address of the host that ports are published on."""
     gateway: Gateway
-    """What its Caddyfile says."""
+    """What its Caddyfiles say."""
 
 
 class CaddyProxy(pulumi.ComponentResource):
     """Terminates TLS for every route, over HTTP/1.1, 2 and 3, and passes requests on.
 
-    It depends on no site: routes are plain data, its networks are always the same, and a
-    change of routes reloads it. Only another image or other ports replace it.
+    Nothing that the door is made of depends on routes, so it holds visitors' connections while
+    the router behind it reloads. Only another image or other ports replace it.
     """
 
     def __init__(
@@ -43,9 +50,22 @@ class CaddyProxy(pulumi.ComponentResource):
         super().__init__("homeport:index:CaddyProxy", name, None, opts)
         host = args.host
         child = host.child(self, args.image)
-        data = data_volume(f"{name}-data", host, self, image=args.image, owner=USER)
+        data = Mount(
+            volume=data_volume(f"{name}-data", host, self, image=args.image, owner=USER),
+            at=DATA_AT,
+            read_only=False,
+        )
+        router = CaddyRouter(
+            _ROUTER,
+            CaddyRouterArgs(host=host, image=args.image, data=data, gateway=args.gateway),
+            pulumi.ResourceOptions(parent=self),
+        )
         config, files = caddyfile_volume(
-            f"{name}-config", host, self, image=args.image, caddyfile=proxy_caddyfile(args.gateway)
+            f"{name}-config",
+            host,
+            self,
+            image=args.image,
+            files={"Caddyfile": proxy_caddyfile(args.gateway)},
         )
         container = service_container(
             name,
@@ -56,27 +76,26 @@ class CaddyProxy(pulumi.ComponentResource):
                 command=caddy("run"),
                 user=USER,
                 probe=f"wget -q -O /dev/null http://127.0.0.1:{HEALTH_PORT}/",
-                networks={
-                    "edge": host.edge.name,
-                    "web": host.web.name,
-                    "services": host.services.name,
-                },
+                networks={"edge": host.edge.name},
                 replace="in_place",
                 mounts=[
                     Mount(volume=config.name, at=CONFIG_AT),
-                    Mount(volume=data, at=_DATA_AT, read_only=False),
+                    Mount(volume=router.config, at=ROUTES_AT),
+                    data,
                 ],
                 ports=[
                     Port(number=args.gateway.http, protocol="tcp", address=args.address),
                     Port(number=args.gateway.https, protocol="tcp", address=args.address),
                     Port(number=args.gateway.https, protocol="udp", address=args.address),
                 ],
-                env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": _DATA_AT},  # noqa: S108 - in the container
+                env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": DATA_AT},  # noqa: S108 - in the container
                 capabilities=CAPABILITIES,
                 memory_mib=512,
             ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[files])),
+            pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(depends_on=[files, router.files])
+            ),
         )
-        self.revision = pulumi.Output.concat(container.id, " ", files.digest)
+        self.revision = pulumi.Output.concat(container.id, " ", files.digest, " ", router.revision)
         """Changes with all that visitors could notice."""
         self.register_outputs({"revision": self.revision})

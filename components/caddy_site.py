@@ -98,7 +98,7 @@ class CaddySite(pulumi.ComponentResource):
             host,
             self,
             image=content.image,
-            caddyfile=site_caddyfile(content.server),
+            files={"Caddyfile": site_caddyfile(content.server)},
             after=lines,
         )
         mount, after = self._content(name, host, content)

@@ -17,6 +17,7 @@ from components import engine
 from components.apply_provider import ApplyProvider, Props
 
 _PATIENCE = 30  # seconds until a new version has to be healthy
+_NEVER: Any = {"Name": "no"}  # the SDK's types don't know this name of Docker's
 _GRACE = 30  # seconds for the requests that the old version is answering
 
 
@@ -94,7 +95,7 @@ def _retire(client: docker.DockerClient, container: str) -> None:
     """Let a container finish the requests under way, and end."""
     try:
         old = client.containers.get(container)
-        old.update(restart_policy={"Name": "no"})  # else a restart of Docker brings it back
+        old.update(restart_policy=_NEVER)  # else a restart of Docker brings it back
         old.stop(timeout=_GRACE)
     except docker.errors.NotFound:
         return  # removed by hand

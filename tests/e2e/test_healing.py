@@ -19,7 +19,7 @@ _FIRST_TO_GO = 'read -r it _ </proc/1/task/1/children; echo 1000 >"/proc/$it/oom
 _EAT_MEMORY = "head -c 900m /dev/zero | tail"
 
 
-@pytest.mark.parametrize("component", ["proxy", "alpha", "program"])
+@pytest.mark.parametrize("component", ["proxy", "router", "alpha", "program"])
 def test_a_killed_service_comes_back(estate: Checkout, component: str) -> None:
     started = _started(estate, component)
     containers.signal_service(containers.one(estate.docker, estate.label, component), "KILL")
@@ -28,7 +28,7 @@ def test_a_killed_service_comes_back(estate: Checkout, component: str) -> None:
 
 def test_hung_services_come_back(estate: Checkout) -> None:
     started = {}
-    for component in ("proxy", "alpha", "program"):
+    for component in ("proxy", "router", "alpha", "program"):
         containers.wait_healthy(estate.docker, estate.label, component)
         started[component] = _started(estate, component)
     for component in started:
@@ -36,7 +36,7 @@ def test_hung_services_come_back(estate: Checkout) -> None:
     _assert_restarted_and_serves(estate, started)
 
 
-@pytest.mark.parametrize("component", ["proxy", "alpha"])
+@pytest.mark.parametrize("component", ["proxy", "router", "alpha"])
 def test_a_service_that_runs_out_of_memory_comes_back(estate: Checkout, component: str) -> None:
     started = _started(estate, component)
     container = containers.one(estate.docker, estate.label, component)
@@ -81,7 +81,7 @@ def _assert_restarted_and_serves(estate: Checkout, started: Mapping[str, str]) -
         f"{', '.join(started)} started again",
     )
     for component in started:
-        _assert_serves(estate, "alpha" if component == "proxy" else component)
+        _assert_serves(estate, "alpha" if component in ("proxy", "router") else component)
 
 
 def _assert_serves(estate: Checkout, name: str) -> None:

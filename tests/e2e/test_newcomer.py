@@ -121,7 +121,7 @@ def test_status_shows_what_runs_and_answers(newcomer: Newcomer) -> None:
 def test_logs_of_an_unknown_component_name_those_that_there_are(newcomer: Newcomer) -> None:
     told = refusal(newcomer, "make logs NAME=nope")
     assert told.startswith("make logs NAME=…: nope is not a component that runs; there are: ")
-    assert told.endswith("proxy, welcome")
+    assert told.endswith("proxy, router, welcome")
 
 
 def test_the_ca_verifies_the_stack(newcomer: Newcomer, tmp_path: Path) -> None:

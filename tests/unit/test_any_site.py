@@ -12,7 +12,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.caddy_proxy_caddyfile import Gateway, proxy_caddyfile
+from components.caddy_proxy_caddyfile import Gateway
+from components.caddy_router_caddyfile import router_files
 from components.caddy_site import Content
 from components.caddy_site_caddyfile import site_caddyfile
 from components.routes import Route, Upstream
@@ -28,7 +29,7 @@ LOCAL = Settings.parse("local", CONFIGS["local"])
 LETTERS = string.ascii_letters + string.digits
 # What people type: capitals, digits alone, underscores, other scripts, long.
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?", fullmatch=True).filter(
-    lambda name: name not in ("host", "proxy", "smoke")  # parts of Homeport
+    lambda name: name not in ("host", "proxy", "router", "smoke")  # parts of Homeport
 )
 LABELS = (
     st.from_regex(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,10}[A-Za-z0-9_])?", fullmatch=True)
@@ -169,7 +170,7 @@ def rendered(estate: Estate) -> tuple[str, list[str]]:
         plain_hosts=estate.settings.plain_hosts,
         stream_close_delay=estate.settings.stream_close_delay,
     )
-    return proxy_caddyfile(gateway), sites
+    return router_files(gateway)["Caddyfile"], sites
 
 
 def in_balance(caddyfile: str) -> bool:
@@ -193,7 +194,7 @@ def test_any_valid_site_is_loaded_and_rendered(stack: str, name: str, site: dict
     for host, path in map(estate.settings.full_location, estate.sites[0].hosts):
         assert host.isascii()
         assert host == host.lower()
-        assert f"\nhttps://{host} {{\n" in gateway
+        assert f"\nhttp://{host} {{\n" in gateway
         if path:
             assert f" path {path} {path}/*\n" in gateway
     assert len(estate.urls()) == len(site["hosts"])

@@ -218,7 +218,8 @@ def test_only_the_gateway_and_who_asks_for_it_stand_on_the_network_with_a_way_ou
     expected = {
         site.name: {"idle"} | ({"edge"} if site.egress else set()) for site, _ in sites(graph)
     }
-    expected["proxy"] = {"edge", "web", "services"}
+    expected["proxy"] = {"edge"}
+    expected["router"] = {"edge", "web", "services"}
     assert {container.name: networks(container) for container in graph.containers} == expected
 
 
@@ -234,7 +235,7 @@ def test_every_network_is_internal_but_edge_which_joins_nobody(graph: Graph) -> 
 
 def test_a_site_is_shown_to_visitors_by_its_promotion_alone(graph: Graph) -> None:
     web = one([network for network in graph.of("Network") if network.name == "web"])
-    gateway = one([r for r in graph.of("VolumeFiles") if r.name == "proxy-config"])
+    gateway = one([r for r in graph.of("VolumeFiles") if r.name == "router-config"])
     upstreams = set(
         re.findall(r"reverse_proxy (site-\S+):80", gateway.inputs["files"]["Caddyfile"])
     )
@@ -252,13 +253,13 @@ def test_the_gateway_depends_on_no_site_so_a_failing_one_holds_back_no_other(
     graph: Graph,
 ) -> None:
     for resource in graph.resources:
-        if component_of(graph, resource) == "proxy":
+        if component_of(graph, resource) in ("proxy", "router"):
             needed = [r for r in graph.resources if r.urn in needs(resource)]
-            assert {component_of(graph, r) for r in needed} <= {"host", "proxy"}, resource
+            assert {component_of(graph, r) for r in needed} <= {"host", "proxy", "router"}, resource
 
 
 def test_a_redirect_or_an_upstream_is_a_route_and_nothing_that_runs(graph: Graph) -> None:
-    gateway = one([r for r in graph.of("VolumeFiles") if r.name == "proxy-config"])
+    gateway = one([r for r in graph.of("VolumeFiles") if r.name == "router-config"])
     for site in graph.estate.sites:
         component = one([r for r in graph.of("CaddySite") if r.name == site.name])
         children = [r for r in graph.resources if r.options.parent == component.urn]
@@ -427,7 +428,9 @@ def test_the_probe_asks_when_all_that_visitors_could_notice_is_done(graph: Graph
     assert {c.urn for c in graph.containers} <= needs(probe)
     assert {r.urn for r in graph.of("VolumeFiles")} <= needs(probe)
     assert probe.inputs["create"] == f"python3 -m commands probe --stack {graph.stack}"
-    written = {f"{name}-config-digest" for name in ("proxy", *(s.name for s, _ in sites(graph)))}
+    written = {
+        f"{name}-config-digest" for name in ("proxy", "router", *(s.name for s, _ in sites(graph)))
+    }
     noticed = {word for trigger in probe.inputs["triggers"] for word in trigger.split()}
     assert noticed == written | {f"{container.name}-id" for container in graph.containers}
 
@@ -499,7 +502,7 @@ def volume_files(**different: Any) -> VolumeFilesArgs:
 
 def test_a_stack_without_sites_is_a_gateway_alone(tmp_path: Path) -> None:
     graph = run_main("local", an_estate(tmp_path, {}))
-    assert [container.name for container in graph.containers] == ["proxy"]
+    assert {container.name for container in graph.containers} == {"proxy", "router"}
     assert graph.exports["urls"] == []
 
 
@@ -524,7 +527,7 @@ def test_a_failing_site_is_left_out_and_everything_else_goes_on(tmp_path: Path) 
     graph = run_main("local", root, failing="VolumeFiles::blog-config")
     assert "blog-config" in graph.error
     assert "what depends on that was left as it was" in graph.error
-    assert sorted(c.name for c in graph.containers) == ["proxy", "shop_2", "welcome"]
+    assert sorted(c.name for c in graph.containers) == ["proxy", "router", "shop_2", "welcome"]
     assert sorted(p.name for p in graph.of("Promotion")) == ["shop_2", "welcome"]
     assert graph.of("Command") == [], "the probe would ask for what can't answer"
 

@@ -60,7 +60,6 @@ class Old:
         self.restart = restart_policy["Name"]
 
     def stop(self, *, timeout: int) -> None:
-        assert self.host.connected, "nobody would answer"
         self.stopped_with = timeout
 
 

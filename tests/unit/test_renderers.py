@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from components.caddy_proxy_caddyfile import Gateway, proxy_caddyfile
+from components.caddy_router_caddyfile import router_files
 from components.caddy_site_caddyfile import (
     SiteServer,
     lines_begin_at,
@@ -80,7 +81,9 @@ handle /old/* {
 RENDERED = {
     "proxy-local.Caddyfile": proxy_caddyfile(LOCAL),
     "proxy-prod.Caddyfile": proxy_caddyfile(PROD),
-    "proxy-without-sites.Caddyfile": proxy_caddyfile(replace(LOCAL, routes=[])),
+    "router-local.Caddyfile": router_files(LOCAL)["Caddyfile"],
+    "router-prod.Caddyfile": router_files(PROD)["Caddyfile"],
+    "router-without-sites.Caddyfile": router_files(replace(LOCAL, routes=[]))["Caddyfile"],
     "site.Caddyfile": site_caddyfile(SiteServer()),
     "site-listing.Caddyfile": site_caddyfile(SiteServer(listing=True)),
     "site-not-found.Caddyfile": site_caddyfile(SiteServer(not_found="404/index.html")),
@@ -100,8 +103,23 @@ def test_every_golden_file_is_compared() -> None:
 
 
 def test_the_order_of_sites_changes_nothing() -> None:
-    assert proxy_caddyfile(replace(LOCAL, routes=LOCAL.routes[::-1])) == proxy_caddyfile(LOCAL)
-    assert proxy_caddyfile(replace(PROD, routes=PROD.routes[::-1])) == proxy_caddyfile(PROD)
+    assert router_files(replace(LOCAL, routes=LOCAL.routes[::-1])) == router_files(LOCAL)
+    assert router_files(replace(PROD, routes=PROD.routes[::-1])) == router_files(PROD)
+
+
+@pytest.mark.parametrize("gateway", [LOCAL, PROD], ids=["local", "prod"])
+def test_no_site_changes_the_door(gateway: Gateway) -> None:
+    assert proxy_caddyfile(gateway) == proxy_caddyfile(replace(gateway, routes=[]))
+
+
+def test_the_door_is_told_the_hosts_and_the_socket_of_the_routers_configuration() -> None:
+    files = dict(router_files(LOCAL))
+    other = router_files(replace(LOCAL, routes=LOCAL.routes[1:]))
+    bound = {line for line in files.pop("Caddyfile").splitlines() if "router" in line}
+    revision = files.pop("revision")
+    assert bound == {f"\tbind unix//state/router.sock unix//state/router-{revision}.sock"}
+    assert revision != other["revision"], "else the door would ask the one that is about to stop"
+    assert files == {f"hosts/{route.host}": "" for route in LOCAL.routes}
 
 
 @pytest.mark.parametrize("runtime", ["static", "php"])
