@@ -9,8 +9,9 @@ from components.caddy_proxy_caddyfile import Gateway
 from components.caddy_site import CaddySite, CaddySiteArgs
 from components.continue_on_error import leave_dependents_of_failures
 from components.docker_host import DockerHost, DockerHostArgs
+from components.publisher import Publisher, PublisherArgs
 from components.smoke_probe import SmokeProbe, SmokeProbeArgs
-from composition import what_answers
+from composition import what_answers, what_is_published
 from config.estate import Estate
 
 WELCOME = "welcome"
@@ -26,6 +27,20 @@ host = DockerHost(
     ),
 )
 
+publisher = (
+    Publisher(
+        "publisher",
+        PublisherArgs(
+            host=host,
+            image=images.publisher,
+            outside=settings.outside,
+            sources=what_is_published(estate),
+        ),
+    )
+    if estate.remotes
+    else None
+)
+
 urls = estate.urls()
 # The welcome page links to all that the stack serves, which only the program knows.
 generated = {WELCOME: {"stack.json": json.dumps({"stack": estate.stack, "urls": urls})}}
@@ -35,12 +50,18 @@ sites = [
         CaddySiteArgs(
             host=host,
             locations=[settings.full_location(location) for location in site.hosts],
-            site=what_answers(site, estate, generated.get(site.name, {})),
+            site=what_answers(
+                site,
+                estate,
+                generated=generated.get(site.name, {}),
+                published_in=publisher.content if publisher else None,
+            ),
             email=site.email,
         ),
     )
     for site in estate.sites
 ]
+behind: list[Publisher | CaddySite] = [publisher, *sites] if publisher else [*sites]
 
 proxy = CaddyProxy(
     "proxy",
@@ -49,7 +70,7 @@ proxy = CaddyProxy(
         image=images.gateway,
         address=str(settings.listen.address),
         gateway=Gateway(
-            routes=[route for site in sites for route in site.routes],
+            routes=[route for part in behind for route in part.routes],
             http=settings.listen.http,
             https=settings.listen.https,
             internal_ca=settings.tls.issuer == "internal",
@@ -63,8 +84,8 @@ SmokeProbe(
     "smoke",
     SmokeProbeArgs(
         stack=estate.stack,
-        after=[proxy, *sites],
-        changes=[proxy.revision, *(site.revision for site in sites)],
+        after=[proxy, *behind],
+        changes=[proxy.revision, *(part.revision for part in behind)],
     ),
 )
 

@@ -5,18 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pulumi
+from pydantic import SecretStr
+
 from components.caddy_site import Content
 from components.caddy_site_caddyfile import SiteServer
+from components.publisher_sources import GitSource, Limits, Sources
 from components.routes import Handler, Redirect, Refusal, Upstream
 from config.estate import Estate
+from config.settings import SiteSecrets
 from config.site import Site
-from config.source import Source
+from config.source import Source, is_url
 
 _MEMORY_MIB = {"static": 128, "php": 256}
 
 
-def what_answers(site: Site, estate: Estate, generated: Mapping[str, str]) -> Content | Handler:
-    """The content of a site, or what the gateway does in its place."""
+def what_answers(
+    site: Site,
+    estate: Estate,
+    generated: Mapping[str, str],
+    published_in: pulumi.Input[str] | None,
+) -> Content | Handler:
+    """The content of a site, or what the gateway does in its place.
+
+    `published_in` is the publisher's volume, where there is a publisher.
+    """
     if site.redirect:
         return Redirect(
             to=estate.redirect_target(site.redirect.to),
@@ -45,6 +58,7 @@ def what_answers(site: Site, estate: Estate, generated: Mapping[str, str]) -> Co
         folder=folder,
         host_folder=host_folder,
         host_folder_at=site.host_folder_at,
+        published_in=published_in if site.source.git else None,
         generated=generated,
         memory_mib=site.memory_mib or _MEMORY_MIB[site.runtime],
         cpus=site.cpus,
@@ -52,6 +66,42 @@ def what_answers(site: Site, estate: Estate, generated: Mapping[str, str]) -> Co
         declared_in=site.file,
         lines_at=site.caddyfile_line,
     )
+
+
+def what_is_published(estate: Estate) -> Sources:
+    """All sites that follow git, as the publisher takes them."""
+    given = estate.settings.sources
+    return Sources(
+        sites={
+            site.name: _git_source(site, site.source, estate)
+            for site in estate.sites
+            if site.source and site.source.git
+        },
+        limits=Limits(**given.limits.model_dump()),
+        known_hosts=given.known_hosts,
+        mirror=sorted({Path(place) for place in given.mirror.values() if not is_url(place)}),
+    )
+
+
+def _git_source(site: Site, source: Source, estate: Estate) -> GitSource:
+    hosts = sorted(estate.settings.full_hosts(site.hosts))
+    secrets = estate.settings.site_secrets.get(site.name) or SiteSecrets()
+    return GitSource(
+        url=source.git or "",
+        fetch=estate.remotes[site.name],
+        ref=source.ref,
+        directory=source.directory or "",
+        into=source.as_ or "",
+        every=source.seconds,
+        webhooks=[(host, source.webhook) for host in hosts] if source.webhook else [],
+        webhook_secret=_opened(secrets.webhook),
+        token=_opened(secrets.token),
+        key=_opened(secrets.key),
+    )
+
+
+def _opened(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
 
 
 def _folders(source: Source, estate: Estate) -> tuple[Path | None, str | None]:

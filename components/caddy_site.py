@@ -20,6 +20,7 @@ from components.caddy_site_caddyfile import (
 )
 from components.caddyfile_lines import ALONE, CaddyfileLines
 from components.container import Bind, ContainerArgs, Mount, service_container
+from components.content_view import content_view
 from components.docker_host import DockerHost
 from components.host_folder import HostFolder
 from components.promotion import Promotion
@@ -35,11 +36,13 @@ class Content:
     image: str
     server: SiteServer
     folder: Path | None = None
-    """A folder of this repository; without any folder the content is somebody else's to bring."""
+    """A folder of this repository."""
     host_folder: str | None = None
     """A folder of the Docker host, mounted read-only."""
     host_folder_at: str = ""
     """The person's file and line that names it, for errors that are found later."""
+    published_in: pulumi.Input[str] | None = None
+    """The volume in which the publisher keeps the site's content."""
     generated: Mapping[str, str] = field(default_factory=dict)
     """Files that the program itself adds to a folder of this repository."""
     memory_mib: int = 128
@@ -171,9 +174,10 @@ class CaddySite(pulumi.ComponentResource):
             )
             # Where a release would be: the web root is the same for every site.
             return Bind(path=content.host_folder, at=f"{CONTENT_AT}/current"), [folder]
+        if content.published_in:
+            view = content_view(name, host, self, content=content.published_in, image=content.image)
+            return Mount(volume=view.name, at=CONTENT_AT), []
         volume = files_volume(f"{name}-content", host, self)
-        if not content.folder:
-            return Mount(volume=volume.name, at=CONTENT_AT), []
         files = VolumeFiles(
             f"{name}-content",
             VolumeFilesArgs(
@@ -181,7 +185,7 @@ class CaddySite(pulumi.ComponentResource):
                 volume=volume.name,
                 mount=CONTENT_AT,
                 image=content.image,
-                folders={"": content.folder},
+                folders={"": content.folder} if content.folder else {},
                 files=content.generated,
                 labels=host.plain_labels(name),
             ),

@@ -21,6 +21,7 @@ _REPLACE_ON_CHANGES = [
     "tmpfs",
     "init",
     "cpus",
+    "mounts",  # of one that only has another source
     # A container that never got healthy: without it the next `up` is green and changes nothing.
     "#initerror",
 ]
@@ -70,8 +71,9 @@ class ContainerArgs:
     probe: str
     """A shell command that succeeds while the service serves."""
     networks: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    """Network names by what they are for; aliases are `aliases`."""
+    """Network names by what they are for."""
     aliases: Sequence[str] = ()
+    """Names by which others find it, but on `edge`: nobody is reached there."""
     replace: Literal["blue_green", "in_place"]
     """`blue_green` for what may run twice for a moment; `in_place` for what owns a port or
     writes a volume."""
@@ -105,8 +107,10 @@ def service_container(
             for label, value in host.labels(args.component).items()
         ],
         networks_advanced=[
-            docker.ContainerNetworksAdvancedArgs(name=network, aliases=list(args.aliases))
-            for network in args.networks.values()
+            docker.ContainerNetworksAdvancedArgs(
+                name=network, aliases=[] if purpose == "edge" else list(args.aliases)
+            )
+            for purpose, network in args.networks.items()
         ],
         mounts=[_mount(mount) for mount in args.mounts],
         ports=[

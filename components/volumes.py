@@ -32,12 +32,13 @@ def data_volume(
     volume = docker.Volume(
         name,
         name=host.volume_name(name),
-        labels=_labels(host, parent._name),
+        labels=labels_of(host, parent._name),
         opts=pulumi.ResourceOptions.merge(
             opts,
             pulumi.ResourceOptions(
                 retain_on_delete=True,
-                ignore_changes=["labels"],  # a volume that was there keeps its own
+                # A volume that was there keeps its own, such as a disk that somebody gave it.
+                ignore_changes=["labels", "driver_opts"],
             ),
         ),
     )
@@ -57,12 +58,13 @@ def files_volume(name: str, host: DockerHost, parent: pulumi.ComponentResource) 
     """A volume for generated files, gone with its owner: `config/` can make them again."""
     return docker.Volume(
         name,
-        labels=_labels(host, parent._name),
+        labels=labels_of(host, parent._name),
         opts=pulumi.ResourceOptions(parent=parent, provider=host.provider),
     )
 
 
-def _labels(host: DockerHost, component: str) -> list[docker.VolumeLabelArgs]:
+def labels_of(host: DockerHost, component: str) -> list[docker.VolumeLabelArgs]:
+    """Labels of a component's volume."""
     return [
         docker.VolumeLabelArgs(label=label, value=value)
         for label, value in host.plain_labels(component).items()

@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 
 import pulumi
 
+from config import git_sites
 from config.hosts import canonical_host
 from config.images import Images
 from config.model import ConfigError
 from config.settings import LOCAL_PASSPHRASE, LOCAL_STACK, PROJECT, ROOT, Settings
 from config.site import Redirect, Site, is_folder
+from config.source import below, is_url
 from config.yaml_file import YamlFile
 
 
@@ -27,10 +29,13 @@ class Estate:
     settings: Settings
     images: Images
     sites: tuple[Site, ...]
+    remotes: Mapping[str, Path | str | None]
+    """Where each site that follows git is fetched from, by the site's name: a folder of this
+    repository, a URL, or nowhere, because this stack doesn't reach it."""
 
     @classmethod
     def of_program(cls) -> Estate:
-        """The estate of the stack that the engine is running.
+        """The estate of the stack that the engine is running, with its warnings printed.
 
         Raises pulumi.RunError, which prints its message without a traceback.
         """
@@ -38,9 +43,12 @@ class Estate:
         config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
         try:
             _refuse_local_passphrase(stack)
-            return cls.load(stack, _own(config))
+            estate = cls.load(stack, _own(config))
         except ConfigError as error:
             raise pulumi.RunError(str(error)) from None
+        for warning in estate.warnings():
+            pulumi.log.warn(warning)
+        return estate
 
     @classmethod
     def of_files(cls, stack: str, root: Path = ROOT) -> Estate:
@@ -80,10 +88,21 @@ class Estate:
             problems += _redirected_to_themselves(settings, sites)
             problems += _examples_in_earnest(settings, sites)
             problems += _stand_ins_missing(stack, settings, sites, root)
+            problems += git_sites.hidden_webhooks(settings, sites)
             problems += _local_is_reachable_from_outside(stack, settings.listen.address)
         if problems or not settings or not images:
             raise ConfigError(problems)
-        return cls(stack=stack, settings=settings, images=images, sites=tuple(sites))
+        return cls(
+            stack=stack,
+            settings=settings,
+            images=images,
+            sites=tuple(sites),
+            remotes=git_sites.remotes(settings, sites, root),
+        )
+
+    def warnings(self) -> list[str]:
+        """What the files say and what nothing comes of, one sentence each."""
+        return list(git_sites.warnings(self.stack, self.settings, self.sites, self.remotes))
 
     def urls(self) -> list[dict[str, str]]:
         """All that the stack serves: name, kind and URL, as visitors type it."""
@@ -100,7 +119,8 @@ class Estate:
     def images_used(self) -> frozenset[str]:
         """Every image that this stack needs on its host."""
         php = {self.images.php} if any(site.runtime == "php" for site in self.sites) else set()
-        return frozenset({self.images.gateway, self.images.site} | php)
+        publisher = {self.images.publisher} if self.remotes else set()
+        return frozenset({self.images.gateway, self.images.site} | php | publisher)
 
     def redirect_target(self, url: str) -> str:
         """Where a redirect leads: to a host of this estate by the stack's own naming and port."""
@@ -213,10 +233,20 @@ def _examples_in_earnest(settings: Settings, sites: list[Site]) -> list[str]:
 
 
 def _stand_ins_missing(stack: str, settings: Settings, sites: list[Site], root: Path) -> list[str]:
-    return [
-        f"Pulumi.{stack}.yaml: {PROJECT}:sources.folders.{host_folder} is {folder!r}: there is no "
-        "such folder in this repository; create it, or name one that is there"
+    sources = [site.source for site in sites if site.source]
+    needed = {
+        f"folders.{host_folder}": folder
         for host_folder, folder in settings.sources.folders.items()
-        if any(site.source and site.source.host_folder == host_folder for site in sites)
-        and not is_folder(root / folder, root)
+        if any(source.host_folder == host_folder for source in sources)
+    } | {
+        f"mirror.{beginning}": place
+        for beginning, place in settings.sources.mirror.items()
+        if not is_url(place)
+        and any(below(beginning, source.git) is not None for source in sources if source.git)
+    }
+    return [
+        f"Pulumi.{stack}.yaml: {PROJECT}:sources.{key} is {folder!r}: there is no "
+        "such folder in this repository; create it, or name one that is there"
+        for key, folder in needed.items()
+        if not is_folder(root / folder, root)
     ]

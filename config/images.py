@@ -29,6 +29,7 @@ class Images(Model):
     gateway: Ref
     site: Ref
     php: Ref
+    publisher: Ref
 
     @classmethod
     def read(cls, file: Path, shown_as: str) -> Images:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 import pydantic
@@ -59,10 +59,26 @@ def between(least: float, most: float) -> pydantic.AfterValidator:
     return pydantic.AfterValidator(check)
 
 
+def secret(pattern: str, allowed: str) -> pydantic.WrapValidator:
+    """A secret text of a form. Read without the engine it is `{secure: …}`, and stays closed."""
+    form = re.compile(pattern, re.DOTALL)
+
+    def check(value: object, handler: pydantic.ValidatorFunctionWrapHandler) -> pydantic.SecretStr:
+        if isinstance(value, Mapping) and set(value) == {"secure"}:
+            return pydantic.SecretStr("")
+        text: pydantic.SecretStr = handler(value)
+        if not form.fullmatch(text.get_secret_value()):
+            raise ValueError(f"must be {allowed}")
+        return text
+
+    return pydantic.WrapValidator(check)
+
+
 _WORDS = {
     "string_type": "must be text, put in quotes",
     "tuple_type": "must be a list",
     "model_type": "must be fields with values",
+    "dict_type": "must be fields with values",
     "literal_error": "must be {expected}",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
@@ -101,6 +117,7 @@ def _sentence(
 ) -> str:
     path: Path = error["loc"]
     field = prefix + _dotted(path)
+    value = "[secret]" if _is_secret(model, path) else _shown(error["input"])
     match error["type"]:
         case "extra_forbidden":
             allowed = ", ".join(_fields_at(model, path[:-1]))
@@ -114,11 +131,11 @@ def _sentence(
                 return f"{where((*path, problem.fields[0]))}: {fields}: {problem}"
             if not path:
                 return f"{where(path)}: {problem}"
-            what = f"is {_shown(error['input'])}: {problem}"
+            what = f"is {value}: {problem}"
         case _:
             words = _WORDS.get(error["type"], _lowered(error["msg"]))
             allowed = words.format(**error.get("ctx", {}))
-            what = f"is {_shown(error['input'])}: {allowed}{_such_as(model, path)}"
+            what = f"is {value}: {allowed}{_such_as(model, path)}"
     return f"{where(path)}: {field} {what}"
 
 
@@ -138,9 +155,8 @@ def _such_as(model: type[pydantic.BaseModel], path: Path) -> str:
 
 def _model_at(model: type[pydantic.BaseModel], path: Path) -> type[pydantic.BaseModel]:
     for part in path:
-        if not isinstance(part, str):
-            continue
-        annotation = model.model_fields[part].annotation
+        field = model.model_fields.get(str(part))  # none for an item, nor for a mapping's key
+        annotation = field.annotation if field else None
         # An optional field's annotation is a union: Source | None.
         for option in (annotation, *get_args(annotation)):
             if isinstance(option, type) and issubclass(option, pydantic.BaseModel):
@@ -148,16 +164,30 @@ def _model_at(model: type[pydantic.BaseModel], path: Path) -> type[pydantic.Base
     return model
 
 
+def _is_secret(model: type[pydantic.BaseModel], path: Path) -> bool:
+    """Whether the value at `path` may hold a secret, as all of a field that has no `repr` may."""
+    field = model.model_fields.get(str(path[0])) if path else None
+    return field is not None and not field.repr
+
+
+_PASSWORD = re.compile(r"(https?://|ssh://[^\s/@:]*:)[^\s/@]+@")
+
+
 def shown_key(key: str) -> str:
     """A field's name, in quotes where it would break the line that tells about it."""
-    return key if key.isprintable() else repr(key)
+    return _without_password(key if key.isprintable() else repr(key))
 
 
 def _shown(value: object) -> str:
     if value is None:
         return "empty"
     text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
+    text = _without_password(text)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _without_password(text: str) -> str:
+    return _PASSWORD.sub(r"\1…@", text)
 
 
 def _lowered(message: str) -> str:

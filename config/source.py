@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -13,7 +13,7 @@ from config.model import FieldsError, Model, matching
 def inside(text: str) -> str:
     """A path below some folder, in its one form. Raises ValueError with what is allowed."""
     path = PurePosixPath(text)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
+    if path.is_absolute() or ".." in path.parts or not path.parts or not text.isprintable():
         raise ValueError("must be a relative path without .., such as sites/blog")
     return path.as_posix()
 
@@ -31,10 +31,18 @@ def _absolute(text: str) -> str:
 
 
 Inside = Annotated[str, AfterValidator(inside)]
+
+# No part of a URL begins with a hyphen: programs would take it for an option.
+_HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*"
+_USER = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+AT_HTTPS = rf"https://{_HOST}(:[0-9]+)?/"
+AT_SSH = rf"ssh://({_USER}@)?{_HOST}(:[0-9]+)?/|{_USER}@{_HOST}:"
+"""Beginnings of URLs over https and SSH."""
+
 GitUrl = Annotated[
     str,
     matching(
-        r"https://[^\s@]+|ssh://\S+|[a-z0-9_.-]+@[^\s:]+:\S+",
+        rf"({AT_HTTPS}|{AT_SSH})[^\s@]+",
         "a repository's URL without a password, such as https://github.com/owner/name",
     ),
 ]
@@ -42,8 +50,25 @@ Ref = Annotated[
     str, matching(r"[A-Za-z0-9][A-Za-z0-9._/-]*", "a name of letters, digits, dots and slashes")
 ]
 
+
+def is_url(place: str) -> bool:
+    """Whether what stands in for repositories is a URL, or else a folder of this repository."""
+    return ":" in place
+
+
+def below(beginning: str, url: str) -> str | None:
+    """The rest of a repository's URL below a beginning of it; None where it isn't below."""
+    url, top = url.rstrip("/"), beginning.rstrip("/")
+    if url == top:
+        return ""
+    if top[-1] != ":" and not url.startswith(f"{top}/"):
+        return None
+    return url.removeprefix(top).lstrip("/") if url.startswith(top) else None
+
+
 PLACES = ("folder", "host_folder", "git")
 """Where content can come from: one of them."""
+REFS: tuple[Literal["branch"], Literal["tag"], Literal["commit"]] = ("branch", "tag", "commit")
 OF_GIT = ("branch", "tag", "commit", "directory", "as", "every", "webhook")
 
 
@@ -57,7 +82,7 @@ class Source(Model):
     )
     """A folder of the Docker host, mounted read-only. It is never created or changed."""
     git: GitUrl | None = Field(default=None, examples=["https://github.com/owner/name"])
-    """A repository's URL, over https or SSH."""
+    """A repository's URL, over https or SSH, without a password or token."""
     branch: Ref | None = Field(default=None, examples=["main"])
     """The branch that is published; by default the repository's own default."""
     tag: Ref | None = Field(default=None, examples=["v1.2"])
@@ -70,14 +95,28 @@ class Source(Model):
     """The folder of the repository that is published; by default all of it."""
     as_: Inside | None = Field(default=None, alias="as", examples=["new"])
     """Where in the web root it is published; by default at its top."""
-    every: Annotated[str, matching(r"[1-9][0-9]*[smh]", "a time such as 15m")] = Field(
+    every: Annotated[str, matching(r"[1-9][0-9]{0,4}[smh]", "a time such as 15m")] = Field(
         default="15m", examples=["1h"]
     )
     """How often the repository is asked for news."""
-    webhook: Annotated[str, matching(r"(/[A-Za-z0-9._~-]+)+", "a path such as /push")] | None = (
-        Field(default=None, examples=["/push"])
-    )
-    """The path at which a push is announced."""
+    webhook: (
+        Annotated[str, matching(r"(/(?!\.\.?(/|\Z))[A-Za-z0-9._~-]+)+", "a path such as /push")]
+        | None
+    ) = Field(default=None, examples=["/push"])
+    """The path, on each of the site's hosts, at which a push is announced."""
+
+    @property
+    def seconds(self) -> int:
+        """How often the repository is asked for news."""
+        return int(self.every[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.every[-1]]
+
+    @property
+    def ref(self) -> tuple[Literal["branch", "tag", "commit"], str] | None:
+        """What of the repository is published; None is its default branch."""
+        for kind in REFS:
+            if name := getattr(self, kind):
+                return kind, name
+        return None
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -91,7 +130,7 @@ class Source(Model):
         set_names = {"as" if name == "as_" else name for name in self.model_fields_set}
         if not self.git and (stray := [name for name in OF_GIT if name in set_names]):
             raise FieldsError(stray, "only for a git source; leave it out")
-        refs = [name for name in ("branch", "tag", "commit") if getattr(self, name)]
+        refs = [name for name in REFS if getattr(self, name)]
         if len(refs) > 1:
             raise FieldsError(refs, "only one of them can be given; keep one")
         return self

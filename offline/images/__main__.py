@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import yaml
 
-from offline.images import caddy, php
+from offline.images import caddy, php, python
 from offline.images.image import fail
 
 
@@ -31,6 +31,7 @@ RECIPES = {
     "homeport/php": Recipe(
         php.build, rf"(?P<php>{VERSION})-caddy(?P<caddy>{VERSION})-\d+", "1.2.3-caddy1.2.3-1"
     ),
+    "homeport/publisher": Recipe(python.publisher, rf"(?P<python>{VERSION})-\d+", "1.2.3-1"),
 }
 
 

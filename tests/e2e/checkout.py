@@ -102,6 +102,14 @@ class Checkout:
         known["config"] = {f"homeport:{key}": value for key, value in values.items()}
         file.write_text(yaml.safe_dump(known))
 
+    def set_secrets(self, values: Mapping[str, str]) -> None:
+        """Set secrets, by their path below the project's name. Every `configure` keeps them."""
+        pairs = [("--secret", f"homeport:{path}={value}") for path, value in values.items()]
+        self.pulumi("config", "set-all", "--path", *(word for pair in pairs for word in pair))
+        config = yaml.safe_load((self.folder / f"Pulumi.{self.stack}.yaml").read_text())["config"]
+        for key in {path.split(".")[0] for path in values}:
+            self.extra[key] = config[f"homeport:{key}"]
+
     def run(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the copy; its output is one text, as a terminal shows it."""
         done = subprocess.run(

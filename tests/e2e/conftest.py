@@ -9,6 +9,7 @@ import docker
 import pytest
 
 from tests.e2e.checkout import Checkout, Place, place_named
+from tests.e2e.following import HOOKED, OTHERS, Following
 from tests.e2e.sites import every_kind
 from tests.e2e.support.clean import stack_name, sweep
 from tests.e2e.support.second_host import requires_root
@@ -51,5 +52,19 @@ def estate(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
         every_kind(checkout)
         checkout.up()
         yield checkout
+    finally:
+        checkout.close()
+
+
+@pytest.fixture(scope="session")
+def following(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Following]:
+    """A stack that is up, whose sites follow git; over SSH one site of the git server is enough."""
+    folder: Path = tmp_path_factory.mktemp(f"git-{place.name}") / "checkout"
+    checkout = Checkout(folder, place, stack_name(f"git-{place.name}"))
+    here = place.name == "socket"
+    sites = (*HOOKED, *OTHERS) if here else HOOKED[:1]
+    try:
+        with Following(checkout, sites, small_disk=here and not requires_root()) as following:
+            yield following
     finally:
         checkout.close()

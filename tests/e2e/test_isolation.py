@@ -65,7 +65,8 @@ def test_no_service_port_answers_a_site(estate: Checkout, site: str) -> None:
     internal = [
         f"{_address(estate, part, network)}:{port}" for part, network in gateway for port in ports
     ]
-    assert _reached(estate, site, *internal) == set()
+    publisher = f"{_address(estate, 'publisher', 'services')}:8000"
+    assert _reached(estate, site, *internal, publisher) == set()
 
 
 @pytest.mark.skipif(requires_root() != "", reason=requires_root() or "root can")

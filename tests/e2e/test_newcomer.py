@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.checkout import WELCOME_MARKER
+from tests.e2e.following import EXAMPLES
 from tests.e2e.newcomer import Newcomer
 from tests.e2e.support import containers
 from tests.e2e.support.client import serves
@@ -121,7 +122,7 @@ def test_status_shows_what_runs_and_answers(newcomer: Newcomer) -> None:
 def test_logs_of_an_unknown_component_name_those_that_there_are(newcomer: Newcomer) -> None:
     told = refusal(newcomer, "make logs NAME=nope")
     assert told.startswith("make logs NAME=…: nope is not a component that runs; there are: ")
-    assert told.endswith("proxy, router, welcome")
+    assert told.endswith("proxy, publisher, router, welcome")
 
 
 def test_the_ca_verifies_the_stack(newcomer: Newcomer, tmp_path: Path) -> None:
@@ -133,6 +134,18 @@ def test_the_ca_verifies_the_stack(newcomer: Newcomer, tmp_path: Path) -> None:
         ca=tmp_path / "ca.pem",
     )
     assert re.fullmatch(r"make .* ca .*\n", newcomer.does("make trust").stdout)
+
+
+def test_the_six_example_sites_show_their_own_pages(newcomer: Newcomer, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text(newcomer.does("make ca").stdout)
+    for location, marker in EXAMPLES.items():
+        host, slash, path = location.partition("/")
+        serves(
+            f"https://{host}.localhost:{newcomer.https}{slash or '/'}{path}",
+            marker,
+            address=("127.0.0.1", newcomer.https),
+            ca=tmp_path / "ca.pem",
+        )
 
 
 def test_prod_asks_for_nobody_elses_certificates(newcomer: Newcomer) -> None:
@@ -171,7 +184,7 @@ def test_a_busy_port_is_told_before_anything_is_deployed(newcomer: Newcomer) -> 
         rf"choose another port: {newcomer.project}:listen\.http in Pulumi\.local\.yaml",
         sentence,
     )
-    assert containers.leftovers(newcomer.docker, newcomer.label) == [f"volume {volume(newcomer)}"]
+    assert containers.leftovers(newcomer.docker, newcomer.label) == volumes(newcomer)
 
 
 def test_purge_deletes_only_with_a_yes(newcomer: Newcomer) -> None:
@@ -180,8 +193,11 @@ def test_purge_deletes_only_with_a_yes(newcomer: Newcomer) -> None:
         sentence
         == "purging stack local needs a yes, and there is no terminal to ask at; give YES=1"
     )
-    assert containers.leftovers(newcomer.docker, newcomer.label) == [f"volume {volume(newcomer)}"]
-    assert newcomer.does("YES=1 make purge").stdout.endswith(f"deleted {volume(newcomer)}\n")
+    assert containers.leftovers(newcomer.docker, newcomer.label) == volumes(newcomer)
+    purged = newcomer.does("YES=1 make purge").stdout
+    assert all(
+        f"deleted {volume.removeprefix('volume ')}\n" in purged for volume in volumes(newcomer)
+    )
     assert containers.leftovers(newcomer.docker, newcomer.label) == []
 
 
@@ -207,9 +223,9 @@ def accepts(port: int) -> bool:
         return visitor.connect_ex(("127.0.0.1", port)) == 0
 
 
-def volume(newcomer: Newcomer) -> str:
-    """The one data volume of the stack."""
-    return f"{newcomer.project}-local-proxy-data"
+def volumes(newcomer: Newcomer) -> list[str]:
+    """The data volumes of the stack, as `leftovers` names them."""
+    return [f"volume {newcomer.project}-local-{name}" for name in ("content", "proxy-data")]
 
 
 def stacks(newcomer: Newcomer) -> list[str]:

@@ -360,6 +360,7 @@ def test_signals_reach_the_service_behind_the_init_process(
 def test_every_object_of_a_volume_has_its_digest(
     engine: docker.DockerClient, page: Container, ca: Path
 ) -> None:
+    helpers = _of_this_run(engine)
     volume = f"{clean.stack_name('support')}-data"
     before = containers.volume_digests(engine, STACK)
     assert "caddy/pki/authorities/local/root.key" in before[volume]
@@ -369,9 +370,7 @@ def test_every_object_of_a_volume_has_its_digest(
         assert after != before, change
         before = after
     assert containers.volume_digests(engine, STACK) == before
-    assert not engine.containers.list(
-        all=True, filters={"label": f"{containers.READER}={os.getpid()}"}
-    )
+    assert _of_this_run(engine) == helpers
 
 
 def test_a_sweep_removes_what_dead_runs_left_and_nothing_else(engine: docker.DockerClient) -> None:
@@ -686,3 +685,9 @@ def test_waiting_has_an_end_and_tells_why() -> None:
     with pytest.raises(TimeoutError, match="still not: it works") as caught:
         wait_until(broken, "it works", seconds=0.2)
     assert isinstance(caught.value.__cause__, OSError)
+
+
+def _of_this_run(engine: docker.DockerClient) -> list[Container]:
+    return engine.containers.list(
+        all=True, filters={"label": f"{containers.RUN}={os.getpid()}"}, ignore_removed=True
+    )

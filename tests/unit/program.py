@@ -81,6 +81,10 @@ class Graph:
         return next(r for r in self.resources if r.urn == child.options.parent)
 
 
+CONTENT = "/where/docker/keeps/content/sites"
+"""The folder of the host that has a folder for each site that follows git."""
+
+
 class _Mocks(pulumi.runtime.Mocks):
     """Gives each resource an id, and the outputs that the program goes on with."""
 
@@ -89,6 +93,7 @@ class _Mocks(pulumi.runtime.Mocks):
             "name": f"{args.name}-0a1b2c3",  # as the docker provider names what has no name
             "value": f"{args.name}-value",
             "digest": f"{args.name}-digest",
+            "path": f"{CONTENT}/{args.name}",
         }
         return f"{args.name}-id", computed | args.inputs
 
@@ -166,13 +171,22 @@ def run_program(
     return Graph(stack, root, registered, frozenset(monitor.with_outputs), exports, error)
 
 
+def opened(value: Any) -> Any:
+    """A value of a stack's file as the engine hands it over: with its secrets in plain."""
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"secure"}:
+        return "opened-by-the-engine"
+    return {key: opened(item) for key, item in value.items()}
+
+
 def engine_config(stack: str) -> dict[str, str]:
     """The stack's configuration in the engine's form: texts, structures as JSON, defaults set."""
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     file = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     values = {f"{PROJECT}:{key}": d["default"] for key, d in project.items() if "default" in d}
     return {
-        key: value if isinstance(value, str) else json.dumps(value)
+        key: value if isinstance(value, str) else json.dumps(opened(value))
         for key, value in (values | file).items()
     }
 
@@ -182,8 +196,17 @@ def own_config(stack: str) -> dict[str, str]:
     return {key.removeprefix(f"{PROJECT}:"): text for key, text in engine_config(stack).items()}
 
 
-def run_main(stack: str, root: Path = ROOT, *, failing: str | None = None) -> Graph:
-    """The graph of the real program, with the site files and folders below `root`."""
+def run_main(
+    stack: str,
+    root: Path = ROOT,
+    *,
+    failing: str | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> Graph:
+    """The graph of the real program, with the site files and folders below `root`.
+
+    `settings` are the stack's that are different, without the project's name.
+    """
 
     def main() -> None:
         runpy.run_path(str(ROOT / "__main__.py"))
@@ -195,7 +218,8 @@ def run_main(stack: str, root: Path = ROOT, *, failing: str | None = None) -> Gr
         load = Estate.load
         patch.setattr(Estate, "load", staticmethod(lambda s, c: load(s, c, root)))
         patch.chdir(root)
-        config = engine_config(stack)
+        different = {f"{PROJECT}:{key}": json.dumps(v) for key, v in (settings or {}).items()}
+        config = engine_config(stack) | different
         return run_program(main, stack=stack, root=root, config=config, failing=failing)
 
 
@@ -227,6 +251,8 @@ EVERY_KIND = {
     "lines.yaml": "hosts: [lines]\nsource: {folder: sites/lines}\ncaddyfile: |\n  header A b\n",
     "shop.yaml": "hosts: [shop]\nsource: {folder: sites/shop}\nruntime: php\negress: true\n",
     "forum.yaml": "hosts: [forum]\nsource: {git: https://git.example.org/forum}\nruntime: php\n",
+    "notes.yaml": "hosts: [notes, forum/notes]\nsource: {git: git@git.example.org:notes, "
+    "branch: main, as: notes, every: 1h, webhook: /push}\n",
     "photos.yaml": "hosts: [photos]\nsource: {host_folder: /srv/photos}\negress: true\n",
     "moved.yaml": "hosts: [example.org, old]\nredirect: {to: https://blog.example.org/}\n",
     "away.yaml": "hosts: [away]\n"

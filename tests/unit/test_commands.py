@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -330,7 +331,83 @@ def test_an_answer_is_told_in_a_word_or_two(
 ) -> None:
     entry = {"name": "blog", "kind": kind, "url": "https://blog.localhost:8443"}
     answer = probe.ask(cast("Door", FakeDoor(status)), entry)
-    assert answer == probe.Answer(text, well=well)
+    assert (answer.text, answer.well, answer.empty) == (text, well, "no content" in text)
+
+
+class Seconds:
+    """A clock that goes on only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.gone = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.gone += seconds
+
+    def monotonic(self) -> float:
+        return self.gone
+
+
+@dataclass
+class EmptyAtFirst:
+    """A gateway whose sites have nothing to show for some seconds."""
+
+    clock: Seconds
+    seconds: float
+
+    def __enter__(self) -> "EmptyAtFirst":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def get(self, _url: str) -> Any:
+        return FakeDoor(503 if self.clock.gone < self.seconds else 200)
+
+
+GIT = "hosts: [blog, a.org]\nsource: {git: https://git.example.org/blog}\n"
+Probing = Callable[[str, str, int], tuple[int, float, str]]
+
+
+@pytest.fixture
+def probing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Probing:
+    """The exit code, the seconds that went by and what was said, when a stack's URLs are asked."""
+
+    def probe_(stack: str, site: str, empty_for: int) -> tuple[int, float, str]:
+        clock = Seconds()
+        monkeypatch.setattr(probe, "time", clock)
+        monkeypatch.setattr(probe, "open_door", lambda _: EmptyAtFirst(clock, empty_for))
+        estate = Estate.load(stack, own_config(stack), an_estate(tmp_path, {"blog.yaml": site}))
+        code = probe.run(a_context(stack, estate=estate))
+        return code, clock.gone, "".join(capsys.readouterr())
+
+    return probe_
+
+
+@pytest.mark.parametrize(
+    ("empty_for", "waited", "said"),
+    [
+        (0, 0, ""),
+        (7, 7, ""),
+        (99, 20, "blog: no content yet; `make logs NAME=publisher` tells what became of it\n"),
+    ],
+)
+def test_content_from_git_is_waited_for_and_missed_without_a_failure(
+    probing: Probing, empty_for: int, waited: int, said: str
+) -> None:
+    assert probing("prod", GIT, empty_for) == (0, waited, said)
+
+
+@pytest.mark.parametrize(
+    ("stack", "site"),
+    # The island fetches from nowhere, and a folder is there or isn't.
+    [("local", GIT), ("prod", "hosts: [blog]\nsource: {folder: sites/blog}\n")],
+)
+def test_content_that_nobody_brings_is_not_waited_for(
+    probing: Probing, stack: str, site: str
+) -> None:
+    assert probing(stack, site, 99) == (0, 0, "")
 
 
 # Asking a person

@@ -5,11 +5,15 @@ do. So the messages are compared whole.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pulumi
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from config.estate import Estate
 from config.model import ConfigError
@@ -32,6 +36,15 @@ GOOD = {
     "listen": "{address: 0.0.0.0, http: 80, https: 443}",
 }
 
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNza\n-----END OPENSSH PRIVATE KEY-----"
+NO_STAND_IN = (
+    "must be a folder of this repository, or the beginning of URLs without a password, such as "
+    "https://git.example.org/"
+)
+NO_BEGINNING = "must be the beginning of repositories' URLs, such as https://github.com/"
+NO_KNOWN_HOST = "must be a line of known_hosts, such as git.example.org ssh-ed25519 AAAA…"
+NO_KEY = "must be a private key from its line BEGIN to its line END, as ssh-keygen writes it"
+
 NO_HOST_NAME = (
     "not a host name; use letters, digits and hyphens between dots, each part 1 to 63 "
     "characters, such as blog or www.example.org"
@@ -40,7 +53,7 @@ NO_DOCKER_HOST = "must be unix:///var/run/docker.sock or ssh://user@host, with a
 NO_DURATION = "must be a time such as 1h"
 FIELDS = (
     "docker_host, domain, host_suffix, restart, tls, listen, plain_http, outside, "
-    "stream_close_delay, sources"
+    "stream_close_delay, sources, site_secrets"
 )
 
 
@@ -78,6 +91,13 @@ def problems(settings: dict[str, str], stack: str = "prod") -> list[str]:
         ("stream_close_delay", "90s"),
         ("sources", "{}"),
         ("sources", "{folders: {/srv/photos: sites/photos}}"),
+        ("sources", "{mirror: {'https://github.com/': sites/a, 'git@b.org:': 'http://c.org:1/'}}"),
+        ("sources", "{mirror: {'ssh://git@a.org:22/x': 'git@b.org:', 'https://a.org/b/c': d}}"),
+        ("sources", "{limits: {seconds: 1, mib: 100000, files: 500000}}"),
+        ("sources", "{known_hosts: ['[a.org]:22 ssh-rsa AAAA', '@cert-authority *.b ssh-rsa A']}"),
+        ("site_secrets", "{blog: {webhook: a b, token: x}, 2: {}}"),
+        ("site_secrets", "{blog: {webhook: {secure: 'v1:a:b'}, key: {secure: 'v1:c:d'}}}"),
+        ("site_secrets", json.dumps({"blog": {"key": KEY}})),
     ],
 )
 def test_good_settings_are_taken(key: str, value: str) -> None:
@@ -172,7 +192,7 @@ def test_good_settings_are_taken(key: str, value: str) -> None:
         (
             "sources",
             "{mirrors: {}}",
-            ".mirrors: there is no such field; allowed here: folders",
+            ".mirrors: there is no such field; allowed here: folders, mirror, limits, known_hosts",
         ),
         (
             "sources",
@@ -180,6 +200,67 @@ def test_good_settings_are_taken(key: str, value: str) -> None:
             ".folders./srv/photos is '../photos': must be a relative path without .., such as "
             "sites/blog",
         ),
+        *(
+            ("sources", f"{{mirror: {{'https://a.org/': '{place}'}}}}", f".mirror.{problem}")
+            for place, problem in (
+                ("file:///srv/git", f"https://a.org/ is 'file:///srv/git': {NO_STAND_IN}"),
+                ("ext::sh -c true", f"https://a.org/ is 'ext::sh -c true': {NO_STAND_IN}"),
+                ("https://-a.org/", f"https://a.org/ is 'https://-a.org/': {NO_STAND_IN}"),
+                ("http://me:pw@b.org/", f"https://a.org/ is 'http://…@b.org/': {NO_STAND_IN}"),
+                ("ssh://me:pw@b.org/", f"https://a.org/ is 'ssh://me:…@b.org/': {NO_STAND_IN}"),
+                (
+                    "/srv/git",
+                    "https://a.org/ is '/srv/git': must be a relative path without .., such as "
+                    "sites/blog",
+                ),
+            )
+        ),
+        *(
+            ("sources", f"{{mirror: {{'{url}': sites/a}}}}", f".mirror.{url}: {NO_BEGINNING}")
+            for url in ("github.com", "https://", "http://a.org/", "file:///srv", "/srv")
+        ),
+        (
+            "sources",
+            "{mirror: {'https://me:pw@a.org/': sites/a}}",
+            f".mirror.https://…@a.org/: {NO_BEGINNING}",
+        ),
+        ("sources", "{limits: {mib: 0}}", ".limits.mib is 0: must be a number from 1 to 100000"),
+        (
+            "sources",
+            "{limits: {bytes: 1}}",
+            ".limits.bytes: there is no such field; allowed here: seconds, mib, files",
+        ),
+        ("sources", "{known_hosts: [a.org]}", f".known_hosts.0 is 'a.org': {NO_KNOWN_HOST}"),
+        (
+            "sources",
+            '{known_hosts: ["a.org ssh-rsa A\\nb.org ssh-rsa B"]}',
+            f".known_hosts.0 is 'a.org ssh-rsa A\\nb.org ssh-rsa B': {NO_KNOWN_HOST}",
+        ),
+        (
+            "site_secrets",
+            "{blog: {webhok: s3cr3t}}",
+            ".blog.webhok: there is no such field; allowed here: webhook, token, key",
+        ),
+        (
+            "site_secrets",
+            "{blog: {webhook: ''}}",
+            ".blog.webhook is [secret]: must be text of one line",
+        ),
+        (
+            "site_secrets",
+            "{blog: {token: s3cr3t s3cr3t}}",
+            ".blog.token is [secret]: must be a token, which has no spaces",
+        ),
+        ("site_secrets", "{blog: {key: s3cr3t}}", f".blog.key is [secret]: {NO_KEY}"),
+        (
+            "site_secrets",
+            "{blog: {token: 57341}}",
+            ".blog.token is [secret]: must be text, put in quotes",
+        ),
+        # Set without the rest of its path.
+        ("site_secrets", "{blog: s3cr3t}", ".blog is [secret]: must be fields with values"),
+        ("site_secrets", "s3cr3t", " is [secret]: must be fields with values"),
+        ("site_secrets", "'{s3cr3t'", " is [secret]: must be fields with values"),
     ],
 )
 def test_a_bad_setting_is_told_in_one_sentence(key: str, value: str, problem: str) -> None:
@@ -226,7 +307,7 @@ def test_the_local_stack_listens_on_loopback_alone(tmp_path: Path) -> None:
 
 def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     root = an_estate(tmp_path, {"a.yaml": "hosts: [x, y z]", "B.yaml": "", "c.yaml": "text"})
-    images = "gateway: caddy\nsite: caddy:2.11.7\nphp: x:1\nold: x:1\n"
+    images = "gateway: caddy\nsite: caddy:2.11.7\nphp: x:1\nold: x:1\npublisher: x:1\n"
     write_files(root, {"config/images.yaml": images})
     config = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
     with pytest.raises(ConfigError) as caught:
@@ -236,7 +317,8 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         f"Pulumi.prod.yaml: homeport:colour: there is no such field; allowed here: {FIELDS}",
         "config/images.yaml:1: gateway is 'caddy': must be a name and an exact version, such as "
         "caddy:2.11.7",
-        "config/images.yaml:4: old: there is no such field; allowed here: gateway, site, php",
+        "config/images.yaml:4: old: there is no such field; allowed here: gateway, site, php, "
+        "publisher",
         "config/sites/B.yaml: a site's file name is 1 to 40 lower-case letters, digits, hyphens "
         "and underscores before .yaml, such as blog.yaml; rename it",
         f"config/sites/a.yaml:1: hosts.1 is 'y z': {NO_HOST_NAME}",
@@ -249,7 +331,7 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
 )
 def test_an_image_needs_an_exact_version(tmp_path: Path, ref: str) -> None:
     root = an_estate(tmp_path, {})
-    images = f"gateway: caddy:2.11.7\nsite: '{ref}'\nphp: homeport/php:1\n"
+    images = f"gateway: caddy:2.11.7\nsite: '{ref}'\nphp: homeport/php:1\npublisher: x:1\n"
     write_files(root, {"config/images.yaml": images})
     config = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
     with pytest.raises(ConfigError) as caught:
@@ -279,7 +361,17 @@ def test_the_engine_and_the_commands_read_the_same_from_a_stacks_file(
     root = an_estate(tmp_path, EVERY_KIND)
     name = f"Pulumi.{stack}.yaml"
     write_files(root, {name: (ROOT / name).read_text()})
-    assert Estate.of_files(stack, root) == Estate.load(stack, own_config(stack), root)
+    assert without_secrets(Estate.of_files(stack, root)) == without_secrets(
+        Estate.load(stack, own_config(stack), root)
+    )
+
+
+def without_secrets(estate: Estate) -> Estate:
+    """The commands see which secrets are set, and the engine alone what they are."""
+    known = {
+        name: set(given.model_fields_set) for name, given in estate.settings.site_secrets.items()
+    }
+    return replace(estate, settings=estate.settings.model_copy(update={"site_secrets": known}))
 
 
 def test_the_real_sites_are_here() -> None:
@@ -427,6 +519,8 @@ def test_urls_name_the_kind_of_each_and_its_path(tmp_path: Path) -> None:
         ("lines", "site", "https://lines.localhost:8443"),
         ("moved", "redirect", "https://example.org.localhost:8443"),
         ("moved", "redirect", "https://old.localhost:8443"),
+        ("notes", "site", "https://notes.localhost:8443"),
+        ("notes", "site", "https://forum.localhost:8443/notes"),
         ("outside", "upstream", "https://outside.localhost:8443"),
         ("outside", "upstream", "https://example.org.localhost:8443/api"),
         ("photos", "site", "https://photos.localhost:8443"),
@@ -438,7 +532,10 @@ def test_only_images_that_are_used_are_brought_to_the_host(tmp_path: Path) -> No
     several = Estate.load("local", own_config("local"), an_estate(tmp_path / "a", SEVERAL_SITES))
     every = Estate.load("local", own_config("local"), an_estate(tmp_path / "b", EVERY_KIND))
     assert several.images_used() == {every.images.gateway, every.images.site}
-    assert every.images_used() == several.images_used() | {every.images.php}
+    assert every.images_used() == several.images_used() | {
+        every.images.php,
+        every.images.publisher,
+    }
 
 
 @pytest.mark.parametrize(
@@ -468,6 +565,196 @@ def test_a_redirect_to_a_host_of_the_stack_follows_its_naming_and_port(
 ) -> None:
     estate = Estate.load(stack, own_config(stack), an_estate(tmp_path, SEVERAL_SITES))
     assert estate.redirect_target(to) == location
+
+
+# Sites that follow git
+
+
+GIT = "hosts: [{host}]\nsource: {{git: '{url}'}}\n"
+MIRROR = {
+    "https://git.example.org/": "sites/mirror",
+    "https://git.example.org/ada/": "https://other.example.org/a",
+    "https://git.example.org/ada/forum": "sites/blog",
+    "git@git.example.org:": "git@other.example.org:",
+    "ssh://git@git.example.org/": "http://other.example.org/",
+}
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("https://git.example.org/notes", Path("sites/mirror/notes")),
+        ("https://git.example.org/notes.git/", Path("sites/mirror/notes")),
+        # Nothing stands in for what the mirror hasn't.
+        ("https://git.example.org/none", None),
+        ("https://git.example.org/../blog", None),
+        ("https://git.example.org/page.html", None),
+        ("https://git.example.org.example.net/notes", None),
+        ("https://example.net/x", None),
+        # The longest that fits, by whole parts.
+        ("https://git.example.org/ada/x.git", "https://other.example.org/a/x.git"),
+        ("https://git.example.org/ada/forum", Path("sites/blog")),
+        ("https://git.example.org/ada/forum2", "https://other.example.org/a/forum2"),
+        ("git@git.example.org:notes.git", "git@other.example.org:notes.git"),
+        ("ssh://git@git.example.org/a/b", "http://other.example.org/a/b"),
+    ],
+)
+@pytest.mark.parametrize("outside", ["true", "false"])
+def test_a_repository_is_fetched_from_what_stands_in_for_it(
+    tmp_path: Path, url: str, place: Path | str | None, outside: str
+) -> None:
+    root = an_estate(tmp_path, {"blog.yaml": GIT.format(host="blog", url=url)})
+    write_files(root, {"sites/mirror/notes/main/index.html": "", "sites/mirror/page.html": ""})
+    own = own_config("local") | {
+        "sources": json.dumps({"mirror": MIRROR}),
+        "outside": outside,
+    }
+    away = url if outside == "true" else None
+    assert Estate.load("local", own, root).remotes == {"blog": place or away}
+
+
+def test_every_example_has_a_repository_in_the_local_stack() -> None:
+    remotes = Estate.of_files("local").remotes
+    assert set(remotes) == {"evan", "evan_bombercir", "evan_design", "portfolio", "portfolio_new"}
+    assert all(isinstance(place, Path) for place in remotes.values()), remotes
+    assert Estate.of_files("local").warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "place"), [("https://git.example.org/", "sites/none"), ("git@a.org:", "sites/none")]
+)
+def test_a_mirror_that_is_missing_is_told_where_a_site_needs_it(
+    tmp_path: Path, key: str, place: str
+) -> None:
+    site = GIT.format(host="blog", url=f"{key}x")
+    root = an_estate(tmp_path, {"blog.yaml": site})
+    mirror = {key: place, "https://unused.example.org/": "sites/none"}
+    with pytest.raises(ConfigError) as caught:
+        Estate.load(
+            "local", own_config("local") | {"sources": json.dumps({"mirror": mirror})}, root
+        )
+    assert caught.value.problems == (
+        f"Pulumi.local.yaml: homeport:sources.mirror.{key} is 'sites/none': there is no such "
+        "folder in this repository; create it, or name one that is there",
+    )
+
+
+SET = "`pulumi config set --stack prod --secret --path homeport:site_secrets."
+REMOVE = "`pulumi config rm --stack prod --path homeport:site_secrets."
+HOOKED = "hosts: [{host}]\nsource: {{git: https://a.org/b, webhook: {path}}}\n"
+
+
+def warnings(
+    root: Path, sites: dict[str, str], *, stack: str = "prod", **settings: object
+) -> list[str]:
+    own = own_config(stack) | {key: json.dumps(value) for key, value in settings.items()}
+    return Estate.load(stack, own, an_estate(root, sites)).warnings()
+
+
+def test_a_webhook_without_a_secret_is_told_with_the_command_that_sets_it(tmp_path: Path) -> None:
+    sites = {"blog.yaml": HOOKED.format(host="blog", path="/push")}
+    assert warnings(tmp_path / "without", sites) == [
+        "config/sites/blog.yaml: source.webhook is '/push', and there is no secret for it, so no "
+        f"push is taken; set the one that pushes are signed with: {SET}blog.webhook`"
+    ]
+    for text in ("s3cr3t", {"secure": "v1:a:b"}):
+        root = tmp_path / str(len(text))
+        assert warnings(root, sites, site_secrets={"blog": {"webhook": text}}) == []
+
+
+def test_a_secret_that_is_used_nowhere_is_told(tmp_path: Path) -> None:
+    sites = {
+        "blog.yaml": GIT.format(host="blog", url="git@a.org:x"),
+        "shop.yaml": GIT.format(host="shop", url="https://a.org/x"),
+        "photos.yaml": "hosts: [photos]\nsource: {folder: sites/photos}\n",
+    }
+    every = {"webhook": "s3cr3t", "token": "s3cr3t", "key": KEY}
+    secrets = {"blog": every, "shop": every, "photos": {"token": "s3cr3t"}, "none": {"key": KEY}}
+    assert warnings(tmp_path, sites, site_secrets=secrets) == [
+        f"Pulumi.prod.yaml: homeport:site_secrets.{key} is used nowhere: no site "
+        f"{key.partition('.')[0]} {why}; {REMOVE}{key}` removes it"
+        for key, why in (
+            ("blog.webhook", "has a webhook"),
+            ("blog.token", "follows git over https"),
+            ("shop.webhook", "has a webhook"),
+            ("shop.key", "follows git over SSH"),
+            ("photos.token", "follows git over https"),
+            ("none.key", "follows git over SSH"),
+        )
+    ]
+
+
+def test_the_island_says_that_it_fetches_nothing(tmp_path: Path) -> None:
+    sites = {"blog.yaml": GIT.format(host="blog", url="https://a.org/x")}
+    assert warnings(tmp_path, sites, stack="local", site_secrets={}) == [
+        "config/sites/blog.yaml: source.git is 'https://a.org/x', and nothing is fetched: "
+        "homeport:outside is false in Pulumi.local.yaml, and no folder of homeport:sources.mirror "
+        "has that repository; add it to one, or set outside to true"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        (
+            "/New",
+            "source.webhook is '/New', and config/sites/shop.yaml is at 'shop.example.org/New'; "
+            "give the webhook a path of its own",
+        ),
+        (
+            "/PUSH",
+            "source.webhook is '/PUSH', and config/sites/photos.yaml has '/push' at the same "
+            "host, shop.example.org; write both alike, or give each its own path",
+        ),
+    ],
+)
+def test_a_webhook_that_another_path_hides_is_told(tmp_path: Path, path: str, problem: str) -> None:
+    sites = {
+        "photos.yaml": HOOKED.format(host="photos, shop/photos", path="/push"),
+        "shop.yaml": "hosts: [shop/new, shop]\nsource: {folder: sites/shop}\n",
+        "wares.yaml": HOOKED.format(host="shop/wares", path=path),
+    }
+    with pytest.raises(ConfigError) as caught:
+        warnings(tmp_path, sites)
+    assert caught.value.problems == (f"config/sites/wares.yaml: {problem}",)
+
+
+def test_several_sites_may_share_a_webhook(tmp_path: Path) -> None:
+    sites = {
+        "photos.yaml": HOOKED.format(host="shop/photos", path="/push"),
+        "wares.yaml": HOOKED.format(host="shop/wares", path="/push"),
+    }
+    secrets = {name: {"webhook": "s3cr3t"} for name in ("photos", "wares")}
+    assert warnings(tmp_path, sites, site_secrets=secrets) == []
+
+
+@settings_of_hypothesis(max_examples=200)
+@given(
+    secret=st.text(min_size=12).filter(lambda text: text[:1] not in "[{"),
+    shape=st.sampled_from(["text", "site", "list", "token", "key", "webhook"]),
+)
+def test_no_secret_is_in_an_error(secret: str, shape: str) -> None:
+    shapes: dict[str, object] = {
+        "text": secret,
+        "site": {"blog": secret},
+        "list": {"blog": {"token": [secret]}},
+        # No text is of these forms.
+        "token": {"blog": {"token": f" {secret}"}},
+        "key": {"blog": {"key": secret}},
+        "webhook": {"blog": {"webhook": f"\n{secret}"}},
+    }
+    handed = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
+    with pytest.raises(ConfigError) as caught:
+        Settings.parse("prod", handed | {"site_secrets": json.dumps(shapes[shape])})
+    assert secret not in str(caught.value)
+    assert " is [secret]: must be " in str(caught.value)
+
+
+def test_a_secret_is_not_in_what_a_debugger_prints() -> None:
+    own = own_config("prod") | {"site_secrets": json.dumps({"blog": {"token": "s3cr3t"}})}
+    parsed = Settings.parse("prod", own)
+    assert "s3cr3t" not in repr(parsed)
+    assert "s3cr3t" not in repr(parsed.site_secrets)
 
 
 def test_a_stand_in_that_is_missing_is_told_where_a_site_needs_it(tmp_path: Path) -> None:

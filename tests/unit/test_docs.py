@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, get_args, get_origin
 
 import pydantic
 import pytest
@@ -18,6 +19,7 @@ DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 PULUMI = {
     "cancel",
+    "config rm",
     "config set",
     "destroy",
     "preview",
@@ -48,6 +50,8 @@ NOT_OF_THE_REPOSITORY = {
     "example.org/blog": "a host and its path",
     "public/html": "a folder of somebody's repository",
     "ca.pem": "the reader makes it",
+    "refs/heads/old": "a branch of somebody's repository",
+    "application/json": "a kind of content",
 }
 
 _CODE = re.compile(r"^```.*?^```$|(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL | re.MULTILINE)
@@ -124,13 +128,16 @@ def _headings(document: Path) -> set[str]:
 
 
 def _is_setting(key: str, below: str) -> bool:
-    fields = Settings.model_fields
+    at: Any = Settings
     for name in (key, *filter(None, below.split("."))):
-        if name not in fields:
+        if get_origin(at) is Mapping:  # of any keys
+            at = get_args(at)[1]
+        elif isinstance(at, type) and issubclass(at, pydantic.BaseModel):
+            if name not in at.model_fields:
+                return False
+            at = at.model_fields[name].annotation
+        else:
             return False
-        annotation = fields[name].annotation
-        is_model = isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel)
-        fields = annotation.model_fields if is_model else {}  # type: ignore[union-attr]
     return key in declared()
 
 
@@ -168,6 +175,7 @@ def test_what_a_document_quotes_exists(document: Path) -> None:
         ("`homeport:gone`", "setting homeport:gone"),
         ("`homeport:listen.gone`", "setting homeport:listen.gone"),
         ("`homeport:domain.gone`", "setting homeport:domain.gone"),
+        ("`homeport:site_secrets.blog.gone`", "setting homeport:site_secrets.blog.gone"),
         ("```\n  homeport:gone: {issuer: internal}\n```", "setting homeport:gone"),
         ("`homeport.gone`", "label homeport.gone"),
     ],
@@ -182,6 +190,7 @@ def test_what_does_not_exist_is_found(text: str, problem: str) -> None:
         "Words alone: make gone, pulumi gone, gone.yaml.",
         "[vendor](https://example.org/gone.md)",
         "`make up STACK=prod`, `pulumi config set --path homeport:listen.http 8081`",
+        "`pulumi config set --secret --path homeport:site_secrets.blog.token`",
         "`unix:///var/run/docker.sock`, `~/.ssh/config`, `/etc/hosts`, `caddy:2.11.7`",
         "` +  docker:index:Container welcome created (3s)`",
         "`homeport:index:CaddySite`, `pulumi:pulumi:Stack homeport-local`",

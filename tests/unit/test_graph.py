@@ -19,6 +19,8 @@ from components.volume_files import VolumeFiles, VolumeFilesArgs
 from config.settings import Settings
 from config.site import Site
 from tests.unit.program import (
+    CONTENT,
+    EVERY_KIND,
     ROOT,
     SEVERAL_SITES,
     Graph,
@@ -48,6 +50,9 @@ official semantics for these and refuses all others."""
 PROVIDERS = {
     "pulumi-python:dynamic/homeport:CaddyfileLines": (
         "components.caddyfile_lines CaddyfileLinesProvider"
+    ),
+    "pulumi-python:dynamic/homeport:ContentFolder": (
+        "components.content_view ContentFolderProvider"
     ),
     "pulumi-python:dynamic/homeport:HostFolder": "components.host_folder HostFolderProvider",
     "pulumi-python:dynamic/homeport:HostImage": "components.host_image HostImageProvider",
@@ -169,7 +174,8 @@ def test_every_container_ends_gracefully(graph: Graph) -> None:
 def test_what_the_provider_forgets_to_update_replaces_the_container(graph: Graph) -> None:
     for container in graph.containers:
         replacing = set(container.options.replaceOnChanges)
-        assert {"healthcheck", "tmpfs", "init", "#initerror"} <= replacing, container
+        forgotten = {"healthcheck", "tmpfs", "init", "cpus", "mounts", "#initerror"}
+        assert forgotten <= replacing, container
 
 
 def test_what_owns_a_port_or_writes_a_volume_is_replaced_in_place_and_nothing_else(
@@ -220,6 +226,8 @@ def test_only_the_gateway_and_who_asks_for_it_stand_on_the_network_with_a_way_ou
     }
     expected["proxy"] = {"edge"}
     expected["router"] = {"edge", "web", "services"}
+    if graph.estate.remotes:
+        expected["publisher"] = {"services"} | ({"edge"} if settings(graph).outside else set())
     assert {container.name: networks(container) for container in graph.containers} == expected
 
 
@@ -328,12 +336,39 @@ def test_containers_mount_volumes_of_this_stack_and_the_one_folder_that_a_site_s
             assert mount in binds or mount["source"] in volumes, container
         assert "docker.sock" not in json.dumps(container.inputs), container
     for volume in graph.of("Volume"):
-        assert set(volume.inputs) <= {"name", "labels"}, f"{volume} could be a folder of the host"
+        if set(volume.inputs) - {"name", "labels"}:
+            assert volume.name.endswith("-view"), f"{volume} could be a folder of the host"
+
+
+def test_a_site_that_follows_git_sees_its_own_content_and_no_other(graph: Graph) -> None:
+    views = [volume for volume in graph.of("Volume") if "driverOpts" in volume.inputs]
+    assert {view.name for view in views} == {f"{name}-view" for name in graph.estate.remotes}
+    for name in graph.estate.remotes:
+        view = one([volume for volume in views if volume.name == f"{name}-view"])
+        device = {"type": "none", "o": "bind", "device": f"{CONTENT}/{name}"}
+        assert view.inputs["driverOpts"] == device
+        folder = one([r for r in graph.of("ContentFolder") if r.name == name])
+        assert folder.inputs["site"] == name
+        assert folder.urn in needs(view), "Docker mounts no folder that is missing"
+        container = one([c for c in graph.containers if c.name == name])
+        (content,) = (m for m in container.inputs["mounts"] if m["target"] == "/srv")
+        assert (content["source"], content["readOnly"]) == (volume_name(view), True)
+        assert view.urn in needs(container)
+        assert view.options.retainOnDelete is False, "what is in it stays where it is"
+
+
+def test_the_publisher_alone_mounts_all_content(graph: Graph) -> None:
+    whole = f"homeport-{graph.stack}-content"
+    mounting = [
+        c.name for c in graph.containers if whole in {m["source"] for m in c.inputs["mounts"]}
+    ]
+    assert mounting == (["publisher"] if graph.estate.remotes else [])
 
 
 def test_data_volumes_survive_a_destroy_under_a_name_that_the_next_up_finds(graph: Graph) -> None:
     data = [volume for volume in graph.of("Volume") if "name" in volume.inputs]
-    assert [volume.inputs["name"] for volume in data] == [f"homeport-{graph.stack}-proxy-data"]
+    names = ["proxy-data", *(["content"] if graph.estate.remotes else [])]
+    assert {v.inputs["name"] for v in data} == {f"homeport-{graph.stack}-{n}" for n in names}
     for volume in data:
         assert volume.options.retainOnDelete is True, volume
 
@@ -471,11 +506,29 @@ def in_plain(graph: Graph, secret: str) -> list[str]:
     ]
 
 
+PLANTED = {
+    "webhook": "planted-webhook-1f0a",
+    "token": "planted-token-72bc",
+    "key": "-----BEGIN PRIVATE KEY-----\nplanted-key-e95d\n-----END PRIVATE KEY-----",
+}
+
+
 @pytest.mark.parametrize("stack", ["local", "prod"])
-def test_no_key_takes_a_secret_yet_and_none_is_set(stack: str) -> None:
-    """The first key that takes one is to be planted here, and looked for with `in_plain`."""
-    assert "secret: true" not in (ROOT / "Pulumi.yaml").read_text()
-    assert "secure:" not in (ROOT / f"Pulumi.{stack}.yaml").read_text()
+def test_the_secrets_of_sites_are_the_publishers_alone(tmp_path: Path, stack: str) -> None:
+    root = an_estate(tmp_path, EVERY_KIND)
+    graph = run_main(stack, root, settings={"site_secrets": {"notes": PLANTED}})
+    for planted in ("planted-webhook-1f0a", "planted-token-72bc", "planted-key-e95d"):
+        assert in_plain(graph, planted) == []
+    files = one([r for r in graph.of("VolumeFiles") if r.name == "publisher-config"])
+    secret_files = {
+        path: rpc.unwrap_rpc_secret(text) for path, text in files.inputs["secret_files"].items()
+    }
+    assert secret_files == {
+        "webhooks/notes": PLANTED["webhook"],
+        "credentials/notes.token": PLANTED["token"],
+        "credentials/notes.key": PLANTED["key"] + "\n",
+    }
+    assert files.inputs["owner"] == 1000
 
 
 def test_secret_files_stay_in_their_wrappers_and_a_secret_elsewhere_is_found() -> None:
@@ -495,6 +548,80 @@ def volume_files(**different: Any) -> VolumeFilesArgs:
     return VolumeFilesArgs(
         docker_host="unix:///d", volume="v", mount="/m", image="i:1", **different
     )
+
+
+# The publisher
+
+
+def test_there_is_a_publisher_where_a_site_follows_git(graph: Graph) -> None:
+    publishers = [c.name for c in graph.containers if component_of(graph, c) == "publisher"]
+    assert publishers == (["publisher"] if graph.estate.remotes else [])
+    assert (graph.estate.images.publisher in images(graph)) == bool(graph.estate.remotes)
+
+
+def test_another_site_replaces_no_publisher(tmp_path: Path) -> None:
+    more = {"more.yaml": "hosts: [more]\nsource: {git: https://a.org/b, webhook: /x}\n"}
+    few = run_main("prod", an_estate(tmp_path / "few", EVERY_KIND))
+    many = run_main(
+        "prod",
+        an_estate(tmp_path / "many", EVERY_KIND | more),
+        settings={"site_secrets": {"more": PLANTED}},
+    )
+    by_name = [
+        {
+            (r.type, r.name): r.inputs
+            for r in graph.resources
+            if component_of(graph, r) == "publisher"
+        }
+        for graph in (few, many)
+    ]
+    assert by_name[0].keys() == by_name[1].keys()
+    changed = {key for key in by_name[0] if by_name[0][key] != by_name[1][key]}
+    assert changed == {("pulumi-python:dynamic/homeport:VolumeFiles", "publisher-config")}
+
+
+def test_what_stands_in_for_repositories_is_mounted_where_a_stack_has_it(tmp_path: Path) -> None:
+    root = an_estate(tmp_path, EVERY_KIND)
+    mirror = {"https://git.example.org/": "sites/blog", "git@git.example.org:": "https://b.org/"}
+    for sources, folders in (({"mirror": mirror}, {"sites/blog"}), ({}, set())):
+        graph = run_main("local", root, settings={"sources": sources})
+        publisher = one([c for c in graph.containers if c.name == "publisher"])
+        targets = {mount["target"]: mount["readOnly"] for mount in publisher.inputs["mounts"]}
+        mounted = {"/mirror": True} if folders else {}
+        assert targets == {"/state": False, "/etc/publisher": True} | mounted
+        files = {r.name: r for r in graph.of("VolumeFiles")}
+        written = files["publisher-mirror"].inputs["folders"] if folders else {}
+        assert set(written) == folders
+
+
+def test_the_gateway_finds_the_publisher_where_it_can_reach_it(graph: Graph) -> None:
+    for container in graph.containers:
+        for network in container.inputs["networksAdvanced"]:
+            named = container.name == "publisher" and network["name"].startswith("services-")
+            assert network["aliases"] == (["publisher"] if named else []), container
+
+
+@pytest.mark.parametrize("secret", ["nobody's", "one of two sites'"])
+def test_a_webhook_is_answered_by_the_publisher_once_it_has_a_secret(
+    tmp_path: Path, secret: str
+) -> None:
+    sites = {
+        "a.yaml": "hosts: [www]\nsource: {git: https://a.org/a, webhook: /push}\n",
+        "b.yaml": "hosts: [www/b, b]\nsource: {git: https://a.org/b, webhook: /push}\n",
+    }
+    given = {} if secret == "nobody's" else {"b": {"webhook": "planted"}}
+    graph = run_main("prod", an_estate(tmp_path, sites), settings={"site_secrets": given})
+    gateway = one([r for r in graph.of("VolumeFiles") if r.name == "router-config"])
+    blocks = gateway.inputs["files"]["Caddyfile"].split("\nhttp://")
+    for host in ("b.example.org", "www.example.org"):
+        (text,) = [block for block in blocks if block.startswith(f"{host} {{")]
+        hook = text.partition("path /push /push/*\n")[2].partition("log_name publisher\n")[2]
+        answer = "reverse_proxy publisher:8000 {" if given else 'respond "" 404'
+        assert hook.lstrip().startswith(f"{answer}\n"), host
+
+
+def images(graph: Graph) -> set[str]:
+    return {str(image.inputs["ref"]) for image in graph.of("HostImage")}
 
 
 # Particular estates

@@ -313,10 +313,13 @@ def test_a_host_is_known_by_the_name_that_dns_has(written: str, meant: str) -> N
                 "http://192.0.2.7:9104/app",
                 "http://192.0.2.7?a",
                 "http://192.0.2.7#a",
-                "http://ada:secret@192.0.2.7",
                 "http://192.0.2.7:http",
                 "http://{env.HOME}",
             )
+        ),
+        (
+            "hosts: [blog]\nupstream: 'http://ada:secret@192.0.2.7'\n",
+            f"2: upstream is 'http://…@192.0.2.7': {NO_ORIGIN}",
         ),
         # what content has
         (
@@ -393,7 +396,30 @@ def test_a_host_is_known_by_the_name_that_dns_has(written: str, meant: str) -> N
                 f"hosts: [blog]\nsource: {{git: '{url}'}}\n",
                 f"2: source.git is {url!r}: {NO_REPOSITORY}",
             )
-            for url in ("ftp://a.org/b", "/srv/git", "https://ada:secret@a.org/b", "https://a b")
+            for url in (
+                "ftp://a.org/b",
+                "http://a.org/b",
+                "file:///srv/git",
+                "ext::sh -c true",
+                "/srv/git",
+                "https://a b",
+                "https://a.org",
+                "https://-a.org/b",
+                "ssh://-oProxyCommand=x/b",
+                "ssh://git@-a.org/b",
+                "-a@a.org:b",
+            )
+        ),
+        *(
+            (
+                f"hosts: [blog]\nsource: {{git: '{url}'}}\n",
+                f"2: source.git is '{shown}': {NO_REPOSITORY}",
+            )
+            for url, shown in (
+                ("https://ada:secret@a.org/b", "https://…@a.org/b"),
+                ("https://t0ken@a.org/b", "https://…@a.org/b"),
+                ("ssh://git:secret@a.org/b", "ssh://git:…@a.org/b"),
+            )
         ),
         (
             "hosts: [blog]\nsource: {git: https://a.org/b, branch: '-x'}\n",

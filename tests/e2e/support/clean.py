@@ -12,7 +12,7 @@ from pathlib import Path
 
 import docker
 
-from .containers import READER, STACK, remove_all
+from .containers import RUN, STACK, remove_all
 from .second_host import requires_root, sweep_hosts
 
 # The last one: both names of a label may be a test's, and the stack's has the number.
@@ -31,10 +31,9 @@ def sweep(client: docker.DockerClient) -> None:
     """
     if not requires_root():
         sweep_hosts()
-    readers = client.containers.list(all=True, filters={"label": READER}, ignore_removed=True)
-    for reader in readers:
-        if not _alive(reader.labels[READER]):
-            reader.remove(force=True, v=True)
+    for container in client.containers.list(all=True, filters={"label": RUN}, ignore_removed=True):
+        if not _alive(container.labels[RUN]):
+            container.remove(force=True, v=True)
     for stack in _stacks(client):
         if _left_behind(stack):
             remove_all(client, stack)

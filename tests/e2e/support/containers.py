@@ -21,8 +21,8 @@ from .waiting import wait_until
 
 STACK = "homeport.stack"
 COMPONENT = "homeport.component"
-READER = "homeport.e2e.reader"
-"""Label of the containers that `volume_files` makes; the value is the test run's process."""
+RUN = "homeport.e2e.run"
+"""Label of containers that are a test's own and no stack's; the value is the run's process."""
 
 _MOUNT = "e2e-volume"
 
@@ -30,6 +30,11 @@ _MOUNT = "e2e-volume"
 def labelled(stack: str) -> dict[str, str | list[str] | bool]:
     """The filter that finds what belongs to a stack."""
     return {"label": f"{STACK}={stack}"}
+
+
+def of_this_run() -> dict[str, str]:
+    """The labels by which a container is found that a killed test run left."""
+    return {RUN: str(os.getpid())}
 
 
 def all_of(client: docker.DockerClient, stack: str) -> list[Container]:
@@ -77,6 +82,15 @@ def signal_service(container: Container, signal: Literal["KILL", "STOP", "CONT",
         raise RuntimeError(f"{container.name}: {script}: {output!r}")
 
 
+def run_in(container: Container, script: str) -> str:
+    """What a shell script prints inside a container. RuntimeError where it fails."""
+    result = container.exec_run(["sh", "-euc", script], demux=True)
+    output, errors = ((text or b"").decode() for text in result.output)  # type: ignore[union-attr]
+    if result.exit_code:
+        raise RuntimeError(f"{container.name}: {script}: {result.exit_code}: {errors}")
+    return output
+
+
 def volume_digests(client: docker.DockerClient, stack: str) -> dict[str, dict[str, str]]:
     """For each volume of the stack, each path in it with a digest: equal, the data is kept.
 
@@ -106,7 +120,7 @@ def volume_files(
         ["never-run"],
         volumes={volume: {"bind": f"/{_MOUNT}", "mode": "ro"}},
         network_mode="none",
-        labels={READER: str(os.getpid())},
+        labels=of_this_run(),
     )
     try:
         chunks, _ = reader.get_archive(f"/{_MOUNT}")

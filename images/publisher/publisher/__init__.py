@@ -1,0 +1,1 @@
+"""Keeps the content of sites in step with their git repositories."""

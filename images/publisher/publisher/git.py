@@ -1,0 +1,260 @@
+"""One run of git: what it may reach, how long and how much, and what its errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BufferedReader
+from pathlib import Path
+from typing import cast
+
+from publisher.paths import Paths
+from publisher.sources import MIRROR, Limits, Site
+
+SILENCE = 20
+"""Seconds without a byte after which a fetch ends."""
+MIB = 1024 * 1024
+DISK_FULL = "the host's disk is full"
+
+_SETTINGS = {
+    "core.bigFileThreshold": "8m",  # larger files go through in pieces, not through memory
+    "fetch.unpackLimit": "1",  # what is fetched is one file, so that a limit of files bounds it
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "pack.threads": "1",
+}
+_TAIL = 4096
+# What git, curl and ssh say, and what a person would.
+_MEANINGS = [
+    (r"No space left on device|Disk quota exceeded", DISK_FULL),
+    (r"unable to write", "the host's disk doesn't take what is written"),
+    (r"error: 404|[Rr]epository.*not found", "the repository isn't there or isn't public (404)"),
+    (
+        r"could not read (Username|Password)|Authentication failed|error: 40[13]",
+        "the repository isn't there, isn't public, or refuses the token",
+    ),
+    (r"Permission denied \(", "the server refuses the key, or has none to check"),
+    (
+        r"Host key verification failed",
+        "the server's host key isn't among those of sources.known_hosts",
+    ),
+    (r"Operation too slow", "the server said nothing for {silence} seconds"),
+    (r"Could not resolve", "the server's name isn't known"),
+    (
+        r"ould(n't| not) connect|Connection refused|unreachable|No route",
+        "the server can't be reached",
+    ),
+    (r"[Tt]imed out|timeout", "the server doesn't answer"),
+]
+
+
+class RefusedError(Exception):
+    """Why nothing was published, in one sentence to people."""
+
+
+class TooLargeError(RefusedError):
+    """A file would have got larger than it may."""
+
+
+class StoppedError(Exception):
+    """The service ends."""
+
+
+class Processes:
+    """Every git that runs, so that `stop` can end them all."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self.stopped = False
+
+    def stop(self) -> None:
+        """End all, and let no other start."""
+        with self._lock:
+            self.stopped = True
+            for process in self._running:
+                _kill(process)
+
+    def run(
+        self,
+        argv: list[str],
+        *,
+        env: dict[str, str],
+        given: bytes,
+        seconds: float,
+        tmp: Path,
+        signalled: bool,
+    ) -> tuple[int, bytes, str]:
+        """Exit code, output, and the end of what it said. Raises TimeoutError, StoppedError.
+
+        The output goes into a file, whose size the process's own limit bounds: one that reaches it
+        is ended, or, unless `signalled`, told.
+        """
+        end = time.monotonic() + seconds
+        with (
+            tempfile.TemporaryFile(dir=tmp) as stdin,
+            tempfile.TemporaryFile(dir=tmp) as stdout,
+        ):
+            stdin.write(given)
+            stdin.seek(0)
+            with self._lock:
+                if self.stopped:
+                    raise StoppedError
+                process = subprocess.Popen(
+                    argv,
+                    env=env,
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,  # a group, so that its helpers end with it
+                    restore_signals=signalled,  # Python ignores SIGXFSZ, which git inherits
+                )
+                self._running.add(process)
+            timer = threading.Timer(seconds, _kill, [process])
+            timer.start()
+            with process:
+                tail = b""
+                while chunk := cast(BufferedReader, process.stderr).read1(_TAIL):
+                    tail = (tail + chunk)[-_TAIL:]  # a server can make git say any amount
+                process.wait()
+            timer.cancel()
+            with self._lock:
+                self._running.discard(process)
+            if self.stopped:
+                raise StoppedError
+            if process.returncode == -signal.SIGKILL and time.monotonic() >= end:
+                raise TimeoutError
+            stdout.seek(0)
+            return process.returncode, stdout.read(), tail.decode(errors="replace")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Git:
+    """Git with one repository, for one run of one site."""
+
+    processes: Processes
+    paths: Paths
+    site: Site
+    limits: Limits
+    repository: Path
+    silence: int = SILENCE
+    started: float = field(default_factory=time.monotonic)
+
+    def run(
+        self,
+        *argv: str,
+        tree: Path | None = None,
+        given: bytes = b"",
+        most: int | None = None,
+        within: float | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """What `git argv` says. Raises RefusedError.
+
+        No file that it writes gets larger than the site may be, and its output no larger than
+        `most` bytes. It ends `within` seconds, or when the whole run's time is over.
+        """
+        left = self.started + self.limits.seconds - time.monotonic()
+        seconds = left if within is None else min(left, within)
+        environment = self._environment() | dict(env or {})
+        if tree:
+            environment["GIT_WORK_TREE"] = str(tree)
+        try:
+            code, said, errors = self.processes.run(
+                ["prlimit", f"--fsize={most or self.limits.mib * MIB}", "git", *argv],
+                env=environment,
+                given=given,
+                seconds=max(seconds, 0),
+                tmp=self.paths.temporary,
+                # Told, a fetch says so in words, but a list goes on in vain.
+                signalled=most is not None,
+            )
+        except TimeoutError:
+            if seconds < left:
+                raise RefusedError(
+                    f"the server didn't answer within {seconds:.0f} seconds"
+                ) from None
+            raise RefusedError(
+                f"it took more than {self.limits.seconds} seconds, the limit of "
+                "sources.limits.seconds"
+            ) from None
+        if code == -signal.SIGXFSZ or (code and "File too large" in errors):
+            raise TooLargeError(
+                f"it is larger than {self.limits.mib} MiB, the limit of sources.limits.mib"
+            )
+        if code:
+            raise RefusedError(self._meaning(errors))
+        return said
+
+    def _meaning(self, errors: str) -> str:
+        for pattern, meaning in _MEANINGS:
+            if re.search(pattern, errors):
+                return meaning.format(silence=self.silence)
+        lines = [line.strip() for line in errors.splitlines() if line.strip()]
+        telling = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
+        text = telling[0] if telling else "git ended without a word"
+        # A server can put anything here, also what moves a terminal's cursor.
+        return "".join(letter for letter in text if letter.isprintable())[:200]
+
+    def _environment(self) -> dict[str, str]:
+        settings = _SETTINGS | {
+            "http.lowSpeedLimit": "1",
+            "http.lowSpeedTime": str(self.silence),
+        }
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LC_ALL": "C",
+            "TMPDIR": str(self.paths.temporary),
+            "GIT_DIR": str(self.repository),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_COUNT": str(len(settings)),
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ALLOW_PROTOCOL": "https:http:ssh",
+            "GIT_SSH_COMMAND": self._ssh(),
+        }
+        for number, (name, value) in enumerate(settings.items()):
+            environment |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+        fetch = self.site.fetch or ""
+        if fetch.startswith(MIRROR):
+            environment["GIT_ALLOW_PROTOCOL"] = "file"
+        # The token stays in its file: git is told a program that reads it when it is asked for.
+        if (token := self.paths.token(self.site.name)).exists():
+            environment |= {
+                "GIT_ASKPASS": str(self.paths.askpass),
+                "PUBLISHER_TOKEN": str(token),
+                "PUBLISHER_SERVER": "/".join(fetch.split("/")[:3]),
+            }
+        return environment
+
+    def _ssh(self) -> str:
+        key = self.paths.key(self.site.name)
+        options = {
+            "BatchMode": "yes",
+            "IdentitiesOnly": "yes",
+            "IdentityAgent": "none",
+            "IdentityFile": str(key) if key.exists() else "none",
+            "StrictHostKeyChecking": "yes",
+            "UserKnownHostsFile": str(self.paths.known_hosts),
+            "GlobalKnownHostsFile": os.devnull,
+            "ConnectTimeout": str(self.silence),
+            "ServerAliveInterval": str(max(1, self.silence // 2)),
+            "ServerAliveCountMax": "2",
+            "LogLevel": "ERROR",
+        }
+        return " ".join(
+            ["ssh", "-F", os.devnull, *(f"-o {name}={value}" for name, value in options.items())]
+        )

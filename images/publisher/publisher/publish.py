@@ -1,0 +1,154 @@
+"""One run of one site: ask, fetch, write, switch."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from publisher import mirror, release
+from publisher.git import DISK_FULL, Git, RefusedError
+from publisher.sources import Site
+
+log = logging.getLogger("publisher")
+
+_ASK_SECONDS = 30
+_FETCHED = "refs/published"
+_MOST_PACKS = 20
+_ANSWER = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is published. Its file's time is that of the last success."""
+
+    commit: str
+    directory: str
+    as_: str
+    release: str
+    size: int
+
+
+def read_status(file: Path) -> Status | None:
+    """What was published last, or None where that isn't known."""
+    try:
+        return Status(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def publish(git: Git) -> Status:
+    """Bring a site to what its repository has now. Raises RefusedError, StoppedError.
+
+    Whatever fails, the release that is served stays.
+    """
+    try:
+        return _publish(git)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise RefusedError(DISK_FULL if full else str(error)) from error
+
+
+def _publish(git: Git) -> Status:
+    site, paths = git.site, git.paths
+    folder, status_file = paths.site(site.name), paths.status(site.name)
+    for needed in (folder / "releases", status_file.parent, paths.temporary):
+        needed.mkdir(parents=True, exist_ok=True)
+    release.sweep(folder)
+    last = read_status(status_file)
+    with mirror.address(git) as url:
+        newest = _newest(git, url)
+        wanted = (newest, site.directory, site.as_, release.current(folder))
+        if last and wanted == (last.commit, last.directory, last.as_, last.release):
+            os.utime(status_file)
+            return last
+        commit = _fetch(git, url)
+    tree = release.read_tree(git, commit, site.directory)
+    try:
+        name, left_out = release.write(git, tree, folder, commit, site.as_)
+    except BaseException:
+        release.sweep(folder)
+        raise
+    for link in left_out:
+        log.warning("%s: the link %r leads out of what is published: left out", site.name, link)
+    release.switch(folder, name)
+    status = Status(commit, site.directory, site.as_, name, tree.size)
+    status_file.write_text(json.dumps(asdict(status)))
+    release.sweep(folder)
+    log.info(
+        "%s: published %s (was %s) in %.1f s",
+        site.name,
+        commit[:12],
+        last.commit[:12] if last else "nothing",
+        time.monotonic() - git.started,
+    )
+    return status
+
+
+def _newest(git: Git, url: str) -> str:
+    """The commit that the ref names now."""
+    ref = git.site.ref
+    if ref and ref.kind == "commit":
+        return ref.name
+    name = _remote_name(git.site)
+    wanted = [name, f"{name}^{{}}"]  # the second is the commit of an annotated tag
+    answer = git.run(
+        "ls-remote",
+        url,
+        *wanted,
+        within=_ASK_SECONDS,
+        most=_ANSWER,
+        env={"GIT_DIR": os.devnull},  # whatever state the site's own repository is in
+    ).decode()
+    lines = [line.partition("\t") for line in answer.splitlines()]
+    found = {named: commit for commit, _tab, named in lines}
+    for one in reversed(wanted):
+        if one in found:
+            return found[one]
+    missing = f"has no {ref.kind} {ref.name}" if ref else "is empty"
+    raise RefusedError(f"the repository {missing}")
+
+
+def _fetch(git: Git, url: str) -> str:
+    """The commit, now in the site's own repository.
+
+    That one is a cache. It is thrown away where a fetch into it failed or was killed, and when it
+    has grown: a full disk or a damaged file can't matter for longer than one run.
+    """
+    repository = git.repository
+    unfinished = repository / "unfinished"
+    if unfinished.exists() or len(list(repository.glob("objects/pack/*.pack"))) >= _MOST_PACKS:
+        shutil.rmtree(repository)
+    try:
+        repository.mkdir(parents=True, mode=0o700, exist_ok=True)
+        unfinished.touch()
+        if not (repository / "HEAD").exists():
+            git.run("init", "--quiet", "--bare", "--template=")
+        git.run(
+            "fetch",
+            "--quiet",
+            "--depth=1",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+            url,
+            f"+{_remote_name(git.site)}:{_FETCHED}",
+        )
+        commit = git.run("rev-parse", "--verify", f"{_FETCHED}^{{commit}}").decode().strip()
+        unfinished.unlink()
+    except BaseException:
+        shutil.rmtree(repository, ignore_errors=True)
+        raise
+    return commit
+
+
+def _remote_name(site: Site) -> str:
+    if not site.ref:
+        return "HEAD"
+    folders = {"branch": "refs/heads/", "tag": "refs/tags/", "commit": ""}
+    return folders[site.ref.kind] + site.ref.name
