@@ -13,6 +13,12 @@ up: setup ## bring the stack to what the files in config/ say
 preview: engine ## show what `make up` would change
 	@$(run) preview --stack '$(STACK)'
 
+drift: engine ## show where the host differs from the files; exit code 2 where it does
+	@$(run) drift --stack '$(STACK)'
+
+outdated: venv ## show newer versions of images and packages
+	@$(run) outdated
+
 down: engine ## take the stack down, keeping its data
 	@$(run) down --stack '$(STACK)'
 
@@ -59,4 +65,4 @@ engine: venv
 venv:
 	@setup/venv
 
-.PHONY: bench ca check down engine format help lint logs preview purge setup status test trust up venv
+.PHONY: bench ca check down drift engine format help lint logs outdated preview purge setup status test trust up venv

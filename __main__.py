@@ -9,9 +9,10 @@ from components.caddy_proxy_caddyfile import Gateway
 from components.caddy_site import CaddySite, CaddySiteArgs
 from components.continue_on_error import leave_dependents_of_failures
 from components.docker_host import DockerHost, DockerHostArgs
+from components.host_preparation import HostPreparation, HostPreparationArgs
 from components.publisher import Publisher, PublisherArgs
 from components.smoke_probe import SmokeProbe, SmokeProbeArgs
-from composition import what_answers, what_is_published
+from composition import host_steps, what_answers, what_is_published
 from config.estate import Estate
 
 WELCOME = "welcome"
@@ -20,10 +21,18 @@ leave_dependents_of_failures()
 estate = Estate.of_program()
 settings, images = estate.settings, estate.images
 
+preparation = HostPreparation(
+    "preparation",
+    HostPreparationArgs(docker_host=settings.docker_host, steps=host_steps(settings)),
+)
+
 host = DockerHost(
     "host",
     DockerHostArgs(
-        docker_host=settings.docker_host, restart=settings.restart, images=estate.images_used()
+        docker_host=settings.docker_host,
+        restart=settings.restart,
+        images=estate.images_used(),
+        after=preparation.done,
     ),
 )
 
@@ -74,6 +83,8 @@ proxy = CaddyProxy(
             http=settings.listen.http,
             https=settings.listen.https,
             internal_ca=settings.tls.issuer == "internal",
+            acme_directory=settings.tls.directory,
+            acme_roots=estate.acme_roots,
             plain_hosts=settings.plain_hosts,
             stream_close_delay=settings.stream_close_delay,
         ),

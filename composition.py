@@ -1,4 +1,4 @@
-"""From what a site's file says to what its component takes."""
+"""From what the files say to what the components take."""
 
 from __future__ import annotations
 
@@ -13,11 +13,26 @@ from components.caddy_site_caddyfile import SiteServer
 from components.publisher_sources import GitSource, Limits, Sources
 from components.routes import Handler, Redirect, Refusal, Upstream
 from config.estate import Estate
-from config.settings import SiteSecrets
+from config.settings import ROOT, Settings, SiteSecrets
 from config.site import Site
 from config.source import Source, is_url
 
+_HOST_STEPS = {
+    "docker": ["docker"],
+    "start_at_boot": ["start_at_boot"],
+    "live_restore": ["daemon", "live_restore"],
+    "log_rotation": ["daemon", "log_rotation"],
+}
 _MEMORY_MIB = {"static": 128, "php": 256}
+
+
+def host_steps(settings: Settings) -> dict[str, str]:
+    """The scripts that prepare the host, by name and in the order in which they need each other."""
+    return {
+        step: "".join((ROOT / "setup/host" / part).read_text() for part in parts)
+        for step, parts in _HOST_STEPS.items()
+        if step in settings.prepare
+    }
 
 
 def what_answers(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from commands import ca, logs, probe, pulumi_cli, purge, status, up
+from commands import ca, drift, logs, outdated, probe, pulumi_cli, purge, status, up
 from commands.context import CommandError, Context
 from config.model import ConfigError
 
@@ -33,6 +33,8 @@ def main(argv: list[str]) -> int:
 COMMANDS = {
     "up": ("bring the host to what the files say", up.run),
     "preview": ("show what up would change", pulumi_cli.preview),
+    "drift": ("show where the host differs from the files", drift.run),
+    "outdated": ("show newer versions of images and packages", outdated.run),
     "down": ("remove everything but data volumes", pulumi_cli.down),
     "purge": ("delete the data volumes that down left", purge.run),
     "status": ("components, their health and URLs", status.run),

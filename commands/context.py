@@ -10,7 +10,7 @@ from functools import cached_property
 import docker
 from docker.models.containers import Container
 
-from components import engine
+from components import engine, reachability
 from config.estate import Estate
 from config.settings import LOCAL_STACK, PROJECT, Settings
 
@@ -45,14 +45,17 @@ class Context:
     def docker(self) -> docker.DockerClient:
         """The engine of the stack's host. Raises CommandError where it doesn't answer."""
         if not engine.reachable(self.settings.docker_host):
-            host = self.settings.docker_host
-            mend = (
-                f"`docker --host {host} version` tells more"
-                if host.startswith("ssh://")
-                else "`make up` starts it"
-            )
-            raise CommandError(f"{host}: the Docker engine doesn't answer; {mend}")
+            raise CommandError(reachability.why_unreachable(self.settings.docker_host))
         return engine.connect(self.settings.docker_host)
+
+    def is_bare(self) -> bool:
+        """Whether the host has no Docker yet, and the update is told to install it."""
+        host = self.settings.docker_host
+        return (
+            "docker" in self.settings.prepare
+            and not engine.reachable(host)
+            and reachability.DOCKER_MISSING in reachability.why_unreachable(host)
+        )
 
     @property
     def label(self) -> str:

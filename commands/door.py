@@ -64,7 +64,8 @@ def open_door(context: Context) -> Iterator[Door]:
     """The door of the stack's gateway. Raises CommandError where there is none."""
     settings = context.settings
     listen = settings.listen
-    ca = root_certificate(context) if settings.tls.issuer == "internal" else None
+    internal = settings.tls.issuer == "internal"
+    ca = root_certificate(context) if internal else context.estate.acme_roots
     address = "127.0.0.1" if listen.address.is_unspecified else str(listen.address)
     if not settings.docker_host.startswith("ssh://"):
         yield Door(address, listen.http, listen.https, ca)

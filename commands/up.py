@@ -18,8 +18,9 @@ def run(context: Context) -> int:
     # Read after the lock is known to be free: an update that just ended made things that an
     # older reading would take for leftovers.
     known = deployment(context)
-    leftovers.clear(context, known)
-    ports.check_free(context)
+    if not context.is_bare():
+        leftovers.clear(context, known)
+        ports.check_free(context)
     updated = pulumi(context, "up", "--refresh", *yes)
     if updated:
         failures.explain(context)

@@ -65,7 +65,7 @@ class CaddyProxy(pulumi.ComponentResource):
             host,
             self,
             image=args.image,
-            files={"Caddyfile": proxy_caddyfile(args.gateway)},
+            files={"Caddyfile": proxy_caddyfile(args.gateway)} | args.gateway.certificate_files,
         )
         container = service_container(
             name,

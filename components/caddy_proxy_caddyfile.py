@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.caddy import GLOBAL_OPTIONS, block
+from components.caddy import CONFIG_AT, GLOBAL_OPTIONS, block
 from components.routes import Route
 
 HEALTH_PORT = 2020
@@ -18,6 +18,7 @@ SOCKET = f"unix/{DATA_AT}/router"
 """Where the router listens, without the end of the name."""
 HOSTS = "hosts"
 """Folder of the router's files with an empty file for each host, by name."""
+_ROOTS = "acme-roots.pem"
 REVISION = "revision"
 """The router's file with the end of its own socket's name."""
 
@@ -68,6 +69,10 @@ class Gateway:
     https: int
     internal_ca: bool
     """Certificates from the gateway's own CA, instead of Let's Encrypt."""
+    acme_directory: str | None = None
+    """URL of another ACME server than Let's Encrypt's."""
+    acme_roots: str | None = None
+    """Certificates, as PEM, that this server is known by."""
     plain_hosts: frozenset[str]
     """Hosts that answer over HTTP as well, instead of redirecting to HTTPS."""
     stream_close_delay: str
@@ -78,7 +83,16 @@ class Gateway:
         """The global options that say where certificates come from."""
         if self.internal_ca:
             return ["local_certs", "skip_install_trust"]
-        return ["cert_issuer acme"]
+        return [
+            "cert_issuer acme",
+            *([f"acme_ca {self.acme_directory}"] if self.acme_directory else []),
+            *([f"acme_ca_root {CONFIG_AT}/current/{_ROOTS}"] if self.acme_roots else []),
+        ]
+
+    @property
+    def certificate_files(self) -> dict[str, str]:
+        """What stands beside both Caddyfiles for these options."""
+        return {_ROOTS: self.acme_roots} if self.acme_roots else {}
 
 
 def proxy_caddyfile(gateway: Gateway) -> str:

@@ -43,6 +43,7 @@ def router_files(gateway: Gateway) -> Mapping[str, str]:
     return {
         "Caddyfile": text.replace(_REVISION, revision),
         REVISION: revision,
+        **gateway.certificate_files,
         **{f"{HOSTS}/{route.host}": "" for route in gateway.routes},
     }
 
@@ -115,14 +116,12 @@ def _handles(routes: Sequence[Route], gateway: Gateway) -> Iterable[str]:
 def _handler(handler: Handler, gateway: Gateway) -> str:
     match handler:
         case Upstream(address=address, patience=patience):
-            lines = [
+            return block(
+                f"reverse_proxy {address}",
                 f"lb_try_duration {patience}",
                 "lb_try_interval 100ms",
                 f"stream_close_delay {gateway.stream_close_delay}",
-            ]
-            if address.startswith("https://"):
-                lines.append("header_up Host {upstream_hostport}")
-            return block(f"reverse_proxy {address}", *lines).rstrip()
+            ).rstrip()
         case Redirect(to=to, status=status, keep_path=keep_path):
             return f"redir {to.rstrip('/') + '{uri}' if keep_path else to} {status}"
         case Refusal(status=status, text=text):

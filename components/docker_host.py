@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -22,6 +22,8 @@ class DockerHostArgs:
     """Restart policy of every container: `no` or `always`."""
     images: Iterable[str]
     """References (name and version) of all images that containers use."""
+    after: Sequence[pulumi.CustomResource] = ()
+    """What prepares a host that may have no Docker yet."""
 
 
 class DockerHost(pulumi.ComponentResource):
@@ -33,7 +35,7 @@ class DockerHost(pulumi.ComponentResource):
     - `services` joins the gateway and the services.
 
     All but `edge` are internal: no route out of the host. Installing Docker on the host is
-    left to `make up` and to the host's owner.
+    left to `HostPreparation` and to the host's owner.
     """
 
     def __init__(
@@ -43,9 +45,15 @@ class DockerHost(pulumi.ComponentResource):
         self.docker_host = args.docker_host
         self.restart = args.restart
         self.stack = f"{pulumi.get_project()}/{pulumi.get_stack()}"
-        child = pulumi.ResourceOptions(parent=self)
-        self.stack_id = StackId("state", opts=child).value
-        self.provider = docker.Provider("docker", host=args.docker_host, opts=child)
+        child = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
+        self.stack_id = StackId(
+            "state", docker_host=args.docker_host, may_be_bare=bool(args.after), opts=child
+        ).value
+        # Known once the host is prepared: the provider of a known host asks it, in preview too.
+        prepared = pulumi.Output.all(*(resource.id for resource in args.after))
+        self.provider = docker.Provider(
+            "docker", host=prepared.apply(lambda _: args.docker_host), opts=child
+        )
         self._images = {
             ref: HostImage(ref, docker_host=args.docker_host, ref=ref, opts=child)
             for ref in sorted(set(args.images))

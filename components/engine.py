@@ -59,6 +59,11 @@ def reachable(docker_host: str) -> bool:
         return False
 
 
+def identity(docker_host: str) -> str:
+    """The id that Docker gave this engine when it was installed, whatever name leads there."""
+    return str(connect(docker_host).info()["ID"])
+
+
 def has_image(client: docker.DockerClient, ref: str) -> bool:
     """Whether the engine has an image of that name and tag."""
     try:

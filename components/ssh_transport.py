@@ -74,5 +74,6 @@ class _Connection(urllib3.connection.HTTPConnection):
                 ["ssh", *ssh_options(), "--", self._docker_host, "docker system dial-stdio"],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
+                stderr=subprocess.DEVNULL,  # `reachability` asks again, and says it in a sentence
             )
         self.sock = ours

@@ -10,19 +10,49 @@ import uuid
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    Resource,
+    ResourceProvider,
+)
+
+from components import engine, reachability
+
+Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
 
 
 class StackIdProvider(ResourceProvider):
-    """Makes the id once; it never changes."""
+    """Makes the id once; it never changes. Knows the engine by the id that Docker gave it."""
 
     serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
 
-    def create(self, _props: dict[str, Any]) -> CreateResult:
-        value = uuid.uuid4().hex
-        return CreateResult(value, outs={"value": value})
+    def check(self, olds: Props, news: Props) -> CheckResult:
+        # Pulumi gives the inputs of before, and no outputs: the engine's id is made an input.
+        host = news["docker_host"]
+        if not engine.reachable(host):
+            reason = reachability.why_unreachable(host)
+            bare = news["may_be_bare"] and reachability.DOCKER_MISSING in reason
+            return CheckResult(news, [] if bare else [CheckFailure("", reason)])
+        here, before = engine.identity(host), str(olds.get("docker_host", host))
+        # A host that was bare when the stack was made is asked now.
+        known = olds.get("engine") or (engine.reachable(before) and engine.identity(before))
+        if known == here:
+            return CheckResult({**news, "engine": here}, [])
+        problem = (
+            f"homeport:docker_host is {host!r}, and this stack stands on {before}, another "
+            "machine; nothing was changed. Set it back and `make down` there first, or make a "
+            "stack of another name for the new host"
+        )
+        return CheckResult(news, [CheckFailure("", problem)])
 
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+    def create(self, props: Props) -> CreateResult:
+        value = uuid.uuid4().hex
+        return CreateResult(value, outs={**props, "value": value})
+
+    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
         return DiffResult(changes=False)
 
 
@@ -30,10 +60,21 @@ class StackId(Resource, module="homeport", name="StackId"):
     """The id that every container and network carries as the label `homeport.state`.
 
     `make up` removes what carries it and isn't in the state, and refuses to touch what
-    carries another one under the same stack's name.
+    carries another one under the same stack's name. A preview stops where the host doesn't
+    answer, and where `docker_host` leads to another machine than the one that the stack
+    stands on; the same machine under another name is taken.
     """
 
     value: pulumi.Output[str]
 
-    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(StackIdProvider(), name, {"value": None}, opts)
+    def __init__(
+        self,
+        name: str,
+        *,
+        docker_host: str,
+        may_be_bare: bool,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """`may_be_bare`: something that comes before installs Docker where it is missing."""
+        props = {"docker_host": docker_host, "may_be_bare": may_be_bare, "value": None}
+        super().__init__(StackIdProvider(), name, props, opts)

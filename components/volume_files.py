@@ -61,7 +61,7 @@ class VolumeFilesProvider(ResourceProvider):
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         changed = [key for key in _COMPARED if olds.get(key) != news.get(key)]
-        replaces = [key for key in changed if key in ("docker_host", "volume", "mount")]
+        replaces = [key for key in changed if key in ("volume", "mount")]
         return DiffResult(changes=bool(changed), replaces=replaces, delete_before_replace=False)
 
     def create(self, props: Props) -> CreateResult:

@@ -32,6 +32,8 @@ class Estate:
     remotes: Mapping[str, Path | str | None]
     """Where each site that follows git is fetched from, by the site's name: a folder of this
     repository, a URL, or nowhere, because this stack doesn't reach it."""
+    acme_roots: str | None = None
+    """What `tls.root` holds."""
 
     @classmethod
     def of_program(cls) -> Estate:
@@ -85,6 +87,7 @@ class Estate:
                 problems += error.problems
         if settings:
             problems += _declared_twice(settings, sites)
+            problems += _root_missing(stack, settings, root)
             problems += _redirected_to_themselves(settings, sites)
             problems += _examples_in_earnest(settings, sites)
             problems += _stand_ins_missing(stack, settings, sites, root)
@@ -92,12 +95,14 @@ class Estate:
             problems += _local_is_reachable_from_outside(stack, settings.listen.address)
         if problems or not settings or not images:
             raise ConfigError(problems)
+        roots = settings.tls.root
         return cls(
             stack=stack,
             settings=settings,
             images=images,
             sites=tuple(sites),
             remotes=git_sites.remotes(settings, sites, root),
+            acme_roots=(root / roots).read_text(encoding="utf-8") if roots else None,
         )
 
     def warnings(self) -> list[str]:
@@ -164,6 +169,16 @@ def _local_is_reachable_from_outside(stack: str, address: IPv4Address) -> list[s
     return [
         f"Pulumi.{stack}.yaml: {PROJECT}:listen.address is {str(address)!r}: the local stack "
         "listens on loopback alone; set it to 127.0.0.1, or use a stack of another name"
+    ]
+
+
+def _root_missing(stack: str, settings: Settings, root: Path) -> list[str]:
+    file = settings.tls.root
+    if not file or (root / file).is_file():
+        return []
+    return [
+        f"Pulumi.{stack}.yaml: {PROJECT}:tls.root is {file!r}: there is no such file in this "
+        "repository; create it, or leave it out where every machine trusts the issuer"
     ]
 
 

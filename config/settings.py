@@ -70,9 +70,25 @@ class Listen(Model):
 
 
 class Tls(Model):
-    """Where certificates come from: the stack's own CA, or Let's Encrypt."""
+    """Where certificates come from: the stack's own CA, or Let's Encrypt by ACME."""
 
     issuer: Literal["internal", "letsencrypt"] = Field(examples=["internal"])
+    directory: (
+        Annotated[str, matching(r"https://[^\s/]+/\S+", "an https URL of an ACME directory")] | None
+    ) = Field(default=None, examples=["https://acme-staging-v02.api.letsencrypt.org/directory"])
+    """Another ACME server's directory, such as Let's Encrypt's for trying things out."""
+    root: Inside | None = Field(default=None, examples=["config/ca.pem"])
+    """A file of this repository with the certificates, as PEM, that this server and those
+    that it issues are known by, where machines don't know them anyway."""
+
+    @model_validator(mode="after")
+    def _acme_has_them(self) -> Self:
+        stray = [name for name in ("directory", "root") if getattr(self, name)]
+        if stray and self.issuer == "internal":
+            raise FieldsError(
+                stray, "only with issuer letsencrypt; leave it out, or change the issuer"
+            )
+        return self
 
 
 _BEGINNING = rf"({AT_HTTPS}|{AT_SSH})[^\s@]*"
@@ -158,6 +174,9 @@ class Settings(Model):
     listen: Listen = Field(examples=["{address: 0.0.0.0, http: 80, https: 443}"])
     plain_http: tuple[Domain, ...] = Field(default=(), examples=["[welcome]"])
     outside: bool = True
+    prepare: tuple[Literal["docker", "start_at_boot", "live_restore", "log_rotation"], ...] = Field(
+        default=(), examples=["[docker, start_at_boot]"]
+    )
     stream_close_delay: Annotated[str, matching(r"[0-9]+[smh]", "a time such as 1h")] = "1h"
     sources: Sources = Sources()
     site_secrets: Mapping[str, SiteSecrets] = Field(default={}, repr=False)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,6 @@ class Checkout:
                 site.unlink()
         (folder / ".venv").symlink_to(ROOT / ".venv")  # named in Pulumi.yaml
         self.folder, self.place, self.stack = folder, place, stack
-        self.docker = docker.DockerClient(base_url=place.socket)
         self.label = f"homeport/{stack}"
         self.http, self.https = free_port(place.address), free_port(place.address)
         self.ca = folder / "ca.pem"
@@ -83,6 +83,11 @@ class Checkout:
         """Settings beyond the local stack's that every `configure` keeps."""
         self.configure()
         self.pulumi("stack", "init", "--no-select")
+
+    @cached_property
+    def docker(self) -> docker.DockerClient:
+        """The engine, asked directly."""
+        return docker.DockerClient(base_url=self.place.socket)
 
     def configure(self, **changes: object) -> None:
         """Write the stack's file: the local one's settings at this place, and `changes`."""

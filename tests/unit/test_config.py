@@ -53,7 +53,7 @@ NO_DOCKER_HOST = "must be unix:///var/run/docker.sock or ssh://user@host, with a
 NO_DURATION = "must be a time such as 1h"
 FIELDS = (
     "docker_host, domain, host_suffix, restart, tls, listen, plain_http, outside, "
-    "stream_close_delay, sources, site_secrets"
+    "prepare, stream_close_delay, sources, site_secrets"
 )
 
 

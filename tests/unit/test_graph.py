@@ -7,6 +7,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ FIELDS = {
 """All that a container may say. What would let it out (privileged, devices, the host's folders,
 network or processes) is missing."""
 
-COMMAND_PROPERTIES = {"create", "triggers"}
+COMMAND_PROPERTIES = {"create", "stdin", "triggers"}
 """What the program uses of local.Command. The stand-in that offline/engine builds has the
 official semantics for these and refuses all others."""
 
@@ -459,7 +460,7 @@ def test_the_code_of_dynamic_resources_stays_where_existing_states_look_for_it(
 
 
 def test_the_probe_asks_when_all_that_visitors_could_notice_is_done(graph: Graph) -> None:
-    probe = one(graph.of("Command"))
+    probe = one([command for command in graph.of("Command") if command.name == "smoke"])
     assert {c.urn for c in graph.containers} <= needs(probe)
     assert {r.urn for r in graph.of("VolumeFiles")} <= needs(probe)
     assert probe.inputs["create"] == f"python3 -m commands probe --stack {graph.stack}"
@@ -472,7 +473,7 @@ def test_the_probe_asks_when_all_that_visitors_could_notice_is_done(graph: Graph
 
 def test_the_command_plugins_stand_in_knows_all_that_is_used_of_it(graph: Graph) -> None:
     used = {name for command in graph.of("Command") for name in command.inputs}
-    assert used == COMMAND_PROPERTIES
+    assert used <= COMMAND_PROPERTIES
     source = (ROOT / "offline/engine/command/local/command.go").read_text()
     known = re.search(r"var known = \[\]string\{(.*)\}", source)
     assert known
@@ -719,3 +720,12 @@ def test_the_program_knows_nothing_of_how_images_and_engine_are_built_offline() 
         for file in (ROOT / folder).rglob("*.*"):
             if file.suffix in (".py", ".yaml"):
                 assert "offline" not in file.read_text(), file
+
+
+def test_the_steps_of_a_preparation_come_first_and_one_after_the_other(graph: Graph) -> None:
+    steps = [command for command in graph.of("Command") if command.name != "smoke"]
+    assert tuple(step.name for step in steps) == settings(graph).prepare
+    for before, step in pairwise(steps):
+        assert before.urn in needs(step)
+    for first in (*graph.of("StackId"), *graph.of("HostImage")):
+        assert {step.urn for step in steps[-1:]} <= needs(first)

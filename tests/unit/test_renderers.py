@@ -70,6 +70,8 @@ PROD = Gateway(
     stream_close_delay="5m",
 )
 
+ACME = replace(PROD, acme_directory="https://ca.example.net/dir", acme_roots="(PEM)")
+
 FREE_LINES = """\
 header X-Robots-Tag noindex
 
@@ -83,6 +85,7 @@ RENDERED = {
     "proxy-prod.Caddyfile": proxy_caddyfile(PROD),
     "router-local.Caddyfile": router_files(LOCAL)["Caddyfile"],
     "router-prod.Caddyfile": router_files(PROD)["Caddyfile"],
+    "proxy-acme.Caddyfile": proxy_caddyfile(ACME),
     "router-without-sites.Caddyfile": router_files(replace(LOCAL, routes=[]))["Caddyfile"],
     "site.Caddyfile": site_caddyfile(SiteServer()),
     "site-listing.Caddyfile": site_caddyfile(SiteServer(listing=True)),

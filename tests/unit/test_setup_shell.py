@@ -122,7 +122,7 @@ def make(*arguments: str) -> list[str]:
     ).stdout.splitlines()
 
 
-TARGETS = "up preview down purge status logs ca trust check test bench format setup"
+TARGETS = "up preview drift outdated down purge status logs ca trust check test bench format setup"
 
 
 def test_bare_make_lists_the_targets() -> None:
@@ -149,11 +149,19 @@ def test_up_prepares_in_order() -> None:
     ]
 
 
+TEST_TOOLS = ("sshd", "ssh", "ip", "ps", "curl", "zsh", "openssl", "mkfs.ext4")
+
+
 @needs_root
 def test_missing_test_tools_are_installed_by_apt(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
-    for name in ("sshd", "ssh", "ip", "ps", "curl", "zsh", "apt-get"):
+    for name in (*TEST_TOOLS, "apt-get"):
         machine.has(name)
+    machine.has("go", 'touch "$GOBIN/pebble" "$GOBIN/pebble-challtestsrv"; chmod +x "$GOBIN"/*')
+    (machine.root / ".engine/tools").mkdir(parents=True)
+    assert machine.run("setup/test-tools").stderr.startswith("Building Pebble v")
+    assert [call.split()[:2] for call in machine.calls()] == [["go", "install"]]
+    machine.log.write_text("")
     assert machine.run("setup/test-tools").stderr == ""
     assert machine.calls() == []
     (machine.programs / "curl").unlink()
@@ -164,8 +172,12 @@ def test_missing_test_tools_are_installed_by_apt(tmp_path: Path) -> None:
 
 def test_without_root_it_says_which_test_tools_are_missing(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
-    for name in ("sshd", "ssh", "ip", "ps", "curl"):
+    for name in TEST_TOOLS:
         machine.has(name)
+    (machine.programs / "zsh").unlink()
     done = machine.run("setup/test-tools")
     assert done.returncode == 0
-    assert done.stderr == "Some tests will be skipped: they need zsh.\n"
+    assert done.stderr == (
+        "Some tests will be skipped: they need zsh.\n"
+        "The tests of ACME will be skipped: they need Go.\n"
+    )

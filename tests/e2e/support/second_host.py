@@ -58,6 +58,10 @@ class SecondHost:
     docker: str
     """`unix://…`, the same daemon's socket, to look at it without SSH."""
 
+    def __init__(self, *, disk_mib: int | None = None) -> None:
+        """`disk_mib`: its Docker gets a disk of that size, instead of this machine's."""
+        self._disk_mib = disk_mib
+
     def __enter__(self) -> Self:
         with _locked(_BASE):
             _sweep()
@@ -148,6 +152,7 @@ class SecondHost:
         for key in ("host_key", "key"):
             _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", key, "-f", folder / key)
         shutil.copy(folder / "key.pub", folder / "authorized_keys")
+        (folder / "passwd").write_text(Path("/etc/passwd").read_text() + _LOGINS)
         host_key = (folder / "host_key.pub").read_text()
         (folder / "known_hosts").write_text(f"{self.address} {host_key}")
         (folder / "shadow").write_text("root:*:1:0:99999:7:::\n")
@@ -168,11 +173,22 @@ class SecondHost:
                 }
             )
         )
+        (folder / "etc-docker").mkdir()
+        if self._disk_mib:
+            _run("truncate", f"--size={self._disk_mib}M", folder / "disk")
+            _run("mkfs.ext4", "-q", "-m", "0", folder / "disk")
         ssh = folder / "bin" / "ssh"
         ssh.parent.mkdir()
         ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/ssh_config "$@"\n')
         ssh.chmod(0o755)
 
+
+# Whom the host lets in beside root. Docker's socket is in a folder that only root may enter.
+GUEST = "guest"
+"""May log in, and may not use Docker."""
+BARE = "bare"
+"""Finds no Docker on the host."""
+_LOGINS = f"{GUEST}:x:4001:4001::/:/bin/sh\n{BARE}:x:4002:4002::/:/bin/sh\n"
 
 # `setpriv`, so that a test run that is killed takes the host along.
 _OWN_NAMESPACES = (
@@ -181,12 +197,18 @@ _OWN_NAMESPACES = (
 )
 
 # The empty /run hides this machine's Docker and containerd: the second daemon brings a
-# containerd of its own, and a login that went astray would find no daemon. The entry in
-# /etc/shadow is because sshd refuses root where its account is locked, as on many desktops.
+# containerd of its own, and a login that went astray would find no daemon. In /etc/docker an
+# older Docker keeps the id that tells one machine from another. The entry in /etc/shadow is
+# because sshd refuses root where its account is locked, as on many desktops.
 _BOOT = """\
-mount -t tmpfs tmpfs /run
+mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/sshd
+cp {folder}/authorized_keys /run/sshd
 mount --bind {folder}/shadow /etc/shadow
+mount --bind {folder}/passwd /etc/passwd
+[ ! -d /etc/docker ] || mount --bind {folder}/etc-docker /etc/docker
+mkdir -p {folder}/data
+[ ! -e {folder}/disk ] || mount -o loop {folder}/disk {folder}/data
 read -r _ || true  # until the network is connected
 ip link set lo up
 ip address add {address}/30 dev eth0
@@ -199,13 +221,15 @@ wait
 # Limits are left as every host has them, ten sessions to a connection for one.
 _SSHD_CONFIG = """\
 HostKey {folder}/host_key
-AuthorizedKeysFile {folder}/authorized_keys
+AuthorizedKeysFile /run/sshd/authorized_keys
 SetEnv DOCKER_HOST={socket}
 PermitRootLogin prohibit-password
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
 PidFile none
+Match User bare
+  SetEnv PATH=/nowhere
 """
 
 _SSH_CONFIG = """\
