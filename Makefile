@@ -42,7 +42,7 @@ check: lint ## format, lint, types and unit tests
 
 test: setup ## all tests
 	@setup/test-tools
-	@. ./activate && python -m pytest tests/unit && python -m pytest tests/e2e
+	@. ./activate && python -m pytest tests/unit && python -m pytest tests/e2e --numprocesses 2 --dist loadfile
 
 bench: setup ## measure what the documents claim: make bench TOPIC=sites
 	@. ./activate && python -m bench $(TOPIC)

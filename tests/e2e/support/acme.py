@@ -94,7 +94,8 @@ class Acme:
         with (self._folder / "log").open("ab") as log:
             self._processes.append(
                 subprocess.Popen(
-                    [str(TOOLS / program), *arguments],
+                    # A test run that is killed takes them along.
+                    ["setpriv", "--pdeathsig", "KILL", str(TOOLS / program), *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
