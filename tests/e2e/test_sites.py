@@ -79,6 +79,19 @@ def test_the_island_contacts_no_upstream_outside(estate: Checkout) -> None:
     assert "homeport:outside is false" in answer.text
 
 
+def test_a_site_that_is_down_is_told_plainly_and_soon(estate: Checkout) -> None:
+    container = containers.one(estate.docker, estate.label, "neighbour")
+    container.stop()
+    try:
+        answer = estate.get(estate.url("neighbour"))
+    finally:
+        container.start()
+    assert answer.status in (502, 503)
+    assert "this site can't answer now" in answer.text
+    assert answer.headers["retry-after"] == "10"
+    containers.wait_healthy(estate.docker, estate.label, "neighbour")
+
+
 def test_headers_are_there_and_a_site_overrides_them(estate: Checkout) -> None:
     headers = estate.get(estate.url("alpha")).headers
     assert headers["x-content-type-options"] == "nosniff"
