@@ -93,7 +93,9 @@ class CaddyProxy(pulumi.ComponentResource):
                 memory_mib=512,
             ),
             pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(depends_on=[files, router.files])
+                child,
+                # After the router: on a new volume only one of them may make the CA.
+                pulumi.ResourceOptions(depends_on=[files, router]),
             ),
         )
         self.revision = pulumi.Output.concat(container.id, " ", files.digest, " ", router.revision)

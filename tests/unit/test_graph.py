@@ -729,3 +729,8 @@ def test_the_steps_of_a_preparation_come_first_and_one_after_the_other(graph: Gr
         assert before.urn in needs(step)
     for first in (*graph.of("StackId"), *graph.of("HostImage")):
         assert {step.urn for step in steps[-1:]} <= needs(first)
+
+
+def test_the_door_starts_after_the_router_which_alone_makes_the_ca(graph: Graph) -> None:
+    by_name = {container.name: container for container in graph.containers}
+    assert by_name["router"].urn in needs(by_name["proxy"])
