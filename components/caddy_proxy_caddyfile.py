@@ -44,6 +44,8 @@ reverse_proxy {SOCKET}-{{file.{ROUTES_AT}/current/{REVISION}}}.sock {SOCKET}.soc
 	}}
 }}"""
 
+_NO_CA_RENEWAL = block("pki", block("ca", "maintenance_interval 8760h"))
+
 # A host that was removed is refused a new certificate, and one whose certificate the router
 # hasn't got yet doesn't make the door fetch one while a visitor waits.
 _ASK = f"""\
@@ -115,6 +117,8 @@ def proxy_caddyfile(gateway: Gateway) -> str:
                 # left only if the router didn't.
                 "renewal_window_ratio 0.1",
                 block("on_demand_tls", f"ask http://127.0.0.1:{_ASK_PORT}"),
+                # The router alone renews the CA's own certificates: two at once would mix theirs.
+                *([_NO_CA_RENEWAL] if gateway.internal_ca else []),
             ),
             block(f"http://:{HEALTH_PORT}", "bind 127.0.0.1", "respond 200"),
             block(f"http://:{_ASK_PORT}", "bind 127.0.0.1", block("route", _ASK)),
