@@ -35,7 +35,7 @@ class CaddyRouter(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:CaddyRouter", name, None, opts)
         host = args.host
-        config, self.files = caddyfile_volume(
+        config, files = caddyfile_volume(
             f"{name}-config", host, self, image=args.image, files=router_files(args.gateway)
         )
         self.config = config.name
@@ -61,9 +61,9 @@ class CaddyRouter(pulumi.ComponentResource):
                 memory_mib=512,
             ),
             pulumi.ResourceOptions.merge(
-                host.child(self, args.image), pulumi.ResourceOptions(depends_on=[self.files])
+                host.child(self, args.image), pulumi.ResourceOptions(depends_on=[files])
             ),
         )
-        self.revision = pulumi.Output.concat(container.id, " ", self.files.digest)
+        self.revision = pulumi.Output.concat(container.id, " ", files.digest)
         """Changes with all that visitors could notice."""
         self.register_outputs({"revision": self.revision})

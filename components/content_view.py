@@ -11,15 +11,13 @@ from typing import Any
 
 import pulumi
 import pulumi_docker as docker
-from docker import errors as docker_errors
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
 
 from components import engine
+from components.apply_provider import Props
 from components.docker_host import DockerHost
 from components.publisher_sources import USER
 from components.volumes import labels_of
-
-Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
 
 
 def content_view(
@@ -70,10 +68,7 @@ class ContentFolderProvider(ResourceProvider):
 
     def read(self, id_: str, props: Props) -> ReadResult:
         client = engine.connect(props["docker_host"])
-        try:
-            # Asked first: a container with a volume that is missing would create it.
-            client.volumes.get(props["volume"])
-        except docker_errors.NotFound:
+        if not engine.has_volume(client, props["volume"]):
             return ReadResult("", {})
         if engine.has_image(client, props["image"]) and _in_volume(
             props, "ls", "-d", f"{_top(props)}/releases"

@@ -73,6 +73,15 @@ def has_image(client: docker.DockerClient, ref: str) -> bool:
     return True
 
 
+def has_volume(client: docker.DockerClient, name: str) -> bool:
+    """Whether the engine has the volume. A container that mounts a missing one creates it."""
+    try:
+        client.volumes.get(name)
+    except docker.errors.NotFound:
+        return False
+    return True
+
+
 @contextmanager
 def throwaway(
     client: docker.DockerClient,

@@ -7,7 +7,6 @@ renaming this module or the class breaks every existing stack.
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 import pulumi
 from pulumi.dynamic import (
@@ -20,8 +19,7 @@ from pulumi.dynamic import (
 )
 
 from components import engine, reachability
-
-Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
+from components.apply_provider import Props
 
 
 class StackIdProvider(ResourceProvider):

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import docker
 import pulumi
 from pulumi.dynamic import (
     CheckFailure,
@@ -72,10 +71,7 @@ class VolumeFilesProvider(ResourceProvider):
 
     def read(self, id_: str, props: Props) -> ReadResult:
         client = engine.connect(props["docker_host"])
-        try:
-            # Asked first: a container with a volume that is missing would create it.
-            client.volumes.get(props["volume"])
-        except docker.errors.NotFound:
+        if not engine.has_volume(client, props["volume"]):
             return ReadResult("", {})
         if not engine.has_image(client, props["image"]):
             return ReadResult(id_, props)

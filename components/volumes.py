@@ -11,7 +11,6 @@ from typing import Any
 
 import pulumi
 import pulumi_docker as docker
-from docker import errors as docker_errors
 from pulumi.dynamic import ReadResult, Resource
 
 from components import engine
@@ -92,11 +91,8 @@ class VolumeOwnerProvider(ApplyProvider):
             raise engine.EngineError(f"volume {props['volume']} can't be given to user: {output}")
 
     def read(self, id_: str, props: Props) -> ReadResult:
-        try:
-            engine.connect(props["docker_host"]).volumes.get(props["volume"])
-        except docker_errors.NotFound:
-            return ReadResult("", {})
-        return ReadResult(id_, props)
+        there = engine.has_volume(engine.connect(props["docker_host"]), props["volume"])
+        return ReadResult(id_, props) if there else ReadResult("", {})
 
 
 class VolumeOwner(Resource, module="homeport", name="VolumeOwner"):
