@@ -5,7 +5,7 @@ STACK = local
 run = . ./activate && python -m commands
 
 help:
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 up: setup ## bring the stack to what the files in config/ say
 	@$(run) up --stack '$(STACK)'
@@ -29,7 +29,16 @@ status: engine ## components, their health and their URLs
 	@$(run) status --stack '$(STACK)'
 
 logs: engine ## what a component prints: make logs NAME=welcome
-	@$(run) logs --stack '$(STACK)' '$(NAME)'
+	@$(run) logs --stack '$(STACK)' --name='$(NAME)'
+
+user: engine ## give somebody a password: make user NAME=alice [REGISTRY=write], or FILE=.htpasswd
+	@$(run) user --stack '$(STACK)' --name='$(NAME)' --file='$(FILE)' --registry='$(REGISTRY)'
+
+users: engine ## who has a password, and what they may do
+	@$(run) users --stack '$(STACK)'
+
+registry-gc: engine ## remove images that no tag names; KEEP=5 keeps five tags of each first
+	@$(run) registry-gc --stack '$(STACK)' --keep='$(KEEP)'
 
 ca: engine ## the certificate of the stack's own CA
 	@$(run) ca --stack '$(STACK)'
@@ -65,4 +74,4 @@ engine: venv
 venv:
 	@setup/venv
 
-.PHONY: bench ca check down drift engine format help lint logs outdated preview purge setup status test trust up venv
+.PHONY: bench ca check down drift engine format help lint logs outdated preview purge registry-gc setup status test trust up user users venv

@@ -11,8 +11,16 @@ from components.continue_on_error import leave_dependents_of_failures
 from components.docker_host import DockerHost, DockerHostArgs
 from components.host_preparation import HostPreparation, HostPreparationArgs
 from components.publisher import Publisher, PublisherArgs
+from components.registry import Registry, RegistryArgs
 from components.smoke_probe import SmokeProbe, SmokeProbeArgs
-from composition import host_steps, what_answers, what_is_published
+from composition import (
+    accounts,
+    host_steps,
+    packages_server,
+    what_answers,
+    what_is_published,
+    writers,
+)
 from config.estate import Estate
 
 WELCOME = "welcome"
@@ -50,6 +58,25 @@ publisher = (
     else None
 )
 
+registry = (
+    Registry(
+        "registry",
+        RegistryArgs(
+            host=host,
+            images_image=images.registry,
+            packages_image=images.pypi,
+            images_at=settings.full_host("registry"),
+            packages_at=settings.full_host("pypi"),
+            packages_server=packages_server(),
+            upload_mib=settings.registry.upload_mib,
+            accounts=accounts(settings),
+            writers=writers(settings),
+        ),
+    )
+    if settings.registry
+    else None
+)
+
 urls = estate.urls()
 # The welcome page links to all that the stack serves, which only the program knows.
 generated = {WELCOME: {"stack.json": json.dumps({"stack": estate.stack, "urls": urls})}}
@@ -70,7 +97,7 @@ sites = [
     )
     for site in estate.sites
 ]
-behind: list[Publisher | CaddySite] = [publisher, *sites] if publisher else [*sites]
+behind = [part for part in (publisher, registry, *sites) if part]
 
 proxy = CaddyProxy(
     "proxy",

@@ -35,6 +35,21 @@ def host_steps(settings: Settings) -> dict[str, str]:
     }
 
 
+def accounts(settings: Settings) -> dict[str, str]:
+    """Everybody's hash of a password, by name."""
+    return {name: user.hash.get_secret_value() for name, user in settings.users.items()}
+
+
+def writers(settings: Settings) -> frozenset[str]:
+    """Who may change what the registries hold."""
+    return frozenset(name for name, user in settings.users.items() if user.registry == "write")
+
+
+def packages_server() -> str:
+    """The settings of the server in front of the package index."""
+    return (ROOT / "components/pypi_gunicorn.py").read_text()
+
+
 def what_answers(
     site: Site,
     estate: Estate,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import publisher, remote, sites, updates
+from bench import publisher, registry, remote, sites, updates
 from commands.table import table
 from tests.e2e.checkout import Checkout, place_named
 from tests.e2e.support.clean import stack_name
@@ -33,6 +33,7 @@ _TOPICS = {
     # Asks containers at their own addresses, which only this machine has a route to.
     "sites": Topic(sites.measure, ("socket",)),
     "publisher": Topic(publisher.measure, ("socket",)),
+    "registry": Topic(registry.measure, ("socket",)),
     "remote": Topic(remote.measure, ("socket",)),
 }
 

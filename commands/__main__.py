@@ -5,7 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 
-from commands import ca, drift, logs, outdated, probe, pulumi_cli, purge, status, up
+from commands import (
+    ca,
+    drift,
+    logs,
+    outdated,
+    probe,
+    pulumi_cli,
+    purge,
+    registry_gc,
+    status,
+    up,
+    user,
+)
 from commands.context import CommandError, Context
 from config.model import ConfigError
 
@@ -17,12 +29,12 @@ def main(argv: list[str]) -> int:
     for name, (help_text, _) in COMMANDS.items():
         sub = names.add_parser(name, help=help_text)
         sub.add_argument("--stack", default="local")
-        if name == "logs":
-            sub.add_argument("name", nargs="?", default="", help="as `status` lists it")
-    args = parser.parse_args(argv)
-    _, run = COMMANDS[args.command]
+        for option in OPTIONS.get(name, ()):
+            sub.add_argument(f"--{option}", default="")
+    args = vars(parser.parse_args(argv))
+    _, run = COMMANDS[args.pop("command")]
     try:
-        return run(Context.of(args.stack, name=getattr(args, "name", "")))
+        return run(Context(args.pop("stack"), args))
     except (CommandError, ConfigError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -39,10 +51,20 @@ COMMANDS = {
     "purge": ("delete the data volumes that down left", purge.run),
     "status": ("components, their health and URLs", status.run),
     "logs": ("follow the log of a component", logs.run),
+    "user": ("keep the hash of somebody's password", user.run),
+    "users": ("list who has a password, and their rights", user.users),
+    "registry-gc": ("remove what no tag of the image registry names", registry_gc.run),
     "ca": ("print the certificate of the stack's own CA", ca.run),
     "trust": ("print the line that makes this machine trust it", ca.trust),
     "probe": ("ask every URL through the public door", probe.run),
 }
+
+OPTIONS = {
+    "logs": ["name"],
+    "user": ["name", "file", "registry"],
+    "registry-gc": ["keep"],
+}
+"""What commands are told besides the stack, as the make targets name it."""
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
+from urllib.parse import urlsplit
 
 from commands.context import Context
 from commands.door import root_certificate
-from config.settings import LOCAL_STACK
+from config.services import services
 
 
 def run(context: Context) -> int:
@@ -17,9 +17,8 @@ def run(context: Context) -> int:
 
 
 def trust(context: Context) -> int:
-    """Print the one line that makes this machine trust it."""
+    """Print the line that makes this machine trust it, and what Docker and pip want besides."""
     root_certificate(context)
-    stack = "" if context.stack == LOCAL_STACK else f" STACK={shlex.quote(context.stack)}"
     name = f"homeport-{context.stack}"
     if sys.platform == "darwin":
         install = (
@@ -31,5 +30,11 @@ def trust(context: Context) -> int:
             f"| sudo tee /usr/local/share/ca-certificates/{name}.crt >/dev/null "
             "&& sudo update-ca-certificates"
         )
-    print(f"make --silent ca{stack} {install}")
+    print(f"{context.make('--silent ca')} {install}")
+    images = [s.host for s in services(context.settings) if s.name == "registry"]
+    for at in (urlsplit(context.settings.public_url(host)).netloc for host in images):
+        print("\n# Docker's daemon, and pip, uv, twine and Poetry, don't ask this machine:")
+        print(f"{context.make('--silent ca')} >ca.pem")
+        print(f"sudo install -D -m 644 ca.pem /etc/docker/certs.d/{at}/ca.crt")
+        print('export SSL_CERT_FILE="$PWD/ca.pem"  # pip and twine: --cert ca.pem')
     return 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import docker
@@ -24,12 +26,8 @@ class Context:
     """The stack that a command works on."""
 
     stack: str
-    name: str
-    """The component that `logs` shows; empty for other commands."""
-
-    @classmethod
-    def of(cls, stack: str, *, name: str) -> Context:
-        return cls(stack, name)
+    given: Mapping[str, str] = field(default_factory=dict)
+    """What the command was told besides, such as NAME; empty texts where it wasn't."""
 
     @cached_property
     def estate(self) -> Estate:
@@ -67,6 +65,11 @@ class Context:
         labels = [self.label] + ([f"homeport.component={component}"] if component else [])
         found = self.docker.containers.list(all=True, filters={"label": labels})
         return sorted(found, key=lambda container: str(container.labels["homeport.component"]))
+
+    def make(self, target: str) -> str:
+        """What a person types for another command on the same stack."""
+        stack = "" if self.stack == LOCAL_STACK else f" STACK={shlex.quote(self.stack)}"
+        return f"make {target}{stack}"
 
     def may_act(self, what: str, *, always_ask: bool = False) -> bool:
         """Whether to go on without asking: on `local`, or with YES=1; else a terminal asks.

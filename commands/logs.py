@@ -9,12 +9,13 @@ from commands.context import CommandError, Context
 
 def run(context: Context) -> int:
     """Follow the log of the component that NAME says."""
-    containers = context.containers(component=context.name) if context.name else []
+    name = context.given["name"]
+    containers = context.containers(component=name) if name else []
     if not containers:
         names = sorted({c.labels["homeport.component"] for c in context.containers()})
         raise CommandError(
-            f"make logs NAME=…: {context.name or 'a name'} is "
-            f"{'not a component that runs' if context.name else 'missing'}; "
+            f"make logs NAME=…: {name or 'a name'} is "
+            f"{'not a component that runs' if name else 'missing'}; "
             f"there are: {', '.join(names) or 'none, as nothing runs (make up)'}"
         )
     newest = max(containers, key=lambda container: str(container.attrs["Created"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from urllib.parse import urlsplit
 
 from commands import failures, leftovers, locks, ports, probe
 from commands.context import Context
@@ -40,12 +41,11 @@ def _welcome_first(context: Context) -> list[dict[str, str]]:
 
 def _print_hosts_line(context: Context) -> None:
     """Browsers and curl know `*.localhost` by themselves; other programs ask the resolver."""
-    settings = context.settings
-    hosts = {settings.full_location(at)[0] for site in context.estate.sites for at in site.hosts}
-    hosts = {host for host in hosts if host.endswith(".localhost") and not _resolves(host)}
+    served = {urlsplit(url["url"]).hostname or "" for url in context.estate.urls()}
+    hosts = {host for host in served if host.endswith(".localhost") and not _resolves(host)}
     if hosts:
         print("\nBrowsers find these by themselves. For other programs, add to /etc/hosts:")
-        print(f"{settings.listen.address} {' '.join(sorted(hosts))}")
+        print(f"{context.settings.listen.address} {' '.join(sorted(hosts))}")
 
 
 def _resolves(host: str) -> bool:

@@ -40,11 +40,13 @@ def caddyfile_volume(
     *,
     image: str,
     files: Mapping[str, str],
+    secret_files: Mapping[str, str] | None = None,
     after: Sequence[pulumi.Resource] = (),
 ) -> tuple[docker.Volume, VolumeFiles]:
     """A volume with a Caddyfile that `image` has validated, and that a running one reloads.
 
-    `files` is the Caddyfile by that name, and what belongs to it.
+    `files` is the Caddyfile by that name, and what belongs to it; `secret_files` is read by
+    Caddy alone.
     """
     volume = files_volume(name, host, parent)
     written = VolumeFiles(
@@ -55,6 +57,10 @@ def caddyfile_volume(
             mount=CONFIG_AT,
             image=image,
             files=files,
+            secret_files={
+                path: pulumi.Output.secret(text) for path, text in (secret_files or {}).items()
+            },
+            owner=USER,
             validate=caddy("validate"),
             reload=caddy("reload", "--address", ADMIN),
             labels=host.plain_labels(parent._name),

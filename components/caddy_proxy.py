@@ -20,7 +20,7 @@ from components.docker_host import DockerHost
 from components.volumes import data_volume
 
 COMPONENT = "proxy"
-_ROUTER = "router"
+ROUTER = "router"
 ROOT_CERTIFICATE = f"{DATA_AT}/caddy/pki/authorities/local/root.crt"
 """Where Caddy keeps the certificate of its own CA, in the door's container."""
 
@@ -56,7 +56,7 @@ class CaddyProxy(pulumi.ComponentResource):
             read_only=False,
         )
         router = CaddyRouter(
-            _ROUTER,
+            ROUTER,
             CaddyRouterArgs(host=host, image=args.image, data=data, gateway=args.gateway),
             pulumi.ResourceOptions(parent=self),
         )

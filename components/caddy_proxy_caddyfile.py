@@ -22,12 +22,16 @@ _ROOTS = "acme-roots.pem"
 REVISION = "revision"
 """The router's file with the end of its own socket's name."""
 
-# A plain page, whatever went wrong behind the gateway: 502 and 503, for the most part.
+# A plain page, whatever went wrong: behind the gateway, 502 and 503 for the most part, or with
+# what was asked.
 _SORRY = "{err.status_code} {err.status_text}: this site can't answer now, please try again soon."
 ERRORS = f"""\
-handle_errors {{
+handle_errors 5xx {{
 	header Retry-After 10
 	respond "{_SORRY}"
+}}
+handle_errors {{
+	respond "{{err.status_code}} {{err.status_text}}"
 }}"""
 
 # The first is the socket of the router's current configuration alone, so nothing arrives any

@@ -8,7 +8,7 @@ import pulumi
 
 from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddyfile_volume
 from components.caddy_proxy_caddyfile import DATA_AT, HEALTH_PORT, Gateway
-from components.caddy_router_caddyfile import router_files
+from components.caddy_router_caddyfile import router_files, router_secret_files
 from components.container import ContainerArgs, Mount, service_container
 from components.docker_host import DockerHost
 
@@ -36,7 +36,12 @@ class CaddyRouter(pulumi.ComponentResource):
         super().__init__("homeport:index:CaddyRouter", name, None, opts)
         host = args.host
         config, files = caddyfile_volume(
-            f"{name}-config", host, self, image=args.image, files=router_files(args.gateway)
+            f"{name}-config",
+            host,
+            self,
+            image=args.image,
+            files=router_files(args.gateway),
+            secret_files=router_secret_files(args.gateway),
         )
         self.config = config.name
         """The volume of its files, where the door finds its socket and the hosts."""
@@ -53,6 +58,7 @@ class CaddyRouter(pulumi.ComponentResource):
                     "edge": host.edge.name,
                     "web": host.web.name,
                     "services": host.services.name,
+                    "guarded": host.guarded.name,
                 },
                 replace="in_place",
                 mounts=[Mount(volume=config.name, at=CONFIG_AT), args.data],

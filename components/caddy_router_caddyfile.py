@@ -8,6 +8,7 @@ from itertools import groupby
 
 from components.caddy import GLOBAL_OPTIONS, block
 from components.caddy_proxy_caddyfile import (
+    DATA_AT,
     ERRORS,
     HEALTH_PORT,
     HOSTS,
@@ -15,9 +16,12 @@ from components.caddy_proxy_caddyfile import (
     SOCKET,
     Gateway,
 )
-from components.routes import Handler, Redirect, Refusal, Route, Upstream
+from components.routes import Guard, Redirect, Refusal, Route, Upstream
 
 METRICS_PORT = 2021
+CLOSED_AT = f"{DATA_AT}/closed"
+"""Folder with a file for each component that is kept from being written, by name."""
+_ACCOUNTS = "accounts"
 
 _HSTS = "header @tls ?Strict-Transport-Security max-age=31536000"
 _HEADERS = """\
@@ -39,12 +43,25 @@ def router_files(gateway: Gateway) -> Mapping[str, str]:
     its revision, which the door asks (docs/decisions/0006-reloads.md).
     """
     text = _rendered(gateway)
-    revision = hashlib.sha256(text.encode()).hexdigest()[:12]
+    # With the accounts: whom the old configuration knows is out when the new one is asked.
+    accounts = sorted(router_secret_files(gateway).items())
+    revision = hashlib.sha256(f"{text}{accounts}".encode()).hexdigest()[:12]
     return {
         "Caddyfile": text.replace(_REVISION, revision),
         REVISION: revision,
         **gateway.certificate_files,
         **{f"{HOSTS}/{route.host}": "" for route in gateway.routes},
+    }
+
+
+def router_secret_files(gateway: Gateway) -> Mapping[str, str]:
+    """Who has an account where, as `basic_auth` reads it: `alice $2b$11$…`."""
+    return {
+        f"{_ACCOUNTS}/{route.component}": "".join(
+            f"{name} {hashed}\n" for name, hashed in sorted(route.guard.accounts.items())
+        )
+        for route in gateway.routes
+        if route.guard and route.guard.accounts
     }
 
 
@@ -107,22 +124,48 @@ def _handles(routes: Sequence[Route], gateway: Gateway) -> Iterable[str]:
         if route.path:
             matcher = f" @route{number}"
             yield f"@route{number} path {route.path} {route.path}/*"
-        handler = _handler(route.handler, gateway)
-        yield block(f"handle{matcher}", f"log_name {route.component}", handler).rstrip()
+        guard = _guard(route.component, route.guard) if route.guard else []
+        lines = [f"log_name {route.component}", *guard, *_handler(route, gateway)]
+        yield block(f"handle{matcher}", *lines).rstrip()
     if all(route.path for route in routes):
         yield block("handle", "respond 404").rstrip()
 
 
-def _handler(handler: Handler, gateway: Gateway) -> str:
-    match handler:
+def _guard(component: str, guard: Guard) -> Iterable[str]:
+    if not guard.accounts:
+        # Caddy takes no `basic_auth` without accounts.
+        yield f'header WWW-Authenticate `Basic realm="{component}"`'
+        yield "respond 401"
+        return
+    yield block("basic_auth", f"import {_ACCOUNTS}/{component}").rstrip()
+    if guard.writers is None:
+        return
+    may = [f"not vars {{http.auth.user.id}} {' '.join(sorted(guard.writers))}"]
+    yield block("@reader", "not method GET HEAD", *(may if guard.writers else [])).rstrip()
+    yield f"respond @reader {_quoted(guard.denied)} 403"
+    closed = block("file", f"root {CLOSED_AT}", f"try_files /{component}").rstrip()
+    yield block("@closed", "not method GET HEAD", closed).rstrip()
+    yield "header @closed Retry-After 60"
+    yield f"respond @closed {_quoted(guard.closed)} 503"
+
+
+def _handler(route: Route, gateway: Gateway) -> Iterable[str]:
+    match route.handler:
         case Upstream(address=address, patience=patience):
-            return block(
+            yield block(
                 f"reverse_proxy {address}",
                 f"lb_try_duration {patience}",
                 "lb_try_interval 100ms",
                 f"stream_close_delay {gateway.stream_close_delay}",
+                # A password has done its part.
+                *(["header_up -Authorization"] if route.guard else []),
             ).rstrip()
         case Redirect(to=to, status=status, keep_path=keep_path):
-            return f"redir {to.rstrip('/') + '{uri}' if keep_path else to} {status}"
+            yield f"redir {to.rstrip('/') + '{uri}' if keep_path else to} {status}"
         case Refusal(status=status, text=text):
-            return f'respond "{text}" {status}'
+            yield f"respond {_quoted(text)} {status}"
+
+
+def _quoted(text: str) -> str:
+    """One word of a Caddyfile, whatever it holds but a backslash."""
+    return '"' + text.replace('"', r"\"") + '"'

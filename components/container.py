@@ -72,8 +72,9 @@ class ContainerArgs:
     """A shell command that succeeds while the service serves."""
     networks: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Network names by what they are for."""
-    aliases: Sequence[str] = ()
-    """Names by which others find it, but on `edge`: nobody is reached there."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Names by which others find it, by the network that it has them on; nobody is reached on
+    `edge`."""
     replace: Literal["blue_green", "in_place"]
     """`blue_green` for what may run twice for a moment; `in_place` for what owns a port or
     writes a volume."""
@@ -108,7 +109,7 @@ def service_container(
         ],
         networks_advanced=[
             docker.ContainerNetworksAdvancedArgs(
-                name=network, aliases=[] if purpose == "edge" else list(args.aliases)
+                name=network, aliases=[args.aliases[purpose]] if purpose in args.aliases else []
             )
             for purpose, network in args.networks.items()
         ],

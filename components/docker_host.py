@@ -27,12 +27,13 @@ class DockerHostArgs:
 
 
 class DockerHost(pulumi.ComponentResource):
-    """The docker provider, every image, and four networks.
+    """The docker provider, every image, and five networks.
 
     - `edge` has a way out, and no way from one container to another;
     - `web` joins the gateway and the sites that visitors may see;
     - `idle` is where a site starts, unseen;
-    - `services` joins the gateway and the services.
+    - `services` joins the gateway and the services;
+    - `guarded` joins the gateway and what leaves passwords to it: nobody else gets there.
 
     All but `edge` are internal: no route out of the host. Installing Docker on the host is
     left to `HostPreparation` and to the host's owner.
@@ -63,6 +64,7 @@ class DockerHost(pulumi.ComponentResource):
         self.web = self._network("web", internal=True)
         self.idle = self._network("idle", internal=True)
         self.services = self._network("services", internal=True)
+        self.guarded = self._network("guarded", internal=True)
         self.register_outputs({"stack_id": self.stack_id})
 
     def image(self, ref: str) -> HostImage:

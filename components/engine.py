@@ -88,6 +88,7 @@ def throwaway(
     image: str,
     command: Sequence[str],
     *,
+    name: str | None = None,
     user: str = "0:0",
     volumes: dict[str, str] | None = None,
     mounts: Sequence[Mount] = (),
@@ -102,6 +103,7 @@ def throwaway(
     """
     container = client.containers.create(
         image,
+        name=name,
         entrypoint=list(command[:1]),
         command=list(command[1:]),
         user=user,

@@ -104,7 +104,7 @@ class Publisher(pulumi.ComponentResource):
                     "services": host.services.name,
                     **({"edge": host.edge.name} if args.outside else {}),
                 },
-                aliases=[COMPONENT],
+                aliases={"services": COMPONENT},
                 replace="in_place",
                 mounts=mounts,
                 memory_mib=512,

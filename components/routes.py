@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,20 @@ Handler = Upstream | Redirect | Refusal
 
 
 @dataclass(frozen=True, kw_only=True)
+class Guard:
+    """Whom the gateway lets pass: it asks for a name and a password."""
+
+    accounts: Mapping[str, str] = field(repr=False)
+    """Hashes of bcrypt by user name."""
+    writers: frozenset[str] | None = None
+    """Who may do more than read, which is GET and HEAD; None where all may do all."""
+    denied: str = ""
+    """What a reader who writes is told, with 403."""
+    closed: str = ""
+    """What a writer is told, with 503, while `commands` keep the component from being written."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Route:
     """Requests for a host, or for a path of it and all below, and what is done with them."""
 
@@ -48,3 +63,5 @@ class Route:
     handler: Handler
     email: str | None = None
     """The owner's address, given to the certificate authority."""
+    guard: Guard | None = None
+    """None where all may pass."""

@@ -15,6 +15,7 @@ from config import git_sites
 from config.hosts import canonical_host
 from config.images import Images
 from config.model import ConfigError
+from config.services import services
 from config.settings import LOCAL_PASSPHRASE, LOCAL_STACK, PROJECT, ROOT, Settings
 from config.site import Redirect, Site, is_folder
 from config.source import below, is_url
@@ -87,6 +88,7 @@ class Estate:
                 problems += error.problems
         if settings:
             problems += _declared_twice(settings, sites)
+            problems += _hosts_of_services(settings, sites)
             problems += _root_missing(stack, settings, root)
             problems += _redirected_to_themselves(settings, sites)
             problems += _examples_in_earnest(settings, sites)
@@ -111,6 +113,19 @@ class Estate:
 
     def urls(self) -> list[dict[str, str]]:
         """All that the stack serves: name, kind and URL, as visitors type it."""
+        return [*self._urls_of_sites(), *self._urls_of_services()]
+
+    def _urls_of_services(self) -> list[dict[str, str]]:
+        return [
+            {
+                "name": service.name,
+                "kind": "service",
+                "url": self.settings.public_url(service.host),
+            }
+            for service in services(self.settings)
+        ]
+
+    def _urls_of_sites(self) -> list[dict[str, str]]:
         return [
             {
                 "name": site.name,
@@ -125,7 +140,8 @@ class Estate:
         """Every image that this stack needs on its host."""
         php = {self.images.php} if any(site.runtime == "php" for site in self.sites) else set()
         publisher = {self.images.publisher} if self.remotes else set()
-        return frozenset({self.images.gateway, self.images.site} | php | publisher)
+        registry = {self.images.registry, self.images.pypi} if self.settings.registry else set()
+        return frozenset({self.images.gateway, self.images.site} | php | publisher | registry)
 
     def redirect_target(self, url: str) -> str:
         """Where a redirect leads: to a host of this estate by the stack's own naming and port."""
@@ -135,6 +151,7 @@ class Estate:
         except ValueError:  # an address
             return url
         own = {self.settings.full_location(at)[0] for site in self.sites for at in site.hosts}
+        own |= {service.host for service in services(self.settings)}
         if host not in own or parts.port:
             return url
         public = urlsplit(self.settings.public_url(host))
@@ -199,6 +216,17 @@ def _declared_twice(settings: Settings, sites: list[Site]) -> list[str]:
                     "keep it in one of them"
                 )
     return problems
+
+
+def _hosts_of_services(settings: Settings, sites: list[Site]) -> list[str]:
+    by_host = {service.host: service for service in services(settings)}
+    return [
+        f"{site.file}: hosts has {location!r}, where the service {by_host[host].name} answers, "
+        f"which {by_host[host].section} turns on; take another host, or take that section out"
+        for site in sites
+        for location in site.hosts
+        if (host := settings.full_location(location)[0]) in by_host
+    ]
 
 
 def _redirected_to_themselves(settings: Settings, sites: list[Site]) -> list[str]:

@@ -30,6 +30,9 @@ class Images(Model):
     site: Ref
     php: Ref
     publisher: Ref
+    registry: Ref
+    pypi: Ref
+    vault: Ref
 
     @classmethod
     def read(cls, file: Path, shown_as: str) -> Images:

@@ -60,15 +60,23 @@ def between(least: float, most: float) -> pydantic.AfterValidator:
 
 
 def secret(pattern: str, allowed: str) -> pydantic.WrapValidator:
-    """A secret text of a form. Read without the engine it is `{secure: …}`, and stays closed."""
+    """A secret text of a form."""
     form = re.compile(pattern, re.DOTALL)
+    return secret_without(lambda text: "" if form.fullmatch(text) else f"must be {allowed}")
+
+
+def secret_without(problem: Callable[[str], str]) -> pydantic.WrapValidator:
+    """A secret text in which `problem` finds none, as a sentence that doesn't quote the text.
+
+    Read without the engine it is `{secure: …}`, and stays closed.
+    """
 
     def check(value: object, handler: pydantic.ValidatorFunctionWrapHandler) -> pydantic.SecretStr:
         if isinstance(value, Mapping) and set(value) == {"secure"}:
             return pydantic.SecretStr("")
         text: pydantic.SecretStr = handler(value)
-        if not form.fullmatch(text.get_secret_value()):
-            raise ValueError(f"must be {allowed}")
+        if found := problem(text.get_secret_value()):
+            raise ValueError(found)
         return text
 
     return pydantic.WrapValidator(check)
@@ -115,7 +123,8 @@ def _sentence(
     where: Callable[[Path], str],
     prefix: str,
 ) -> str:
-    path: Path = error["loc"]
+    # pydantic marks what is wrong with a mapping's key so.
+    path: Path = tuple(part for part in error["loc"] if part != "[key]")
     field = prefix + _dotted(path)
     value = "[secret]" if _is_secret(model, path) else _shown(error["input"])
     match error["type"]:

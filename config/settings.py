@@ -22,7 +22,9 @@ from config.model import (
     problems_of,
     secret,
 )
+from config.registry import RegistrySettings
 from config.source import AT_HTTPS, AT_SSH, Inside, inside
+from config.users import Users
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: all paths in `config/` are relative to it."""
@@ -180,6 +182,13 @@ class Settings(Model):
     stream_close_delay: Annotated[str, matching(r"[0-9]+[smh]", "a time such as 1h")] = "1h"
     sources: Sources = Sources()
     site_secrets: Mapping[str, SiteSecrets] = Field(default={}, repr=False)
+    users: Users = Field(default={}, repr=False)
+    registry: RegistrySettings | None = None
+
+    @classmethod
+    def sections(cls) -> set[str]:
+        """The keys that a service exists by."""
+        return {key for key, field in cls.model_fields.items() if field.default is None}
 
     @classmethod
     def parse(cls, stack: str, config: Mapping[str, object]) -> Settings:

@@ -18,7 +18,17 @@ from config.yaml_file import YamlFile
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?\Z")
 
 # Names of the other components: labels and volumes are told apart by them.
-_RESERVED = {"host", "proxy", "router", "publisher", "registry", "vault", "prometheus", "smoke"}
+_RESERVED = {
+    "host",
+    "proxy",
+    "router",
+    "publisher",
+    "registry",
+    "pypi",
+    "vault",
+    "prometheus",
+    "smoke",
+}
 
 KINDS = ("source", "redirect", "upstream")
 """What a site can be: one of them."""

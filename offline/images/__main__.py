@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import yaml
 
-from offline.images import caddy, php, python
+from offline.images import caddy, openbao, php, pypiserver, python, registry
 from offline.images.image import fail
 
 
@@ -32,6 +32,9 @@ RECIPES = {
         php.build, rf"(?P<php>{VERSION})-caddy(?P<caddy>{VERSION})-\d+", "1.2.3-caddy1.2.3-1"
     ),
     "homeport/publisher": Recipe(python.publisher, rf"(?P<python>{VERSION})-\d+", "1.2.3-1"),
+    "openbao/openbao": Recipe(openbao.build, f"(?P<version>{VERSION})", "1.2.3"),
+    "pypiserver/pypiserver": Recipe(pypiserver.build, f"v(?P<version>{VERSION})", "v1.2.3"),
+    "registry": Recipe(registry.build, f"(?P<version>{VERSION})", "1.2.3"),
 }
 
 
@@ -44,7 +47,7 @@ def main(arguments: list[str]) -> None:
         if shutil.which(tool) is None:
             fail(f"{tool} is needed to build images, on Debian or a system made from it.")
     for reference, build in [
-        _plan(roles, argument) for argument in dict.fromkeys(roles.get(a, a) for a in arguments)
+        plan(roles, argument) for argument in dict.fromkeys(roles.get(a, a) for a in arguments)
     ]:
         start = time.monotonic()
         print(f"Building {reference}…", file=sys.stderr)
@@ -53,7 +56,8 @@ def main(arguments: list[str]) -> None:
         print(f"Building {reference}: done in {seconds:.0f} s", file=sys.stderr)
 
 
-def _plan(roles: dict[str, str], reference: str) -> tuple[str, Callable[[], None]]:
+def plan(roles: dict[str, str], reference: str) -> tuple[str, Callable[[], None]]:
+    """Return an image's name and what builds it."""
     name, _, tag = reference.rpartition(":")
     if not name:
         fail(f"{reference} is no role in config/images.yaml; those are {', '.join(roles)}.")

@@ -1,4 +1,4 @@
-"""Python services of our own: `images/<name>` builds them here as everywhere, on a stand-in."""
+"""Python's own image, for the services that stand on it."""
 
 from offline.images.debian import debian
 from offline.images.image import fail, is_here, run
@@ -9,16 +9,19 @@ RELEASE, MINOR = "trixie", "3.13"
 
 def publisher(reference: str, python: str) -> None:
     """Build the publisher's image and what it stands on, where that is missing."""
-    if not is_here(f"python:{python}-slim-{RELEASE}"):
-        _official(f"python:{python}-slim-{RELEASE}", python)
+    slim(python)
     run("images/publisher/build", reference)
 
 
-def _official(reference: str, version: str) -> None:
-    """Build the stand-in for the official image, in the patch version that Debian has.
+def slim(version: str) -> str:
+    """Return the name of the image of this version, built where it's missing.
 
-    Debian keeps pip out of its own Python by a file; the official image hasn't that file.
+    The stand-in has the patch version of Debian's packages. Debian keeps pip out of its own
+    Python by a file; the official image hasn't that file.
     """
+    reference = f"python:{version}-slim-{RELEASE}"
+    if is_here(reference):
+        return reference
     if version.rpartition(".")[0] != MINOR:
         fail(f"Debian's packages have Python {MINOR}, so no {version}.")
     dockerfile = f"""
@@ -34,3 +37,4 @@ LABEL org.opencontainers.image.description="A stand-in for the official Python i
 built by homeport from package registries"
 """
     run("docker", "build", "--tag", reference, "-", stdin=dockerfile.encode())
+    return reference

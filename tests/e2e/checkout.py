@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -115,13 +116,17 @@ class Checkout:
         for key in {path.split(".")[0] for path in values}:
             self.extra[key] = config[f"homeport:{key}"]
 
-    def run(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command in the copy; its output is one text, as a terminal shows it."""
+    def run(
+        self, *argv: str, check: bool = True, given: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the copy, with `given` as standard input; its output is one text, as a
+        terminal shows it.
+        """
         done = subprocess.run(
             argv,
             cwd=self.folder,
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            input=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -137,12 +142,11 @@ class Checkout:
         return self.run("pulumi", *arguments, "--stack", self.stack, check=check)
 
     def command(
-        self, name: str, *arguments: str, check: bool = True
+        self, name: str, *arguments: str, check: bool = True, given: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run what `make NAME` runs."""
-        return self.run(
-            sys.executable, "-m", "commands", name, "--stack", self.stack, *arguments, check=check
-        )
+        argv = [sys.executable, "-m", "commands", name, "--stack", self.stack, *arguments]
+        return self.run(*argv, check=check, given=given)
 
     def up(self, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`make up`, and then the CA's certificate is at hand."""
@@ -232,13 +236,15 @@ class Checkout:
 
 
 def free_port(address: str) -> int:
-    """A port that is free here for TCP and UDP; on another host any number is."""
-    for _ in range(50):
+    """A port that is free here for TCP and UDP; on another host any number is.
+
+    Below those that the kernel gives to whoever connects: between `down` and `up` nobody takes it.
+    """
+    at = address if address.startswith("127.") else "127.0.0.1"
+    for port in random.sample(range(10_000, 32_768), 50):
         with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            at = address if address.startswith("127.") else "127.0.0.1"
-            tcp.bind((at, 0))
-            port = int(tcp.getsockname()[1])
             try:
+                tcp.bind((at, port))
                 udp.bind((at, port))
             except OSError:
                 continue

@@ -122,7 +122,8 @@ def test_status_shows_what_runs_and_answers(newcomer: Newcomer) -> None:
 def test_logs_of_an_unknown_component_name_those_that_there_are(newcomer: Newcomer) -> None:
     told = refusal(newcomer, "make logs NAME=nope")
     assert told.startswith("make logs NAME=…: nope is not a component that runs; there are: ")
-    assert told.endswith("proxy, publisher, router, welcome")
+    for name in ("proxy", "publisher", "registry", "welcome"):
+        assert f" {name}" in told
 
 
 def test_the_ca_verifies_the_stack(newcomer: Newcomer, tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_the_ca_verifies_the_stack(newcomer: Newcomer, tmp_path: Path) -> None:
         address=("127.0.0.1", newcomer.https),
         ca=tmp_path / "ca.pem",
     )
-    assert re.fullmatch(r"make .* ca .*\n", newcomer.does("make trust").stdout)
+    assert re.match(r"make .* ca .*\n", newcomer.does("make trust").stdout)
 
 
 def test_the_six_example_sites_show_their_own_pages(newcomer: Newcomer, tmp_path: Path) -> None:
@@ -223,9 +224,12 @@ def accepts(port: int) -> bool:
         return visitor.connect_ex(("127.0.0.1", port)) == 0
 
 
+DATA = ["content", "proxy-data", "pypi", "registry"]
+
+
 def volumes(newcomer: Newcomer) -> list[str]:
     """The data volumes of the stack, as `leftovers` names them."""
-    return [f"volume {newcomer.project}-local-{name}" for name in ("content", "proxy-data")]
+    return [f"volume {newcomer.project}-local-{name}" for name in DATA]
 
 
 def stacks(newcomer: Newcomer) -> list[str]:

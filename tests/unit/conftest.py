@@ -15,6 +15,6 @@ configuration.set_hypothesis_home_dir(ROOT / ".pytest_cache" / "hypothesis")
 @pytest.fixture(scope="session", params=SHAPES)
 def graph(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Graph:
     """The whole program, once for each shape of a stack."""
-    stack, sites = SHAPES[request.param]
+    stack, sites, services = SHAPES[request.param]
     root = ROOT if sites is None else an_estate(tmp_path_factory.mktemp("root"), sites)
-    return run_main(stack, root)
+    return run_main(stack, root, services=services)

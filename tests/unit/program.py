@@ -26,7 +26,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.rpc_manager import RPCManager
 
 from config.estate import Estate
-from config.settings import PROJECT
+from config.settings import PROJECT, Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,6 +57,8 @@ class Graph:
     stack: str
     root: Path
     """Whose site files and folders it was made of."""
+    config: Mapping[str, str]
+    """The stack's configuration, in the engine's form."""
     resources: tuple[Registered, ...]
     with_outputs: frozenset[str]
     """URNs of the components that registered their outputs."""
@@ -75,7 +77,7 @@ class Graph:
     @property
     def estate(self) -> Estate:
         """What its files say."""
-        return Estate.load(self.stack, own_config(self.stack), self.root)
+        return Estate.load(self.stack, _own(self.config), self.root)
 
     def parent(self, child: Registered) -> Registered:
         return next(r for r in self.resources if r.urn == child.options.parent)
@@ -145,9 +147,10 @@ def run_program(
     """
     monitor = _Monitor(failing)
     error = ""
+    config = dict(config or {})
 
     def run() -> Mapping[str, Any]:
-        pulumi.runtime.set_all_config(dict(config or {}))
+        pulumi.runtime.set_all_config(config)
         pulumi.runtime.set_mocks(monitor.mocks, PROJECT, stack, preview=False, monitor=monitor)
         # Waits for every registration, so absence is provable after it.
         pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
@@ -168,7 +171,7 @@ def run_program(
             error = str(caught)
         asyncio.set_event_loop(None)
     registered = tuple(monitor.registered)
-    return Graph(stack, root, registered, frozenset(monitor.with_outputs), exports, error)
+    return Graph(stack, root, config, registered, frozenset(monitor.with_outputs), exports, error)
 
 
 def opened(value: Any) -> Any:
@@ -180,20 +183,28 @@ def opened(value: Any) -> Any:
     return {key: opened(item) for key, item in value.items()}
 
 
-def engine_config(stack: str) -> dict[str, str]:
-    """The stack's configuration in the engine's form: texts, structures as JSON, defaults set."""
+def engine_config(stack: str, *, services: bool = False) -> dict[str, str]:
+    """The stack's configuration in the engine's form: texts, structures as JSON, defaults set.
+
+    Services are left out unless they are asked for, as most tests are about sites.
+    """
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     file = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     values = {f"{PROJECT}:{key}": d["default"] for key, d in project.items() if "default" in d}
     return {
         key: value if isinstance(value, str) else json.dumps(opened(value))
         for key, value in (values | file).items()
+        if services or key.removeprefix(f"{PROJECT}:") not in Settings.sections()
     }
 
 
-def own_config(stack: str) -> dict[str, str]:
+def own_config(stack: str, *, services: bool = False) -> dict[str, str]:
     """The same without the project's name, as `Estate.load` takes it."""
-    return {key.removeprefix(f"{PROJECT}:"): text for key, text in engine_config(stack).items()}
+    return _own(engine_config(stack, services=services))
+
+
+def _own(config: Mapping[str, str]) -> dict[str, str]:
+    return {key.removeprefix(f"{PROJECT}:"): text for key, text in config.items()}
 
 
 def run_main(
@@ -201,6 +212,7 @@ def run_main(
     root: Path = ROOT,
     *,
     failing: str | None = None,
+    services: bool = False,
     settings: Mapping[str, object] | None = None,
 ) -> Graph:
     """The graph of the real program, with the site files and folders below `root`.
@@ -219,7 +231,7 @@ def run_main(
         patch.setattr(Estate, "load", staticmethod(lambda s, c: load(s, c, root)))
         patch.chdir(root)
         different = {f"{PROJECT}:{key}": json.dumps(v) for key, v in (settings or {}).items()}
-        config = engine_config(stack) | different
+        config = engine_config(stack, services=services) | different
         return run_program(main, stack=stack, root=root, config=config, failing=failing)
 
 
@@ -260,12 +272,12 @@ EVERY_KIND = {
     "outside.yaml": "hosts: [outside, example.org/api]\nupstream: http://192.0.2.7:9104\n",
 }
 
-SHAPES: dict[str, tuple[str, Mapping[str, str] | None]] = {
-    "local": ("local", None),
-    "local without sites": ("local", {}),
-    "local with every kind": ("local", EVERY_KIND),
-    "prod with several sites": ("prod", SEVERAL_SITES),
-    "prod with every kind": ("prod", EVERY_KIND),
+SHAPES: dict[str, tuple[str, Mapping[str, str] | None, bool]] = {
+    "local with every service": ("local", None, True),
+    "local without sites": ("local", {}, False),
+    "local with every kind": ("local", EVERY_KIND, False),
+    "prod with several sites": ("prod", SEVERAL_SITES, False),
+    "prod with every kind": ("prod", EVERY_KIND, False),
 }
-"""Stacks by name: whose settings, and which sites instead of this repository's own, whose
-examples `prod` refuses."""
+"""Stacks by name: whose settings, which sites instead of this repository's own, whose examples
+`prod` refuses, and whether it has services."""

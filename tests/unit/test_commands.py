@@ -26,7 +26,7 @@ from tests.unit.program import SEVERAL_SITES, an_estate, own_config
 
 def a_context(stack: str = "local", **known: Any) -> Context:
     """A context that knows these already (`docker`, `estate`), instead of asking for them."""
-    context = Context.of(stack, name="")
+    context = Context(stack)
     context.__dict__.update(known)
     return context
 
@@ -483,10 +483,15 @@ def test_a_command_acts_on_local_unless_a_stack_is_given(monkeypatch: pytest.Mon
     seen = []
 
     def note(context: Context) -> int:
-        seen.append((context.stack, context.name))
+        seen.append((context.stack, context.given))
         return 0
 
     monkeypatch.setitem(program.COMMANDS, "logs", ("", note))
-    program.main(["logs", "blog"])
-    program.main(["logs", "--stack", "prod", ""])
-    assert seen == [("local", "blog"), ("prod", "")]
+    program.main(["logs", "--name=blog"])
+    program.main(["logs", "--stack", "prod", "--name="])
+    assert seen == [("local", {"name": "blog"}), ("prod", {"name": ""})]
+
+
+def test_what_to_type_next_names_the_stack_unless_it_is_local() -> None:
+    assert a_context("local").make("up") == "make up"
+    assert a_context("my prod").make("up") == "make up STACK='my prod'"

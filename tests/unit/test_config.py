@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from config.estate import Estate
 from config.model import ConfigError
+from config.services import services
 from config.settings import LOCAL_PASSPHRASE, Settings
 from tests.unit.program import (
     EVERY_KIND,
@@ -51,10 +52,16 @@ NO_HOST_NAME = (
 )
 NO_DOCKER_HOST = "must be unix:///var/run/docker.sock or ssh://user@host, with an optional :port"
 NO_DURATION = "must be a time such as 1h"
+HASH = "$2y$10$" + "a./Z9" * 10 + "abc"
+NO_HASH = (
+    "must be a hash of bcrypt, which begins with $2a$, $2b$ or $2y$, of cost 10 or more: "
+    "`make user NAME=…` asks for a password and makes one"
+)
 FIELDS = (
     "docker_host, domain, host_suffix, restart, tls, listen, plain_http, outside, "
-    "prepare, stream_close_delay, sources, site_secrets"
+    "prepare, stream_close_delay, sources, site_secrets, users, registry"
 )
+SERVICE_IMAGES = "registry: x:1\npypi: x:1\nvault: x:1\n"
 
 
 def as_the_engine_hands_over(yaml_text: str) -> str:
@@ -95,6 +102,10 @@ def problems(settings: dict[str, str], stack: str = "prod") -> list[str]:
         ("sources", "{mirror: {'ssh://git@a.org:22/x': 'git@b.org:', 'https://a.org/b/c': d}}"),
         ("sources", "{limits: {seconds: 1, mib: 100000, files: 500000}}"),
         ("sources", "{known_hosts: ['[a.org]:22 ssh-rsa AAAA', '@cert-authority *.b ssh-rsa A']}"),
+        ("users", f"{{alice: {{hash: {HASH}}}, b.o-b@c: {{hash: {HASH}, registry: write}}}}"),
+        ("users", "{alice: {hash: {secure: 'v1:a:b'}}}"),
+        ("registry", "{}"),
+        ("registry", "{upload_mib: 5}"),
         ("site_secrets", "{blog: {webhook: a b, token: x}, 2: {}}"),
         ("site_secrets", "{blog: {webhook: {secure: 'v1:a:b'}, key: {secure: 'v1:c:d'}}}"),
         ("site_secrets", json.dumps({"blog": {"key": KEY}})),
@@ -257,6 +268,34 @@ def test_good_settings_are_taken(key: str, value: str) -> None:
             "{blog: {token: 57341}}",
             ".blog.token is [secret]: must be text, put in quotes",
         ),
+        *(
+            (
+                "users",
+                f"{{alice: {{hash: '{bad}'}}}}",
+                f".alice.hash is [secret]: {what}; {NO_HASH}",
+            )
+            for bad, what in [
+                (HASH.replace("$10$", "$09$"), "this is bcrypt of cost 9"),
+                (HASH.replace("$10$", "$32$"), "this is bcrypt of cost 32"),
+                (HASH.replace("$2y$", "$2x$"), "this is no hash of bcrypt"),
+                (HASH[:-1], "this is no hash of bcrypt"),
+                ("s3cr3t", "this is no hash of bcrypt"),
+                ("$apr1$s3cr3t$", "this is Apache's MD5"),
+                ("{SHA}s3cr3t=", "this is SHA-1 without salt"),
+            ]
+        ),
+        (
+            "users",
+            f"{{'a:b': {{hash: {HASH}}}}}",
+            ".a:b is [secret]: not a user's name; use 1 to 64 letters, digits and . _ @ + -, a "
+            "letter or digit first",
+        ),
+        (
+            "users",
+            f"{{alice: {{hash: {HASH}, registry: admin}}}}",
+            ".alice.registry is [secret]: must be 'read' or 'write'",
+        ),
+        ("registry", "{upload_mib: 0}", ".upload_mib is 0: must be a number from 1 to 10000"),
         # Set without the rest of its path.
         ("site_secrets", "{blog: s3cr3t}", ".blog is [secret]: must be fields with values"),
         ("site_secrets", "s3cr3t", " is [secret]: must be fields with values"),
@@ -308,7 +347,7 @@ def test_the_local_stack_listens_on_loopback_alone(tmp_path: Path) -> None:
 def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     root = an_estate(tmp_path, {"a.yaml": "hosts: [x, y z]", "B.yaml": "", "c.yaml": "text"})
     images = "gateway: caddy\nsite: caddy:2.11.7\nphp: x:1\nold: x:1\npublisher: x:1\n"
-    write_files(root, {"config/images.yaml": images})
+    write_files(root, {"config/images.yaml": images + SERVICE_IMAGES})
     config = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
     with pytest.raises(ConfigError) as caught:
         Estate.load("prod", config | {"domain": "..", "colour": "red"}, root)
@@ -318,7 +357,7 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         "config/images.yaml:1: gateway is 'caddy': must be a name and an exact version, such as "
         "caddy:2.11.7",
         "config/images.yaml:4: old: there is no such field; allowed here: gateway, site, php, "
-        "publisher",
+        "publisher, registry, pypi, vault",
         "config/sites/B.yaml: a site's file name is 1 to 40 lower-case letters, digits, hyphens "
         "and underscores before .yaml, such as blog.yaml; rename it",
         f"config/sites/a.yaml:1: hosts.1 is 'y z': {NO_HOST_NAME}",
@@ -332,7 +371,7 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
 def test_an_image_needs_an_exact_version(tmp_path: Path, ref: str) -> None:
     root = an_estate(tmp_path, {})
     images = f"gateway: caddy:2.11.7\nsite: '{ref}'\nphp: homeport/php:1\npublisher: x:1\n"
-    write_files(root, {"config/images.yaml": images})
+    write_files(root, {"config/images.yaml": images + SERVICE_IMAGES})
     config = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
     with pytest.raises(ConfigError) as caught:
         Estate.load("prod", config, root)
@@ -347,7 +386,9 @@ def test_an_image_needs_an_exact_version(tmp_path: Path, ref: str) -> None:
 
 def test_pulumi_yaml_declares_exactly_the_keys_that_the_program_takes() -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    assert list(declared) == list(Settings.model_fields)
+    # A declared key always has a value, and a section is there or not.
+    keys = [key for key in Settings.model_fields if key not in Settings.sections()]
+    assert list(declared) == keys
     for key, declaration in declared.items():
         assert declaration["description"], key
         field = Settings.model_fields[key]
@@ -362,7 +403,7 @@ def test_the_engine_and_the_commands_read_the_same_from_a_stacks_file(
     name = f"Pulumi.{stack}.yaml"
     write_files(root, {name: (ROOT / name).read_text()})
     assert without_secrets(Estate.of_files(stack, root)) == without_secrets(
-        Estate.load(stack, own_config(stack), root)
+        Estate.load(stack, own_config(stack, services=True), root)
     )
 
 
@@ -510,7 +551,8 @@ def test_urls_name_every_host_of_every_site(tmp_path: Path) -> None:
 
 
 def test_urls_name_the_kind_of_each_and_its_path(tmp_path: Path) -> None:
-    estate = Estate.load("local", own_config("local"), an_estate(tmp_path, EVERY_KIND))
+    config = own_config("local", services=True)
+    estate = Estate.load("local", config, an_estate(tmp_path, EVERY_KIND))
     assert [(url["name"], url["kind"], url["url"]) for url in estate.urls()] == [
         ("away", "redirect", "https://away.localhost:8443"),
         ("blog", "site", "https://blog.localhost:8443"),
@@ -525,16 +567,54 @@ def test_urls_name_the_kind_of_each_and_its_path(tmp_path: Path) -> None:
         ("outside", "upstream", "https://example.org.localhost:8443/api"),
         ("photos", "site", "https://photos.localhost:8443"),
         ("shop", "site", "https://shop.localhost:8443"),
+        ("pypi", "service", "https://pypi.localhost:8443"),
+        ("registry", "service", "https://registry.localhost:8443"),
     ]
 
 
+def test_a_service_is_there_where_its_section_stands() -> None:
+    settings = Settings.parse("prod", own_config("prod"))
+    assert services(settings) == ()
+    settings = Settings.parse("prod", own_config("prod") | {"registry": "{}"})
+    assert [(s.name, s.host, s.section) for s in services(settings)] == [
+        ("pypi", "pypi.example.org", "homeport:registry"),
+        ("registry", "registry.example.org", "homeport:registry"),
+    ]
+
+
+@pytest.mark.parametrize("host", ["pypi", "registry/new", "Registry.example.org"])
+def test_the_host_of_a_service_is_no_sites_host_while_it_is_there(
+    tmp_path: Path, host: str
+) -> None:
+    root = an_estate(tmp_path, {"blog.yaml": f"hosts: [{host}]\nsource: {{folder: sites/blog}}\n"})
+    without = own_config("prod") | {"tls": as_the_engine_hands_over("{issuer: internal}")}
+    assert len(Estate.load("prod", without, root).urls()) == 1
+    with pytest.raises(ConfigError) as caught:
+        Estate.load("prod", without | {"registry": "{}"}, root)
+    (problem,) = caught.value.problems
+    name = host[:8].lower()
+    assert problem.startswith(f"config/sites/blog.yaml: hosts has {host.lower()!r}, where the ")
+    assert problem.endswith(
+        f"service {name} answers, which homeport:registry turns on; take another host, or take "
+        "that section out"
+    )
+
+
+def test_a_redirect_to_a_service_follows_its_port(tmp_path: Path) -> None:
+    estate = Estate.load("local", own_config("local", services=True), an_estate(tmp_path, {}))
+    assert estate.redirect_target("https://pypi/simple") == "https://pypi.localhost:8443/simple"
+
+
 def test_only_images_that_are_used_are_brought_to_the_host(tmp_path: Path) -> None:
-    several = Estate.load("local", own_config("local"), an_estate(tmp_path / "a", SEVERAL_SITES))
-    every = Estate.load("local", own_config("local"), an_estate(tmp_path / "b", EVERY_KIND))
+    sites, all_ = own_config("local"), own_config("local", services=True)
+    several = Estate.load("local", sites, an_estate(tmp_path / "a", SEVERAL_SITES))
+    every = Estate.load("local", all_, an_estate(tmp_path / "b", EVERY_KIND))
     assert several.images_used() == {every.images.gateway, every.images.site}
     assert every.images_used() == several.images_used() | {
         every.images.php,
         every.images.publisher,
+        every.images.registry,
+        every.images.pypi,
     }
 
 

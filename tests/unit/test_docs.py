@@ -9,7 +9,6 @@ from typing import Any, get_args, get_origin
 
 import pydantic
 import pytest
-import yaml
 
 from commands.__main__ import COMMANDS
 from config.settings import Settings
@@ -52,19 +51,23 @@ NOT_OF_THE_REPOSITORY = {
     "ca.pem": "the reader makes it",
     "refs/heads/old": "a branch of somebody's repository",
     "application/json": "a kind of content",
+    "dist/*": "the reader makes it",
+    "greet/dist/*": "the reader makes it",
+    "greet/dist/greet-0.2.0*": "the reader makes it",
+    "with-uv/pyproject.toml": "the reader makes it",
 }
 
 _CODE = re.compile(r"^```.*?^```$|(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
 _PATH = re.compile(r"\.?[A-Za-z_][\w.-]*(?:/[\w.*-]+)*/?")
 _FILE = re.compile(r"[\w.-]+\.(?:py|yaml|yml|toml|md|txt|html|css|js|svg|sh|pem|io)")
-_MAKE = re.compile(r"(?<![\w-])make((?: (?:--?[a-z]+|[A-Z_]+=\S+))*) ([a-z]\w*)")
-_COMMAND = re.compile(r"python3? -m commands ([a-z]\w*)")
+_MAKE = re.compile(r"(?<![\w-])make((?: (?:--?[a-z]+|[A-Z_]+=\S+))*) ([a-z][\w-]*)")
+_COMMAND = re.compile(r"python3? -m commands ([a-z][\w-]*)")
 _PULUMI = re.compile(
     r"(?<![\w./:-])pulumi (?:(stack|config|state)(?: ([a-z]+))?|([a-z]+))(?![\w:.])"
 )
 _SETTING = re.compile(r"\bhomeport:([a-z]\w*)((?:\.\w+)*)(?!:?\w)")
-_LABEL = re.compile(r"\bhomeport\.([a-z]\w*)")
+_LABEL = re.compile(r"(?<![\w.])homeport\.([a-z]\w*)")
 
 
 def code_of(text: str) -> Iterator[str]:
@@ -102,7 +105,7 @@ def pulumi_in(code: str) -> Iterator[str]:
 
 
 def targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def _exists(path: str) -> bool:
@@ -146,7 +149,7 @@ def _is_label(label: str) -> bool:
 
 
 def declared() -> set[str]:
-    return set(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"])
+    return set(Settings.model_fields)
 
 
 @pytest.mark.parametrize("document", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -201,8 +204,8 @@ def test_what_is_no_quotation_is_left_alone(text: str) -> None:
 
 
 def test_the_readme_lists_every_make_target_of_the_help() -> None:
-    helped = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    listed = set(re.findall(r"^\| `make ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    helped = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    listed = set(re.findall(r"^\| `make ([a-z-]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
     assert listed == helped
 
 

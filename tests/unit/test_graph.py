@@ -13,6 +13,7 @@ from typing import Any
 
 import pulumi
 import pytest
+import yaml
 from pulumi.runtime import rpc
 
 from components.container import health_script
@@ -76,10 +77,23 @@ def sites(graph: Graph) -> Iterator[tuple[Site, Registered]]:
             yield site, one([c for c in graph.containers if c.name == site.name])
 
 
+def registries(graph: Graph) -> set[str]:
+    return {"registry", "pypi"} if settings(graph).registry else set()
+
+
 def networks(container: Registered) -> set[str]:
     """The networks that a container stands in, by what they are for."""
     names = {network["name"] for network in container.inputs["networksAdvanced"]}
     return {name.rpartition("-")[0] for name in names}
+
+
+def aliases(container: Registered) -> dict[str, str]:
+    """The names by which others find a container, by network."""
+    return {
+        network["name"].rpartition("-")[0]: alias
+        for network in container.inputs["networksAdvanced"]
+        for alias in network["aliases"]
+    }
 
 
 def labels(resource: Registered) -> dict[str, str]:
@@ -143,7 +157,10 @@ def test_every_container_has_the_one_health_check(graph: Graph) -> None:
         assert shell == ["CMD", "sh", "-c"], container
         probe = shlex.split(script.splitlines()[1].partition(" sh -c ")[2])[0]
         assert script == health_script(probe, kill=always), container
-        assert "127.0.0.1" in probe, f"{container} asks something other than itself"
+        own = {"127.0.0.1", *aliases(container).values()}
+        asked = re.findall(r"//([^:/]+)", probe)
+        assert asked, container
+        assert set(asked) <= own, f"{container} asks something other than itself"
         slowest = sum(int(s) for s in re.findall(r"(?:sleep|timeout) (\d+)", script))
         assert slowest < int(check["timeout"].removesuffix("s")), f"{container}: Docker ends it"
 
@@ -226,10 +243,26 @@ def test_only_the_gateway_and_who_asks_for_it_stand_on_the_network_with_a_way_ou
         site.name: {"idle"} | ({"edge"} if site.egress else set()) for site, _ in sites(graph)
     }
     expected["proxy"] = {"edge"}
-    expected["router"] = {"edge", "web", "services"}
+    expected["router"] = {"edge", "web", "services", "guarded"}
     if graph.estate.remotes:
         expected["publisher"] = {"services"} | ({"edge"} if settings(graph).outside else set())
+    if registries(graph):
+        expected |= {"registry": {"guarded", "services"}, "pypi": {"guarded"}}
     assert {container.name: networks(container) for container in graph.containers} == expected
+
+
+def test_nobody_gets_past_the_gateway_to_what_leaves_passwords_to_it(graph: Graph) -> None:
+    """The registries ask for none: they answer on their network alone, where only the router is."""
+    there = {container.name for container in graph.containers if "guarded" in networks(container)}
+    assert there == {"router"} | registries(graph)
+    for container in graph.containers:
+        if container.name in registries(graph):
+            assert networks(container).isdisjoint({"web", "edge", "idle"}), container
+    if registries(graph):
+        config = one([r for r in graph.of("VolumeFiles") if r.name == "registry-config"])
+        listening = yaml.safe_load(config.inputs["files"]["config.yml"])["http"]["addr"]
+        registry = one([c for c in graph.containers if c.name == "registry"])
+        assert listening.partition(":")[0] == aliases(registry)["guarded"], "not on `services` too"
 
 
 def test_every_network_is_internal_but_edge_which_joins_nobody(graph: Graph) -> None:
@@ -237,7 +270,7 @@ def test_every_network_is_internal_but_edge_which_joins_nobody(graph: Graph) -> 
     edge = others.pop("edge")
     assert edge.inputs["internal"] is False
     assert edge.inputs["options"] == {"com.docker.network.bridge.enable_icc": "false"}
-    assert set(others) == {"web", "idle", "services"}
+    assert set(others) == {"web", "idle", "services", "guarded"}
     for network in others.values():
         assert network.inputs["internal"] is True, network
 
@@ -368,7 +401,7 @@ def test_the_publisher_alone_mounts_all_content(graph: Graph) -> None:
 
 def test_data_volumes_survive_a_destroy_under_a_name_that_the_next_up_finds(graph: Graph) -> None:
     data = [volume for volume in graph.of("Volume") if "name" in volume.inputs]
-    names = ["proxy-data", *(["content"] if graph.estate.remotes else [])]
+    names = ["proxy-data", *(["content"] if graph.estate.remotes else []), *registries(graph)]
     assert {v.inputs["name"] for v in data} == {f"homeport-{graph.stack}-{n}" for n in names}
     for volume in data:
         assert volume.options.retainOnDelete is True, volume
@@ -406,9 +439,10 @@ def volume_name(volume: Registered) -> str:
 
 def test_containers_and_networks_carry_the_three_labels(graph: Graph) -> None:
     for resource in graph.of("Container", "Network"):
+        network = resource in graph.of("Network")
         assert labels(resource) == {
             "homeport.stack": f"homeport/{graph.stack}",
-            "homeport.component": graph.parent(resource).name,
+            "homeport.component": "host" if network else resource.name,
             "homeport.state": "state-value",
         }, resource
 
@@ -464,9 +498,8 @@ def test_the_probe_asks_when_all_that_visitors_could_notice_is_done(graph: Graph
     assert {c.urn for c in graph.containers} <= needs(probe)
     assert {r.urn for r in graph.of("VolumeFiles")} <= needs(probe)
     assert probe.inputs["create"] == f"python3 -m commands probe --stack {graph.stack}"
-    written = {
-        f"{name}-config-digest" for name in ("proxy", "router", *(s.name for s, _ in sites(graph)))
-    }
+    configured = ["proxy", "router", *registries(graph), *(site.name for site, _ in sites(graph))]
+    written = {f"{name}-config-digest" for name in configured}
     noticed = {word for trigger in probe.inputs["triggers"] for word in trigger.split()}
     assert noticed == written | {f"{container.name}-id" for container in graph.containers}
 
@@ -532,6 +565,43 @@ def test_the_secrets_of_sites_are_the_publishers_alone(tmp_path: Path, stack: st
     assert files.inputs["owner"] == 1000
 
 
+def test_hashes_of_passwords_are_the_gateways_alone(tmp_path: Path) -> None:
+    hashed = {
+        "ada": "$2b$11$" + "planted.ada" * 4 + "/ABCDEFGH",
+        "bob": "$2y$10$" + "b." * 26 + "b",
+    }
+    users = {"ada": {"hash": hashed["ada"]}, "bob": {"hash": hashed["bob"], "registry": "write"}}
+    given = {"users": users, "registry": {}}
+    graph = run_main("prod", an_estate(tmp_path, {}), settings=given)
+    for planted in hashed.values():
+        assert in_plain(graph, planted) == []
+    gateway = one([r for r in graph.of("VolumeFiles") if r.inputs["secret_files"]])
+    assert gateway.name == "router-config"
+    for path, text in gateway.inputs["secret_files"].items():
+        assert path in ("accounts/registry", "accounts/pypi")
+        lines = [f"{name} {text}\n" for name, text in hashed.items()]
+        assert rpc.unwrap_rpc_secret(text) == "".join(lines)
+    assert len(gateway.inputs["secret_files"]) == 2
+    read_only = re.findall(r"not vars .*", gateway.inputs["files"]["Caddyfile"])
+    assert read_only == ["not vars {http.auth.user.id} bob"] * 2
+
+
+def test_a_change_of_users_replaces_nothing_and_restarts_nothing(tmp_path: Path) -> None:
+    ada = {"ada": {"hash": "$2b$11$" + "a" * 53}}
+    root = an_estate(tmp_path, {})
+    before, after = (
+        {
+            (r.type, r.name): r.inputs
+            for r in run_main("prod", root, settings={"registry": {}, "users": users}).resources
+        }
+        for users in ({}, ada)
+    )
+    assert before.keys() == after.keys()
+    assert [name for kind, name in before if before[kind, name] != after[kind, name]] == [
+        "router-config"
+    ]
+
+
 def test_secret_files_stay_in_their_wrappers_and_a_secret_elsewhere_is_found() -> None:
     def program() -> None:
         secret = pulumi.Output.secret("planted-7c1f")
@@ -595,11 +665,12 @@ def test_what_stands_in_for_repositories_is_mounted_where_a_stack_has_it(tmp_pat
         assert set(written) == folders
 
 
-def test_the_gateway_finds_the_publisher_where_it_can_reach_it(graph: Graph) -> None:
-    for container in graph.containers:
-        for network in container.inputs["networksAdvanced"]:
-            named = container.name == "publisher" and network["name"].startswith("services-")
-            assert network["aliases"] == (["publisher"] if named else []), container
+def test_the_gateway_finds_services_where_it_can_reach_them(graph: Graph) -> None:
+    expected = {"publisher": {"services": "publisher"}} if graph.estate.remotes else {}
+    if registries(graph):
+        expected["registry"] = {"guarded": "registry", "services": "registry-figures"}
+        expected["pypi"] = {"guarded": "pypi"}
+    assert {c.name: aliases(c) for c in graph.containers if aliases(c)} == expected
 
 
 @pytest.mark.parametrize("secret", ["nobody's", "one of two sites'"])
@@ -708,6 +779,8 @@ def test_one_module_constructs_containers() -> None:
 
 def test_components_get_arguments_and_read_no_configuration_and_no_environment() -> None:
     for path, module in sources("components").items():
+        if path == "components/pypi_gunicorn.py":
+            continue  # runs in the package index's container
         used = {name.partition(".")[0] for name in imports(module)}
         assert used.isdisjoint({"config", "commands", "os"}), path
         assert attributes(module).isdisjoint(

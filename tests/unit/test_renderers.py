@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from components.caddy_proxy_caddyfile import Gateway, proxy_caddyfile
-from components.caddy_router_caddyfile import router_files
+from components.caddy_router_caddyfile import router_files, router_secret_files
 from components.caddy_site_caddyfile import (
     SiteServer,
     lines_begin_at,
@@ -13,7 +13,7 @@ from components.caddy_site_caddyfile import (
     site_block,
     site_caddyfile,
 )
-from components.routes import Handler, Redirect, Refusal, Route, Upstream
+from components.routes import Guard, Handler, Redirect, Refusal, Route, Upstream
 from tests.unit.approved import GOLDEN, approved
 
 
@@ -21,6 +21,12 @@ def route(name: str, at: str, handler: Handler | None = None, *, email: str | No
     host, slash, rest = at.partition("/")
     handler = handler or Upstream(address=f"site-{name}:80")
     return Route(component=name, host=host, path=slash + rest, handler=handler, email=email)
+
+
+def guarded(name: str, accounts: dict[str, str], writers: frozenset[str] | None) -> Route:
+    guard = Guard(accounts=accounts, writers=writers, denied='{"no": 1}', closed='{"later": 1}')
+    handler = Upstream(address=f"{name}:80", patience="60s")
+    return replace(route(name, f"{name}.localhost", handler), guard=guard)
 
 
 def redirect(to: str, *, status: int = 301, keep_path: bool = True) -> Redirect:
@@ -43,6 +49,10 @@ LOCAL = Gateway(
             redirect("https://elsewhere.example.net/landing", status=302, keep_path=False),
         ),
         route("outside", "outside.localhost", Refusal(status=502, text="not asked from here")),
+        guarded("store", {"alice": "$2b$11$A", "bob": "$2b$11$B"}, frozenset({"bob"})),
+        guarded("shut", {}, frozenset()),
+        guarded("shown", {"alice": "$2b$11$A"}, None),
+        guarded("read-only", {"alice": "$2b$11$A"}, frozenset()),
     ],
     http=8080,
     https=8443,
@@ -103,6 +113,19 @@ def test_a_generated_file_is_as_it_was_approved(name: str) -> None:
 
 def test_every_golden_file_is_compared() -> None:
     assert {file.name for file in GOLDEN.glob("*.Caddyfile")} == set(RENDERED)
+
+
+def test_who_has_an_account_is_secret_and_makes_another_configuration() -> None:
+    files = router_files(LOCAL)
+    assert router_secret_files(LOCAL)["accounts/store"] == "alice $2b$11$A\nbob $2b$11$B\n"
+    assert "$2b$" not in "".join(files.values())
+    fewer = [
+        replace(route, guard=replace(route.guard, accounts={"alice": "$2b$11$A"}))
+        if route.guard and route.component == "store"
+        else route
+        for route in LOCAL.routes
+    ]
+    assert router_files(replace(LOCAL, routes=fewer))["revision"] != files["revision"]
 
 
 def test_the_order_of_sites_changes_nothing() -> None:

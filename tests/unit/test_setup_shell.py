@@ -122,7 +122,10 @@ def make(*arguments: str) -> list[str]:
     ).stdout.splitlines()
 
 
-TARGETS = "up preview drift outdated down purge status logs ca trust check test bench format setup"
+TARGETS = (
+    "up preview drift outdated down purge status logs user users registry-gc ca trust check test "
+    "bench format setup"
+)
 
 
 def test_bare_make_lists_the_targets() -> None:
@@ -136,8 +139,21 @@ def test_a_target_acts_on_local_unless_told(command: str) -> None:
     assert make("-n", command, "STACK=prod")[-1] == f"{run}'prod'"
 
 
-def test_logs_names_a_component() -> None:
-    assert make("-n", "logs", "NAME=welcome")[-1].endswith("logs --stack 'local' 'welcome'")
+@pytest.mark.parametrize(
+    ("typed", "run"),
+    [
+        ("logs NAME=welcome", "logs --stack 'local' --name='welcome'"),
+        ("user NAME=ada", "user --stack 'local' --name='ada' --file='' --registry=''"),
+        (
+            "user FILE=a REGISTRY=write STACK=prod",
+            "user --stack 'prod' --name='' --file='a' --registry='write'",
+        ),
+        ("users STACK=prod", "users --stack 'prod'"),
+        ("registry-gc KEEP=3", "registry-gc --stack 'local' --keep='3'"),
+    ],
+)
+def test_a_target_hands_on_what_it_is_told(typed: str, run: str) -> None:
+    assert make("-n", *typed.split())[-1] == f". ./activate && python -m commands {run}"
 
 
 def test_up_prepares_in_order() -> None:
@@ -150,6 +166,7 @@ def test_up_prepares_in_order() -> None:
 
 
 TEST_TOOLS = ("sshd", "ssh", "ip", "ps", "curl", "zsh", "openssl", "mkfs.ext4")
+MAKES_AN_ENVIRONMENT = 'mkdir -p $3/bin; printf "#!/bin/sh" >$3/bin/pip; chmod +x $3/bin/pip'
 
 
 @needs_root
@@ -158,9 +175,13 @@ def test_missing_test_tools_are_installed_by_apt(tmp_path: Path) -> None:
     for name in (*TEST_TOOLS, "apt-get"):
         machine.has(name)
     machine.has("go", 'touch "$GOBIN/pebble" "$GOBIN/pebble-challtestsrv"; chmod +x "$GOBIN"/*')
+    machine.has("python3", MAKES_AN_ENVIRONMENT)
+    machine.write("tests/e2e/clients.txt", "twine==1\n")
     (machine.root / ".engine/tools").mkdir(parents=True)
-    assert machine.run("setup/test-tools").stderr.startswith("Building Pebble v")
-    assert [call.split()[:2] for call in machine.calls()] == [["go", "install"]]
+    said = machine.run("setup/test-tools").stderr
+    assert said.startswith("Building Pebble v")
+    assert "\nInstalling twine, uv and Poetry: done in " in said
+    assert [call.split()[:2] for call in machine.calls()] == [["go", "install"], ["python3", "-m"]]
     machine.log.write_text("")
     assert machine.run("setup/test-tools").stderr == ""
     assert machine.calls() == []
@@ -175,9 +196,12 @@ def test_without_root_it_says_which_test_tools_are_missing(tmp_path: Path) -> No
     for name in TEST_TOOLS:
         machine.has(name)
     (machine.programs / "zsh").unlink()
+    machine.has("python3", MAKES_AN_ENVIRONMENT)
+    machine.write("tests/e2e/clients.txt", "twine==1\n")
     done = machine.run("setup/test-tools")
     assert done.returncode == 0
-    assert done.stderr == (
+    assert done.stderr.startswith(
         "Some tests will be skipped: they need zsh.\n"
         "The tests of ACME will be skipped: they need Go.\n"
+        "Installing twine"
     )

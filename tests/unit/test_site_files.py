@@ -536,7 +536,8 @@ def test_a_file_that_is_no_site_is_not_passed_over_silently(tmp_path: Path, name
 
 
 @pytest.mark.parametrize(
-    "name", ["host", "proxy", "router", "publisher", "registry", "vault", "prometheus", "smoke"]
+    "name",
+    ["host", "proxy", "router", "publisher", "registry", "pypi", "vault", "prometheus", "smoke"],
 )
 def test_the_name_of_a_part_is_no_sites_name(tmp_path: Path, name: str) -> None:
     assert problems(tmp_path, {f"{name}.yaml": GOOD}) == [

@@ -49,10 +49,12 @@ class Load:
         address: Address,
         ca: Path | None = None,
         share: float = 1,
+        authorization: str = "",
     ) -> None:
         """Ask `url` at `address`; an https URL needs `ca`, the only authority trusted.
 
-        `share` of the pace is this load's, where several run at once.
+        `share` of the pace is this load's, where several run at once. `authorization` is the
+        header by that name.
         """
         self.url = url
         self._between = self.clients / (self.pace * share)
@@ -62,6 +64,9 @@ class Load:
         self.slowest = 0.0
         self.lasted = 0.0
         self._parts = urlsplit(url)
+        self._headers = {"Host": self._parts.netloc}
+        if authorization:
+            self._headers["Authorization"] = authorization
         self._marker = marker.encode()
         self._address = address
         self._tls: ssl.SSLContext | None = None
@@ -171,7 +176,7 @@ class Load:
     def _ask(self, connection: http.client.HTTPConnection) -> str:
         """Ask once; what is wrong with the answer, "" for nothing."""
         path = self._parts._replace(scheme="", netloc="").geturl() or "/"
-        connection.request("GET", path, headers={"Host": self._parts.netloc})
+        connection.request("GET", path, headers=self._headers)
         answer = connection.getresponse()
         body = answer.read()
         if answer.status != 200:

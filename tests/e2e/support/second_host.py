@@ -122,7 +122,7 @@ class SecondHost:
         """Switch the host on, and wait until its Docker answers over SSH."""
         with (self._folder / "log").open("ab") as log:
             self._machine = machine = subprocess.Popen(
-                [*_OWN_NAMESPACES, "sh", "-eu", str(self._folder / "boot")],
+                [*ends_with_us("--net", "--mount"), "sh", "-eu", str(self._folder / "boot")],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -190,11 +190,16 @@ BARE = "bare"
 """Finds no Docker on the host."""
 _LOGINS = f"{GUEST}:x:4001:4001::/:/bin/sh\n{BARE}:x:4002:4002::/:/bin/sh\n"
 
-# `setpriv`, so that a test run that is killed takes the host along.
-_OWN_NAMESPACES = (
-    *("setpriv", "--pdeathsig", "KILL"),
-    *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
-)
+
+def ends_with_us(*namespaces: str) -> tuple[str, ...]:
+    """The beginning of a command line, whose processes end with the thread that starts it.
+
+    They run in a process tree of their own, and in more `namespaces`.
+    """
+    # `setpriv`, so that a test run that is killed takes them along.
+    own = ("unshare", *namespaces, "--pid", "--fork", "--kill-child", "--mount-proc")
+    return ("setpriv", "--pdeathsig", "KILL", *own)
+
 
 # The empty /run hides this machine's Docker and containerd: the second daemon brings a
 # containerd of its own, and a login that went astray would find no daemon. In /etc/docker an

@@ -1,0 +1,87 @@
+"""What the registries are told: distribution's configuration, pypiserver's command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import yaml
+
+IMAGES = "registry"
+"""The image registry: its component, and its name on the network `guarded`."""
+PACKAGES = "pypi"
+"""The package index: its component, and its name on the network `guarded`."""
+USER = 1000
+CONFIG_AT = "/etc/registry"
+CONFIG = f"{CONFIG_AT}/current/config.yml"
+PACKAGES_CONFIG_AT = "/etc/pypi"
+DATA_AT = "/state"
+IMAGES_PORT = 5000
+FIGURES_PORT = 5001
+PACKAGES_PORT = 8080
+
+READ_ONLY_ERROR = "you may read here and not write; `registry: write` in the stack file allows it"
+_CLOSED_ERROR = (
+    "unused layers are being removed, so nothing is taken now; try again in a minute (where this "
+    "lasts, `make registry-gc` was killed: once more lets pushes in)"
+)
+DENIED = json.dumps({"errors": [{"code": "DENIED", "message": READ_ONLY_ERROR}]})
+"""As the distribution specification has errors, which Docker shows."""
+CLOSED = json.dumps({"errors": [{"code": "UNAVAILABLE", "message": _CLOSED_ERROR}]})
+
+
+def distribution_config() -> Mapping[str, str]:
+    """The configuration file of distribution 3.
+
+    It listens on the network `guarded` alone, by the name that it has only there, so nobody gets
+    past the gateway, which asks for passwords; its figures are for `services`. No cache of what
+    the volume holds, which the removal of unused layers would make untrue.
+    """
+    config = {
+        "version": 0.1,
+        "log": {"accesslog": {"disabled": True}},  # the gateway writes one
+        "storage": {
+            "filesystem": {"rootdirectory": DATA_AT},
+            "delete": {"enabled": True},
+            "maintenance": {
+                "uploadpurging": {
+                    "enabled": True,
+                    "age": "168h",
+                    "interval": "24h",
+                    "dryrun": False,
+                }
+            },
+        },
+        "http": {
+            "addr": f"{IMAGES}:{IMAGES_PORT}",
+            "relativeurls": True,
+            "draintimeout": "20s",
+            "debug": {
+                "addr": f":{FIGURES_PORT}",
+                "prometheus": {"enabled": True, "path": "/metrics"},
+            },
+        },
+    }
+    return {"config.yml": yaml.safe_dump(config, sort_keys=False)}
+
+
+def pypiserver_command() -> Sequence[str]:
+    """Without passwords (`-a . -P .`), as the gateway asks for them. A file stays as it was
+    uploaded: overwriting is off. What isn't here is looked for nowhere else.
+    """
+    serve = (
+        f"pypi-server run --interface 0.0.0.0 --port {PACKAGES_PORT} --authenticate . "
+        "--passwords . --disable-fallback --hash-algo sha256 --server gunicorn "
+        f"--health-endpoint /health {DATA_AT}"
+    )
+    return ["sh", "-c", f"mkdir -p $TMPDIR && exec {serve}"]
+
+
+def pypiserver_env(upload_mib: int) -> Mapping[str, str]:
+    """What the server in front of pypiserver is told."""
+    return {
+        "GUNICORN_CMD_ARGS": f"--config {PACKAGES_CONFIG_AT}/current/gunicorn.conf.py",
+        "UPLOAD_MIB": str(upload_mib),
+        # Uploads are written there first. pypiserver looks into no folder with a dot.
+        "TMPDIR": f"{DATA_AT}/.uploads",
+    }

@@ -1,0 +1,61 @@
+"""The people of a stack: `homeport:users`, one place for all services."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from config.model import Model, secret_without
+
+ROUNDS = 11
+"""Cost of the hashes that `make user` makes."""
+LEAST_ROUNDS = 10
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+_BCRYPT = re.compile(r"\$2[aby]\$(?P<rounds>\d\d)\$[./A-Za-z0-9]{53}")
+_WEAKER = {
+    "$apr1$": "Apache's MD5",
+    "$1$": "MD5",
+    "{SHA}": "SHA-1 without salt",
+    "$5$": "SHA-256 crypt",
+    "$6$": "SHA-512 crypt",
+}
+
+
+def weakness(hashed: str) -> str:
+    """Why this hash of a password isn't taken; empty where it is. The hash itself isn't told."""
+    if form := _BCRYPT.fullmatch(hashed):
+        rounds = int(form["rounds"])
+        if LEAST_ROUNDS <= rounds <= 31:
+            return ""
+        found = f"bcrypt of cost {rounds}"
+    else:
+        kinds = (what for mark, what in _WEAKER.items() if hashed.startswith(mark))
+        found = next(kinds, "no hash of bcrypt")
+    return (
+        f"this is {found}; must be a hash of bcrypt, which begins with $2a$, $2b$ or $2y$, of cost "
+        f"{LEAST_ROUNDS} or more: `make user NAME=…` asks for a password and makes one"
+    )
+
+
+def user_name(text: str) -> str:
+    """The name as it is. Raises ValueError with what is allowed."""
+    if not _NAME.fullmatch(text):
+        raise ValueError(
+            "not a user's name; use 1 to 64 letters, digits and . _ @ + -, a letter or digit first"
+        )
+    return text
+
+
+class User(Model):
+    """Somebody with a password."""
+
+    hash: Annotated[SecretStr, secret_without(weakness)] = Field(repr=False)
+    """The password's bcrypt hash, which `make user` makes."""
+    registry: Literal["read", "write"] = "read"
+    """Whether packages and images may be read, or uploaded, pushed and deleted as well."""
+
+
+Users = Mapping[Annotated[str, AfterValidator(user_name)], User]

@@ -1,0 +1,366 @@
+"""The registries, with the programs that people use. The tests run in this order."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.e2e.checkout import ROOT, Checkout, Place
+from tests.e2e.registries import (
+    IMAGES,
+    LEAVER,
+    PACKAGES,
+    READER,
+    WRITER,
+    Registries,
+    at_an_address_of_its_own,
+    hashed,
+    wheel,
+)
+from tests.e2e.support import containers
+from tests.e2e.support.clean import stack_name
+from tests.e2e.support.clients import missing
+from tests.e2e.support.load import Load
+from tests.e2e.support.secrets_search import LeakSearch
+from tests.e2e.support.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(missing() != "", reason=missing() or "nothing is missing")
+
+# What follows doesn't depend on how the host is reached.
+once = pytest.mark.parametrize("place", ["socket"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def registries(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registries]:
+    """A stack with registries, and whom they are for."""
+    folder = tmp_path_factory.mktemp(f"registry-{place.name}")
+    checkout = Checkout(
+        folder / "checkout", at_an_address_of_its_own(place), stack_name(f"registry-{place.name}")
+    )
+    try:
+        with Registries(checkout, folder / "clients") as registries:
+            if place.name != "socket":  # there the page's own commands do it, in the first test
+                registries.bring_up()
+            yield registries
+    finally:
+        checkout.close()
+
+
+@once
+def test_the_page_takes_a_person_from_nothing_to_every_client(registries: Registries) -> None:
+    clients, checkout = registries.clients, registries.checkout
+    registries.build("hello")
+    page = (ROOT / "docs/registry.md").read_text()
+    shown = ""
+    for script in re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
+        shown += clients.type(
+            script,
+            [
+                (r"[Uu]ser(name| for [^\n]*):", WRITER),
+                (r"([Pp]assword|again)[^\n]*: ?", registries.passwords[WRITER]),
+                (r"\[y/N\]", "n"),
+            ],
+        )
+    for said in (
+        '{"repositories":["hello"]}',
+        '{"name":"hello","tags":["1.0"]}',
+        "registry.localhost:8443/hello:1.0\r\n",
+        "freed 1.0 MiB",
+        "Successfully installed greet-0.1.0",  # by pip
+        " + greet==0.2.0",  # by uv
+        "Installing greet (0.3.0)",  # by Poetry
+    ):
+        assert said in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown), shown
+    (checkout.ca).write_bytes((clients.home / "ca.pem").read_bytes())
+    there = registries.ask("GET", PACKAGES, "/simple/greet/", WRITER).text
+    assert set(re.findall(r">greet-([0-9.]+)-py3", there)) == {"0.2.0", "0.3.0"}
+    told = checkout.command("trust").stdout
+    ours = re.search(r"^make --silent ca >ca.pem\n(sudo .*)$", page, re.MULTILINE)
+    assert ours
+    assert ours[1] in told
+
+
+def test_packages_are_uploaded_and_installed_images_pushed_and_pulled(
+    registries: Registries,
+) -> None:
+    assert "Login Succeeded" in registries.log_in(WRITER)
+    image = registries.build(f"{registries.name}/team/small:1")
+    pushed = registries.push(image)
+    assert registries.pull(image) == pushed
+    assert "200 OK" in registries.twine(WRITER, wheel("first"))
+    netrc = registries.clients.home / ".netrc"
+    netrc.write_text(f"machine pypi.localhost login {READER} password rita-pw\n")
+    netrc.chmod(0o600)
+    ca, index = str(registries.checkout.ca), f"{registries.index}simple/"
+    installed = registries.clients.ok("pip", "install", "--cert", ca, "-i", index, "first")
+    assert "Successfully installed first-1.0" in installed
+    assert (registries.clients.home / "installed/first.py").exists()
+
+
+# --- Who may do what.
+
+
+@once
+@pytest.mark.parametrize(
+    ("method", "service", "path"),
+    [
+        ("GET", PACKAGES, "/"),
+        ("GET", PACKAGES, "/simple/first/"),
+        ("GET", PACKAGES, "/packages/first-1.0-py3-none-any.whl"),
+        ("POST", PACKAGES, "/"),
+        ("GET", IMAGES, "/v2/"),
+        ("GET", IMAGES, "/v2/team/small/manifests/1"),
+        ("POST", IMAGES, "/v2/team/small/blobs/uploads/"),
+    ],
+)
+def test_nobody_gets_in_without_the_right_password(
+    registries: Registries, method: str, service: str, path: str
+) -> None:
+    assert registries.ask(method, service, path).status_code == 401
+    registries.passwords["nobody"] = registries.passwords[WRITER]
+    assert registries.ask(method, service, path, "nobody").status_code == 401
+    right, registries.passwords[WRITER] = registries.passwords[WRITER], "wrong"
+    refused = registries.ask(method, service, path, WRITER)
+    registries.passwords[WRITER] = right
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].startswith("Basic ")
+    assert registries.ask(method, service, path, WRITER).status_code != 401
+
+
+@once
+@pytest.mark.parametrize(
+    ("method", "service", "path"),
+    [
+        ("POST", PACKAGES, "/"),
+        ("PUT", PACKAGES, "/anything"),
+        ("DELETE", PACKAGES, "/packages/first-1.0-py3-none-any.whl"),
+        ("POST", IMAGES, "/v2/team/small/blobs/uploads/"),
+        ("PATCH", IMAGES, "/v2/team/small/blobs/uploads/1"),
+        ("PUT", IMAGES, "/v2/team/small/manifests/2"),
+        ("DELETE", IMAGES, "/v2/team/small/manifests/1"),
+    ],
+)
+def test_a_reader_can_not_write(
+    registries: Registries, method: str, service: str, path: str
+) -> None:
+    refused = registries.ask(method, service, path, READER)
+    assert refused.status_code == 403
+    assert "you may read here and not write" in refused.text
+    if service == IMAGES:
+        assert refused.headers["Content-Type"] == "application/json"
+        assert refused.json()["errors"][0]["code"] == "DENIED"
+    if method != "DELETE":
+        assert registries.ask(method, service, path, WRITER).status_code != 403
+
+
+@once
+def test_programs_tell_a_reader_why(registries: Registries) -> None:
+    image = f"{registries.name}/team/small:1"
+    registries.log_in(READER)
+    registries.pull(image)
+    for said in (
+        registries.clients.run("docker", "push", image).stdout,
+        registries.twine(READER, wheel("second")),
+    ):
+        assert "you may read here and not write" in said
+    registries.clients.ok("docker", "logout", registries.name)
+    assert registries.clients.run("docker", "pull", image).returncode
+    registries.log_in(WRITER)
+
+
+@once
+def test_a_file_is_never_overwritten(registries: Registries) -> None:
+    path = f"/packages/{wheel('first')[0]}"
+    before = registries.ask("GET", PACKAGES, path, READER).content
+    assert registries.upload(WRITER, wheel("first")).status_code == 409
+    assert "400 Bad Request" in registries.twine(WRITER, wheel("first"))
+    assert registries.ask("GET", PACKAGES, path, READER).content == before
+
+
+@once
+def test_of_an_upload_that_is_too_large_or_broken_off_nothing_is_left(
+    registries: Registries,
+) -> None:
+    before = registries.stored(PACKAGES)
+    large = wheel("large", mib=9)
+    assert "413" in (said := registries.twine(WRITER, large))
+    assert "a package may have 8 MiB (registry.upload_mib)" in said
+    assert registries.upload(WRITER, large).status_code == 413
+    name, content = wheel("slow", mib=6)
+    (registries.clients.home / name).write_bytes(content)
+    header = registries.clients.home / "header"
+    header.write_text(f"Authorization: {registries.authorization(WRITER)}")
+    with registries.clients.running(
+        *("curl", "--silent", "--cacert", str(registries.checkout.ca), "--limit-rate", "1M"),
+        *("--header", f"@{header}", "--form", ":action=file_upload", "--form", f"content=@{name}"),
+        registries.index,
+    ) as curl:
+        wait_until(lambda: _reading(registries), "half of it is there")
+        assert curl.poll() is None
+    log = registries.container(PACKAGES).logs
+    wait_until(lambda: b"the upload was broken off" in log(), "the rest is given up")
+    assert registries.stored(PACKAGES) == before
+    assert registries.upload(WRITER, wheel("slow", mib=6)).status_code == 200
+    assert registries.stored(PACKAGES) - before == {f"/state/{name}"}
+
+
+def _reading(registries: Registries) -> str:
+    """What the package index has open of an upload, once there are some MiB."""
+    script = "find -L /proc/[0-9]*/fd -type f -size +2048k 2>/dev/null || true"
+    return containers.run_in(registries.container(PACKAGES), script)
+
+
+@once
+def test_nobody_but_the_gateway_reaches_the_registries(registries: Registries) -> None:
+    docker = registries.checkout.docker
+    addresses = [
+        f"{host}:{port}"
+        for component, port in ((IMAGES, 5000), (PACKAGES, 8080))
+        for host in [component, *_addresses(registries, component)]
+    ]
+    ask = "(timeout 5 wget -q -O /dev/null http://{at}/ && echo {at}) &"
+    asked = " ".join([*(ask.format(at=address) for address in addresses), "wait"])
+    guarded = {f"{IMAGES}:5000", f"{PACKAGES}:8080"}
+    assert guarded <= set(containers.run_in(registries.container("router"), asked).split())
+    assert containers.run_in(registries.container("welcome"), asked) == ""
+    networks = registries.container(IMAGES).attrs["NetworkSettings"]["Networks"]
+    services = next(name for name in networks if name.startswith("services-"))
+    neighbour = docker.containers.run(
+        registries.checkout.image("site"), ["-c", "sleep 60"], entrypoint="sh", init=True,
+        network=services, labels=containers.of_this_run(), detach=True,
+    )  # fmt: skip
+    try:
+        assert containers.run_in(neighbour, asked) == ""
+        figures = containers.run_in(neighbour, "wget -q -O - http://registry-figures:5001/metrics")
+    finally:
+        neighbour.remove(force=True)
+    assert "registry_http_requests_total" in figures
+
+
+def _addresses(registries: Registries, component: str) -> list[str]:
+    networks = registries.container(component).attrs["NetworkSettings"]["Networks"]
+    return [network["IPAddress"] for network in networks.values()]
+
+
+# --- Users.
+
+
+@once
+def test_users_come_and_go_while_another_one_pulls(registries: Registries) -> None:
+    checkout, before = registries.checkout, registries.started()
+    marker = f"marker-{secrets.token_hex(8)}"
+    registries.passwords |= {"vera": f"ve:ra \"{marker}'", "walt": "walt-pw"}
+    file = registries.clients.folder / ".htpasswd"
+    file.write_text(f"walt:{(of_walt := hashed('walt-pw'))}\n")
+    in_hash = max(re.findall(r"[A-Za-z0-9]{12,}", of_walt), key=len)
+    told = ""
+    blob = _config_blob(registries, "team/small")
+    assert "Login Succeeded" in registries.log_in(LEAVER)
+    with (
+        LeakSearch({"vera's password": marker, "walt's hash": in_hash}) as search,
+        Load(
+            checkout.url(IMAGES).rstrip("/") + blob,
+            marker="rootfs",
+            address=(checkout.place.address, checkout.https),
+            ca=checkout.ca,
+            share=0.75,  # this one costs the host more than a page
+            authorization=registries.authorization(READER),
+        ) as load,
+    ):
+        given = ("--name", "vera", "--registry", "write")
+        told += checkout.command("user", *given, given=registries.passwords["vera"]).stdout
+        told += checkout.command("user", "--file", str(file)).stdout
+        told += checkout.pulumi("config", "rm", "--path", f"homeport:users.{LEAVER}").stdout
+        assert registries.ask("GET", IMAGES, blob, LEAVER).status_code == 200
+        told += checkout.up().stdout
+        assert registries.ask("GET", IMAGES, blob, LEAVER).status_code == 401
+        assert registries.upload("vera", wheel("of_vera")).status_code == 200
+        assert registries.ask("GET", IMAGES, blob, "walt").status_code == 200
+        assert registries.upload("walt", wheel("of_walt")).status_code == 403
+    load.check()
+    assert registries.started() == before
+    registries.log_in(WRITER)
+    search.assert_absent(
+        state=json.dumps(checkout.state()),
+        texts={"engine log": told},
+        clients=[checkout.docker],
+        stack=checkout.label,
+        files=[checkout.folder / f"Pulumi.{checkout.stack}.yaml"],
+    )
+
+
+def _config_blob(registries: Registries, repository: str) -> str:
+    """The path of a blob that an image's pull begins with."""
+    manifest = registries.ask("GET", IMAGES, f"/v2/{repository}/manifests/1", READER).json()
+    return f"/v2/{repository}/blobs/{manifest['config']['digest']}"
+
+
+# --- Images.
+
+
+@once
+def test_an_image_of_20_layers_is_pushed_in_two_goes_and_comes_back_equal(
+    registries: Registries,
+) -> None:
+    image = registries.build(f"{registries.name}/big:1", layers=20, mib=10)
+    pattern = "*/repositories/big/_layers/*/link"
+    with registries.clients.running("docker", "push", image):
+        wait_until(lambda: len(registries.stored(IMAGES, pattern)) >= 5, "some layers are there")
+    there = len(registries.stored(IMAGES, pattern))
+    assert there < 20
+    said = registries.clients.ok("docker", "push", image)
+    assert said.count("Layer already exists") >= 5
+    digest = said[said.index("sha256:") :].split()[0]
+    assert registries.pull(image) == digest
+    registries.container(IMAGES).restart()
+    assert registries.pull(image) == digest
+
+
+@once
+def test_what_no_tag_names_is_removed_while_the_rest_is_pulled(registries: Registries) -> None:
+    name = registries.name
+    images = [registries.build(f"{name}/many:{n}", mib=3) for n in range(4)]
+    digests = [registries.push(image) for image in images]
+    gone = registries.ask("DELETE", IMAGES, "/v2/team/small/manifests/1", WRITER)
+    assert gone.status_code == 202
+    blob = _config_blob(registries, "big")
+    pushes, pulls = [], []
+    with ThreadPoolExecutor(1) as beside:
+        collecting = beside.submit(registries.checkout.command, "registry-gc", "--keep", "2")
+        while not collecting.done():
+            start = "/v2/during/blobs/uploads/"
+            pushes.append(registries.ask("POST", IMAGES, start, WRITER))
+            pulls.append(registries.ask("GET", IMAGES, blob, READER).status_code)
+        said = collecting.result().stdout
+    assert set(pulls) == {200}
+    assert {answer.status_code for answer in pushes} == {202, 503}
+    refused = next(answer for answer in pushes if answer.status_code == 503)
+    assert int(refused.headers["Retry-After"]) > 0
+    assert refused.json()["errors"][0]["code"] == "UNAVAILABLE"
+    freed = re.search(r"freed ([0-9.]+) MiB", said)
+    assert freed
+    assert 6.9 < float(freed[1]) < 8, said  # two of many, and small
+    tags = registries.ask("GET", IMAGES, "/v2/many/tags/list", READER).json()["tags"]
+    assert sorted(tags) == ["2", "3"]
+    assert registries.pull(images[3]) == digests[3]
+    assert registries.clients.run("docker", "pull", f"{name}/team/small:1").returncode
+    assert registries.push(images[0]) == digests[0], "what was removed can be pushed again"
+    assert registries.pull(images[0]) == digests[0]
+
+
+@once
+def test_data_is_kept_when_all_else_goes(registries: Registries) -> None:
+    checkout, image = registries.checkout, f"{registries.name}/big:1"
+    digest = registries.ask("HEAD", IMAGES, "/v2/big/manifests/1", READER).headers
+    packages = registries.stored(PACKAGES)
+    checkout.pulumi("preview", "--expect-no-changes")
+    checkout.pulumi("destroy", "--yes", "--skip-preview")
+    assert checkout.ids() == set()
+    checkout.up()
+    assert registries.stored(PACKAGES) == packages
+    assert registries.pull(image) == digest["Docker-Content-Digest"]
