@@ -5,7 +5,7 @@ STACK = local
 run = . ./activate && python -m commands
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 up: setup ## bring the stack to what the files in config/ say
 	@$(run) up --stack '$(STACK)'
@@ -46,6 +46,18 @@ ca: engine ## the certificate of the stack's own CA
 trust: engine ## the line to type for this machine to trust that CA
 	@$(run) trust --stack '$(STACK)'
 
+vault-key: engine ## make the secrets that the vault is opened with, where they are missing
+	@$(run) vault-key --stack '$(STACK)'
+
+vault-snapshot: engine ## write all that the vault holds to a file: make vault-snapshot FILE=vault.snap
+	@$(run) vault-snapshot --stack '$(STACK)' --file='$(FILE)'
+
+vault-restore: engine ## put a snapshot in place of all that the vault holds: make vault-restore FILE=vault.snap
+	@$(run) vault-restore --stack '$(STACK)' --file='$(FILE)'
+
+vault-reset: engine ## empty the vault's storage where its first start failed half-way
+	@$(run) vault-reset --stack '$(STACK)'
+
 check: lint ## format, lint, types and unit tests
 	@.venv/bin/python -m pytest tests/unit
 
@@ -74,4 +86,4 @@ engine: venv
 venv:
 	@setup/venv
 
-.PHONY: bench ca check down drift engine format help lint logs outdated preview purge registry-gc setup status test trust up user users venv
+.PHONY: bench ca check down drift engine format help lint logs outdated preview purge registry-gc setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv

@@ -10,17 +10,18 @@ from components.caddy_site import CaddySite, CaddySiteArgs
 from components.continue_on_error import leave_dependents_of_failures
 from components.docker_host import DockerHost, DockerHostArgs
 from components.host_preparation import HostPreparation, HostPreparationArgs
+from components.prometheus import Prometheus, PrometheusArgs
 from components.publisher import Publisher, PublisherArgs
 from components.registry import Registry, RegistryArgs
 from components.smoke_probe import SmokeProbe, SmokeProbeArgs
-from composition import (
-    accounts,
-    host_steps,
-    packages_server,
-    what_answers,
-    what_is_published,
-    writers,
-)
+from components.vault_contents import VaultContents, VaultContentsArgs
+from components.vault_server import VaultServer, VaultServerArgs
+from composition.host import host_steps
+from composition.people import accounts, writers
+from composition.prometheus import pages_of_prometheus, what_is_watched
+from composition.registry import packages_server
+from composition.sites import what_answers, what_is_published
+from composition.vault import people_of_the_vault, vault_keys, vault_reach, what_the_vault_holds
 from config.estate import Estate
 
 WELCOME = "welcome"
@@ -77,6 +78,20 @@ registry = (
     else None
 )
 
+vault = (
+    VaultServer(
+        "vault",
+        VaultServerArgs(
+            host=host,
+            image=images.vault,
+            at=settings.full_host("vault"),
+            keys=vault_keys(settings.vault),
+        ),
+    )
+    if settings.vault
+    else None
+)
+
 urls = estate.urls()
 # The welcome page links to all that the stack serves, which only the program knows.
 generated = {WELCOME: {"stack.json": json.dumps({"stack": estate.stack, "urls": urls})}}
@@ -97,7 +112,8 @@ sites = [
     )
     for site in estate.sites
 ]
-behind = [part for part in (publisher, registry, *sites) if part]
+behind = [part for part in (publisher, registry, vault, *sites) if part]
+routes = [route for part in behind for route in part.routes] + pages_of_prometheus(settings)
 
 proxy = CaddyProxy(
     "proxy",
@@ -106,7 +122,7 @@ proxy = CaddyProxy(
         image=images.gateway,
         address=str(settings.listen.address),
         gateway=Gateway(
-            routes=[route for part in behind for route in part.routes],
+            routes=routes,
             http=settings.listen.http,
             https=settings.listen.https,
             internal_ca=settings.tls.issuer == "internal",
@@ -118,12 +134,41 @@ proxy = CaddyProxy(
     ),
 )
 
+if vault and settings.vault:
+    VaultContents(
+        "vault-contents",
+        VaultContentsArgs(
+            reach=vault_reach(estate, settings.vault),
+            environments=what_the_vault_holds(estate),
+            people=people_of_the_vault(estate),
+            after=[vault, proxy],
+        ),
+    )
+
+prometheus = (
+    Prometheus(
+        "prometheus",
+        PrometheusArgs(
+            host=host,
+            watching=what_is_watched(estate, settings.prometheus),
+            targets=[
+                target for part in (publisher, registry, vault) if part for target in part.targets
+            ],
+            routes=routes,
+            proxy=proxy,
+        ),
+    )
+    if settings.prometheus
+    else None
+)
+answering = [part for part in (proxy, prometheus, *behind) if part]
+
 SmokeProbe(
     "smoke",
     SmokeProbeArgs(
         stack=estate.stack,
-        after=[proxy, *behind],
-        changes=[proxy.revision, *(part.revision for part in behind)],
+        after=answering,
+        changes=[part.revision for part in answering],
     ),
 )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import publisher, registry, remote, sites, updates
+from bench import prometheus, publisher, registry, remote, sites, updates, vault
 from commands.table import table
 from tests.e2e.checkout import Checkout, place_named
 from tests.e2e.support.clean import stack_name
@@ -34,7 +34,9 @@ _TOPICS = {
     "sites": Topic(sites.measure, ("socket",)),
     "publisher": Topic(publisher.measure, ("socket",)),
     "registry": Topic(registry.measure, ("socket",)),
+    "prometheus": Topic(prometheus.measure, ("socket",)),
     "remote": Topic(remote.measure, ("socket",)),
+    "vault": Topic(vault.measure, ("socket", "ssh")),
 }
 
 

@@ -17,6 +17,9 @@ from commands import (
     status,
     up,
     user,
+    vault_key,
+    vault_reset,
+    vault_snapshot,
 )
 from commands.context import CommandError, Context
 from config.model import ConfigError
@@ -56,6 +59,10 @@ COMMANDS = {
     "registry-gc": ("remove what no tag of the image registry names", registry_gc.run),
     "ca": ("print the certificate of the stack's own CA", ca.run),
     "trust": ("print the line that makes this machine trust it", ca.trust),
+    "vault-key": ("make the secrets that the vault is opened with", vault_key.run),
+    "vault-snapshot": ("write all that the vault holds to a file", vault_snapshot.save),
+    "vault-restore": ("put a snapshot in place of what it holds", vault_snapshot.restore),
+    "vault-reset": ("empty the vault after a failed first start", vault_reset.run),
     "probe": ("ask every URL through the public door", probe.run),
 }
 
@@ -63,6 +70,8 @@ OPTIONS = {
     "logs": ["name"],
     "user": ["name", "file", "registry"],
     "registry-gc": ["keep"],
+    "vault-snapshot": ["file"],
+    "vault-restore": ["file"],
 }
 """What commands are told besides the stack, as the make targets name it."""
 

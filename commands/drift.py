@@ -20,6 +20,8 @@ _WHAT = {
     "docker:index/volume:Volume": "volume",
     "HostImage": "image",
     "Promotion": "container",
+    "VaultAccess": "people",
+    "VaultService": "values",
     "VolumeFiles": "files",
     "VolumeOwner": "owner of the volume",
 }

@@ -9,6 +9,8 @@ from docker.models.containers import Container
 from commands.context import Context
 from commands.status import health
 from components import engine
+from components.vault_server_config import COMPONENT as VAULT
+from components.vault_server_reason import vault_reason
 
 
 def explain(context: Context) -> None:
@@ -21,6 +23,10 @@ def explain(context: Context) -> None:
             component = container.labels["homeport.component"]
             print(f"\n{component} is {how}; its last lines:", file=sys.stderr)
             print(engine.last_lines(container), file=sys.stderr)
+            if component == VAULT and (
+                reason := vault_reason(engine.last_start(container), context.stack)
+            ):
+                print(reason, file=sys.stderr)
 
 
 def _waits(container: Container) -> bool:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
-from getpass import getpass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import get_args
 
 from commands.context import CommandError, Context
-from commands.pulumi_cli import deployment
+from commands.pulumi_cli import deployment, set_config
 from commands.table import table
 from commands.user_hashes import ask_password, hash_of, read_htpasswd
-from config.settings import LOCAL_STACK, PROJECT, ROOT
+from config.settings import PROJECT, ROOT
 from config.users import User, user_name
-from config.yaml_file import YamlFile
 
 _RIGHTS = get_args(User.model_fields["registry"].annotation)
 
@@ -49,8 +44,8 @@ def run(context: Context) -> int:
     known = context.settings.users
     deployment(context)
     hashes = read_htpasswd(Path(file)) if file else {name: hash_of(ask_password(name))}
-    if code := _store(context, hashes, rights):
-        return code
+    if not _store(context, hashes, rights):
+        return 1
     for stored in hashes:
         may = rights or (known[stored].registry if stored in known else _RIGHTS[0])
         print(f"{stored}: {'new password' if stored in known else 'new user'}, registry: {may}")
@@ -68,45 +63,21 @@ def users(context: Context) -> int:
     return 0
 
 
-def _store(context: Context, hashes: Mapping[str, str], rights: str) -> int:
-    """Put all into the stack's file, or nothing: 0, or the exit code of an engine that refused.
+def _store(context: Context, hashes: Mapping[str, str], rights: str) -> bool:
+    """Put all into the stack's file, or nothing, where the engine refuses; whether it did.
 
     The engine encrypts into a copy, which takes the file's place at the end.
     """
     file = ROOT / f"Pulumi.{context.stack}.yaml"
-    environment = _environment(context, file)
     with TemporaryDirectory() as folder:
         copy = Path(shutil.copy(file, folder))
-        argv = ["pulumi", "config", "set", "--stack", context.stack, "--config-file", str(copy)]
         for name, hashed in hashes.items():
-            values = [("--secret", "hash", hashed)]
-            values += [("--plaintext", "registry", rights)] if rights else []
-            for kind, key, value in values:
-                # In brackets, as a name may hold dots; by standard input, as a command line can
-                # be read by everybody on the machine.
-                path = f'{PROJECT}:users["{name}"].{key}'
-                done = subprocess.run(
-                    [*argv, kind, "--path", path],
-                    check=False, input=value, text=True, env=environment,
-                    stdout=subprocess.DEVNULL,  # else it asks the terminal for its colours
-                )  # fmt: skip
-                if done.returncode:
-                    return done.returncode
+            user = f'{PROJECT}:users["{name}"]'  # in brackets, as a name may hold dots
+            if not set_config(context, f"{user}.hash", hashed, file=copy):
+                return False
+            if rights and not set_config(
+                context, f"{user}.registry", rights, plain=True, file=copy
+            ):
+                return False
         shutil.copyfile(copy, file)
-    return 0
-
-
-def _environment(context: Context, file: Path) -> dict[str, str]:
-    """The engine's environment. It can't ask for a passphrase while it reads a value, and would
-    ask for each one, so it is asked for here, once.
-    """
-    environment = dict(os.environ)
-    given = "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"
-    if (
-        context.stack != LOCAL_STACK
-        and sys.stdin.isatty()
-        and "encryptionsalt" in YamlFile(file, file.name).data
-        and environment.keys().isdisjoint(given)
-    ):
-        environment[given[0]] = getpass(f"Passphrase of stack {context.stack}: ")
-    return environment
+    return True

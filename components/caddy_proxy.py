@@ -10,6 +10,8 @@ from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddyfile_vol
 from components.caddy_proxy_caddyfile import (
     DATA_AT,
     HEALTH_PORT,
+    METRICS_PORT,
+    ROUTER_METRICS_PORT,
     ROUTES_AT,
     Gateway,
     proxy_caddyfile,
@@ -17,6 +19,7 @@ from components.caddy_proxy_caddyfile import (
 from components.caddy_router import CaddyRouter, CaddyRouterArgs
 from components.container import ContainerArgs, Mount, Port, service_container
 from components.docker_host import DockerHost
+from components.targets import Target
 from components.volumes import data_volume
 
 COMPONENT = "proxy"
@@ -50,11 +53,9 @@ class CaddyProxy(pulumi.ComponentResource):
         super().__init__("homeport:index:CaddyProxy", name, None, opts)
         host = args.host
         child = host.child(self, args.image)
-        data = Mount(
-            volume=data_volume(f"{name}-data", host, self, image=args.image, owner=USER),
-            at=DATA_AT,
-            read_only=False,
-        )
+        self.data = data_volume(f"{name}-data", host, self, image=args.image, owner=USER)
+        """The name of the volume with certificates and keys."""
+        data = Mount(volume=self.data, at=DATA_AT, read_only=False)
         router = CaddyRouter(
             ROUTER,
             CaddyRouterArgs(host=host, image=args.image, data=data, gateway=args.gateway),
@@ -76,7 +77,9 @@ class CaddyProxy(pulumi.ComponentResource):
                 command=caddy("run"),
                 user=USER,
                 probe=f"wget -q -O /dev/null http://127.0.0.1:{HEALTH_PORT}/",
-                networks={"edge": host.edge.name},
+                # Among services it is asked as visitors ask, and for figures. No site gets there.
+                networks={"edge": host.edge.name, "services": host.services.name},
+                aliases={"services": COMPONENT},
                 replace="in_place",
                 mounts=[
                     Mount(volume=config.name, at=CONFIG_AT),
@@ -100,4 +103,8 @@ class CaddyProxy(pulumi.ComponentResource):
         )
         self.revision = pulumi.Output.concat(container.id, " ", files.digest, " ", router.revision)
         """Changes with all that visitors could notice."""
+        self.targets = tuple(
+            Target(job="gateway", address=f"{COMPONENT}:{port}")
+            for port in (METRICS_PORT, ROUTER_METRICS_PORT)
+        )
         self.register_outputs({"revision": self.revision})

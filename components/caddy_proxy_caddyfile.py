@@ -9,13 +9,18 @@ from components.caddy import CONFIG_AT, GLOBAL_OPTIONS, block
 from components.routes import Route
 
 HEALTH_PORT = 2020
+METRICS_PORT = 2021
 _ASK_PORT = 2022
+ROUTER_METRICS_PORT = 2023
+"""Where the door hands on the router's figures: the router stands where sites do, the door not."""
 DATA_AT = "/state"
 """Certificates, and the sockets between door and router."""
 ROUTES_AT = "/etc/routes"
 """Where the door sees the router's generated files."""
 SOCKET = f"unix/{DATA_AT}/router"
 """Where the router listens, without the end of the name."""
+METRICS_SOCKET = f"unix/{DATA_AT}/metrics.sock"
+"""Where the router tells its figures."""
 HOSTS = "hosts"
 """Folder of the router's files with an empty file for each host, by name."""
 _ROOTS = "acme-roots.pem"
@@ -126,6 +131,8 @@ def proxy_caddyfile(gateway: Gateway) -> str:
             ),
             block(f"http://:{HEALTH_PORT}", "bind 127.0.0.1", "respond 200"),
             block(f"http://:{_ASK_PORT}", "bind 127.0.0.1", block("route", _ASK)),
+            block(f"http://:{METRICS_PORT}", "metrics"),
+            block(f"http://:{ROUTER_METRICS_PORT}", f"reverse_proxy {METRICS_SOCKET}"),
             block(f":{gateway.http}", _TO_ROUTER, ERRORS),
             block("https://", block("tls", "on_demand"), _TO_ROUTER, ERRORS),
         ]

@@ -12,13 +12,14 @@ from components.caddy_proxy_caddyfile import (
     ERRORS,
     HEALTH_PORT,
     HOSTS,
+    METRICS_PORT,
+    METRICS_SOCKET,
     REVISION,
     SOCKET,
     Gateway,
 )
 from components.routes import Guard, Redirect, Refusal, Route, Upstream
 
-METRICS_PORT = 2021
 CLOSED_AT = f"{DATA_AT}/closed"
 """Folder with a file for each component that is kept from being written, by name."""
 _ACCOUNTS = "accounts"
@@ -77,7 +78,7 @@ def _rendered(gateway: Gateway) -> str:
             "metrics {\n\tper_host\n}",
         ),
         block(f"http://:{HEALTH_PORT}", "bind 127.0.0.1", "respond 200"),
-        block(f"http://:{METRICS_PORT}", "bind 127.0.0.1", "metrics"),
+        block(f"http://:{METRICS_PORT}", f"bind {METRICS_SOCKET}", "metrics"),
         block("http://", _BIND, "respond 404"),
     ]
     for host, routes in groupby(sorted(gateway.routes, key=_by_host), lambda route: route.host):

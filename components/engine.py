@@ -12,6 +12,7 @@ import tarfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 import docker
 import requests
@@ -133,6 +134,13 @@ def last_lines(container: Container) -> str:
     """The end of a container's log, for an error that a person reads."""
     lines = container.logs(tail=10).decode(errors="replace").strip()
     return lines or "(it printed nothing)"
+
+
+def last_start(container: Container) -> str:
+    """What a container printed since it was last started."""
+    container.reload()
+    since = datetime.fromisoformat(container.attrs["State"]["StartedAt"])
+    return container.logs(since=since.timestamp()).decode(errors="replace")
 
 
 def unpack(container: Container, path: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:

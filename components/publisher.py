@@ -17,6 +17,7 @@ from components.publisher_sources import (
     secret_files,
     webhook_routes,
 )
+from components.targets import Target
 from components.volume_files import VolumeFiles, VolumeFilesArgs
 from components.volumes import data_volume, files_volume
 
@@ -112,6 +113,7 @@ class Publisher(pulumi.ComponentResource):
             pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=files)),
         )
         self.routes = webhook_routes(args.sources)
+        self.targets = (Target(job=COMPONENT, address=f"{COMPONENT}:{PORT}"),)
         self.revision = container.id
         """Changes with all that visitors could notice, but for content and routes."""
         self.register_outputs({"revision": self.revision})

@@ -112,7 +112,7 @@ def webhook_routes(sources: Sources) -> list[Route]:
             else:
                 handlers.setdefault(at, Refusal(status=404, text=""))
     return [
-        Route(component=COMPONENT, host=host, path=path, handler=handler)
+        Route(component=COMPONENT, host=host, path=path, handler=handler, visited=False)
         for (host, path), handler in sorted(handlers.items())
     ]
 

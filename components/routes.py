@@ -65,3 +65,5 @@ class Route:
     """The owner's address, given to the certificate authority."""
     guard: Guard | None = None
     """None where all may pass."""
+    visited: bool = True
+    """False where only programs come, with questions of their own."""

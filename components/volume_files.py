@@ -88,7 +88,7 @@ class VolumeFilesArgs:
     """Where the service mounts the volume: candidates are validated at the same path."""
     image: str
     """The service's image: it validates, and has the `sh`, `ln` and `mv` that switch."""
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     secret_files: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
     """Read by `owner` alone. Each is an entry of its own, so it stays encrypted in the state."""
     folders: Mapping[str, Path] = field(default_factory=dict)
@@ -97,6 +97,8 @@ class VolumeFilesArgs:
     """User id that secret files belong to."""
     validate: Sequence[str] = ()
     """Command that fails on a bad candidate. It sees the files where the service would."""
+    shown_as: str = ""
+    """Folder of the person's own files among these; errors call them by it."""
     reload: Sequence[str] = ()
     """Command run in every running container of `image` that mounts the volume."""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -127,6 +129,7 @@ class VolumeFiles(Resource, module="homeport", name="VolumeFiles"):
             "folders": {prefix: _folder(folder) for prefix, folder in args.folders.items()},
             "owner": args.owner,
             "validate": list(args.validate),
+            "shown_as": args.shown_as,
             "reload": list(args.reload),
             "labels": dict(args.labels),
             "digest": None,

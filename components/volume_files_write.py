@@ -129,9 +129,12 @@ def _reload(client: docker.DockerClient, props: Props) -> str:
 
 
 def _said(props: Props, command: Sequence[str], text: str) -> str:
-    """What a service said; of Caddy the reason alone, and files by their path in the volume."""
+    """What a service said; of Caddy the reason alone. Files are told by the person's own paths."""
+    at = f"{props['mount']}/{CURRENT}/"
     if command[0] == "caddy":
-        text = caddy_reason(text).replace(f"{props['mount']}/{CURRENT}/", "")
+        text = caddy_reason(text).replace(at, "")
+    elif shown_as := props.get("shown_as"):
+        text = text.replace(at, f"{shown_as}/")
     return _redacted(props, text)
 
 

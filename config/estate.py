@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Address
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pulumi
 
-from config import git_sites
+from config import estate_problems, git_sites, vault, vault_values
 from config.hosts import canonical_host
 from config.images import Images
 from config.model import ConfigError
+from config.prometheus import OwnFiles
 from config.services import services
 from config.settings import LOCAL_PASSPHRASE, LOCAL_STACK, PROJECT, ROOT, Settings
-from config.site import Redirect, Site, is_folder
-from config.source import below, is_url
+from config.site import Site
 from config.yaml_file import YamlFile
 
 
@@ -35,6 +34,10 @@ class Estate:
     repository, a URL, or nowhere, because this stack doesn't reach it."""
     acme_roots: str | None = None
     """What `tls.root` holds."""
+    in_vault: tuple[vault.DeclaredKey, ...] = ()
+    """What the vault shall hold, where there is one."""
+    watched: OwnFiles = field(default_factory=OwnFiles)
+    """What a person adds to Prometheus."""
 
     @classmethod
     def of_program(cls) -> Estate:
@@ -47,6 +50,7 @@ class Estate:
         try:
             _refuse_local_passphrase(stack)
             estate = cls.load(stack, _own(config))
+            _refuse_missing_keys(stack, estate.settings)
         except ConfigError as error:
             raise pulumi.RunError(str(error)) from None
         for warning in estate.warnings():
@@ -86,30 +90,43 @@ class Estate:
                 sites.append(Site.read(file, f"config/sites/{file.name}", root))
             except ConfigError as error:
                 problems += error.problems
+        watched = OwnFiles()
+        try:
+            watched = OwnFiles.read(root)
+        except ConfigError as error:
+            problems += error.problems
         if settings:
-            problems += _declared_twice(settings, sites)
-            problems += _hosts_of_services(settings, sites)
-            problems += _root_missing(stack, settings, root)
-            problems += _redirected_to_themselves(settings, sites)
-            problems += _examples_in_earnest(settings, sites)
-            problems += _stand_ins_missing(stack, settings, sites, root)
-            problems += git_sites.hidden_webhooks(settings, sites)
-            problems += _local_is_reachable_from_outside(stack, settings.listen.address)
+            problems += estate_problems.found(stack, settings, sites, root)
+        in_vault: tuple[vault.DeclaredKey, ...] = ()
+        if settings and settings.vault:
+            try:
+                in_vault = vault.read(root / "config/vault.yaml", "config/vault.yaml")
+            except ConfigError as error:
+                problems += error.problems
         if problems or not settings or not images:
             raise ConfigError(problems)
         roots = settings.tls.root
-        return cls(
+        estate = cls(
             stack=stack,
             settings=settings,
             images=images,
             sites=tuple(sites),
             remotes=git_sites.remotes(settings, sites, root),
+            watched=watched,
             acme_roots=(root / roots).read_text(encoding="utf-8") if roots else None,
+            in_vault=in_vault,
         )
+        # Here, because values come from what all the rest has.
+        if unfit := list(vault_values.problems(stack, in_vault, settings, estate.names())):
+            raise ConfigError(unfit)
+        return estate
 
     def warnings(self) -> list[str]:
         """What the files say and what nothing comes of, one sentence each."""
-        return list(git_sites.warnings(self.stack, self.settings, self.sites, self.remotes))
+        return [
+            *git_sites.warnings(self.stack, self.settings, self.sites, self.remotes),
+            *vault_values.without_value(self.in_vault, self.settings),
+        ]
 
     def urls(self) -> list[dict[str, str]]:
         """All that the stack serves: name, kind and URL, as visitors type it."""
@@ -136,12 +153,28 @@ class Estate:
             for host, path in map(self.settings.full_location, site.hosts)
         ]
 
+    def names(self) -> dict[str, str]:
+        """The first URL of each service and site, by name."""
+        return {entry["name"]: entry["url"] for entry in reversed(self.urls())}
+
     def images_used(self) -> frozenset[str]:
         """Every image that this stack needs on its host."""
         php = {self.images.php} if any(site.runtime == "php" for site in self.sites) else set()
         publisher = {self.images.publisher} if self.remotes else set()
         registry = {self.images.registry, self.images.pypi} if self.settings.registry else set()
-        return frozenset({self.images.gateway, self.images.site} | php | publisher | registry)
+        vault = {self.images.vault} if self.settings.vault else set()
+        watching = (
+            {
+                self.images.prometheus,
+                self.images.alertmanager,
+                self.images.blackbox,
+                self.images.node_exporter,
+            }
+            if self.settings.prometheus
+            else set()
+        )
+        sites = {self.images.gateway, self.images.site}
+        return frozenset(sites | php | publisher | registry | vault | watching)
 
     def redirect_target(self, url: str) -> str:
         """Where a redirect leads: to a host of this estate by the stack's own naming and port."""
@@ -180,116 +213,12 @@ def _refuse_local_passphrase(stack: str) -> None:
         )
 
 
-def _local_is_reachable_from_outside(stack: str, address: IPv4Address) -> list[str]:
-    if stack != LOCAL_STACK or address.is_loopback:
-        return []
-    return [
-        f"Pulumi.{stack}.yaml: {PROJECT}:listen.address is {str(address)!r}: the local stack "
-        "listens on loopback alone; set it to 127.0.0.1, or use a stack of another name"
-    ]
-
-
-def _root_missing(stack: str, settings: Settings, root: Path) -> list[str]:
-    file = settings.tls.root
-    if not file or (root / file).is_file():
-        return []
-    return [
-        f"Pulumi.{stack}.yaml: {PROJECT}:tls.root is {file!r}: there is no such file in this "
-        "repository; create it, or leave it out where every machine trusts the issuer"
-    ]
-
-
-def _declared_twice(settings: Settings, sites: list[Site]) -> list[str]:
-    problems = []
-    owners: dict[tuple[str, str], Site] = {}
-    for site in sites:
-        for location in site.hosts:
-            host, path = settings.full_location(location)
-            owner = owners.get((host, path.lower()))  # the gateway's paths have no case
-            if not owner:
-                owners[host, path.lower()] = site
-            elif owner is site:
-                problems.append(f"{site.file}: hosts has {host + path!r} twice; keep one")
-            else:
-                problems.append(
-                    f"{site.file}: hosts has {host + path!r}, which {owner.file} has as well; "
-                    "keep it in one of them"
-                )
-    return problems
-
-
-def _hosts_of_services(settings: Settings, sites: list[Site]) -> list[str]:
-    by_host = {service.host: service for service in services(settings)}
-    return [
-        f"{site.file}: hosts has {location!r}, where the service {by_host[host].name} answers, "
-        f"which {by_host[host].section} turns on; take another host, or take that section out"
-        for site in sites
-        for location in site.hosts
-        if (host := settings.full_location(location)[0]) in by_host
-    ]
-
-
-def _redirected_to_themselves(settings: Settings, sites: list[Site]) -> list[str]:
-    return [
-        f"{site.redirect_at}: redirect.to is {site.redirect.to!r}: this site answers there itself, "
-        "so a visitor would be redirected for ever; name a URL that it doesn't answer, or take "
-        "that host out of hosts"
-        for site in sites
-        if site.redirect and _leads_back(settings, sites, site, site.redirect)
-    ]
-
-
-def _leads_back(settings: Settings, sites: list[Site], site: Site, redirect: Redirect) -> bool:
-    """Whether a visitor of one of the site's locations is sent to one that it answers as well."""
-    to = urlsplit(redirect.to)
-    try:
-        host = settings.full_host(canonical_host(to.hostname or ""))
-    except ValueError:  # an address
-        return False
-    if to.port not in (None, settings.listen.http, settings.listen.https):
-        return False
-    paths = {
-        path.lower(): other
-        for other in sites
-        for at, path in map(settings.full_location, other.hosts)
-        if at == host
-    }
-    for _, asked in map(settings.full_location, site.hosts):
-        path = (to.path.rstrip("/") + asked if redirect.keep_path else to.path).lower() + "/"
-        # The longest path wins, as in the gateway.
-        fitting = [known for known in paths if path.startswith(f"{known}/")]
-        if fitting and paths[max(fitting, key=len)] is site:
-            return True
-    return False
-
-
-def _examples_in_earnest(settings: Settings, sites: list[Site]) -> list[str]:
-    """The example sites are other people's: nobody else may ask for their certificates."""
-    examples = [site.file for site in sites if (site.email or "").endswith("@example.org")]
-    if settings.tls.issuer == "internal" or not examples:
-        return []
-    return [
-        f"{', '.join(examples)}: email is at example.org, so these are the examples that come "
-        f"with Homeport; delete them before asking {settings.tls.issuer} for certificates, or "
-        "give the owner's real address where a site is yours"
-    ]
-
-
-def _stand_ins_missing(stack: str, settings: Settings, sites: list[Site], root: Path) -> list[str]:
-    sources = [site.source for site in sites if site.source]
-    needed = {
-        f"folders.{host_folder}": folder
-        for host_folder, folder in settings.sources.folders.items()
-        if any(source.host_folder == host_folder for source in sources)
-    } | {
-        f"mirror.{beginning}": place
-        for beginning, place in settings.sources.mirror.items()
-        if not is_url(place)
-        and any(below(beginning, source.git) is not None for source in sources if source.git)
-    }
-    return [
-        f"Pulumi.{stack}.yaml: {PROJECT}:sources.{key} is {folder!r}: there is no "
-        "such folder in this repository; create it, or name one that is there"
-        for key, folder in needed.items()
-        if not is_folder(root / folder, root)
-    ]
+def _refuse_missing_keys(stack: str, settings: Settings) -> None:
+    """Only the program needs them: commands run without, the one that makes them first of all."""
+    if settings.vault and (missing := settings.vault.missing):
+        raise ConfigError(
+            [
+                f"Pulumi.{stack}.yaml: {PROJECT}:vault has no {', '.join(missing)}; "
+                f"`make vault-key STACK={stack}` makes what is missing"
+            ]
+        )

@@ -33,6 +33,10 @@ class Images(Model):
     registry: Ref
     pypi: Ref
     vault: Ref
+    prometheus: Ref
+    alertmanager: Ref
+    blackbox: Ref
+    node_exporter: Ref
 
     @classmethod
     def read(cls, file: Path, shown_as: str) -> Images:

@@ -82,6 +82,11 @@ def secret_without(problem: Callable[[str], str]) -> pydantic.WrapValidator:
     return pydantic.WrapValidator(check)
 
 
+def opened(given: pydantic.SecretStr | None) -> str | None:
+    """The text of a secret, where there is one."""
+    return given.get_secret_value() if given is not None else None
+
+
 _WORDS = {
     "string_type": "must be text, put in quotes",
     "tuple_type": "must be a list",
@@ -175,8 +180,12 @@ def _model_at(model: type[pydantic.BaseModel], path: Path) -> type[pydantic.Base
 
 def _is_secret(model: type[pydantic.BaseModel], path: Path) -> bool:
     """Whether the value at `path` may hold a secret, as all of a field that has no `repr` may."""
-    field = model.model_fields.get(str(path[0])) if path else None
-    return field is not None and not field.repr
+    for part in path:
+        field = model.model_fields.get(str(part))
+        if field is not None and not field.repr:
+            return True
+        model = _model_at(model, (part,))
+    return False
 
 
 _PASSWORD = re.compile(r"(https?://|ssh://[^\s/@:]*:)[^\s/@]+@")

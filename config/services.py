@@ -20,7 +20,11 @@ class Service:
 
 def services(settings: Settings) -> tuple[Service, ...]:
     """The services that this stack has."""
-    sections = {"registry": ["pypi", "registry"]}
+    sections = {
+        "registry": ["pypi", "registry"],
+        "vault": ["vault"],
+        "prometheus": ["prometheus"],
+    }
     return tuple(
         Service(name=name, host=settings.full_host(name), section=f"{PROJECT}:{section}")
         for section, names in sections.items()

@@ -22,9 +22,11 @@ from config.model import (
     problems_of,
     secret,
 )
+from config.prometheus import PrometheusSettings
 from config.registry import RegistrySettings
 from config.source import AT_HTTPS, AT_SSH, Inside, inside
 from config.users import Users
+from config.vault_section import VaultSection
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: all paths in `config/` are relative to it."""
@@ -184,6 +186,8 @@ class Settings(Model):
     site_secrets: Mapping[str, SiteSecrets] = Field(default={}, repr=False)
     users: Users = Field(default={}, repr=False)
     registry: RegistrySettings | None = None
+    vault: VaultSection | None = Field(default=None, repr=False)
+    prometheus: PrometheusSettings | None = None
 
     @classmethod
     def sections(cls) -> set[str]:

@@ -27,6 +27,9 @@ _RESERVED = {
     "pypi",
     "vault",
     "prometheus",
+    "alertmanager",
+    "blackbox",
+    "node-exporter",
     "smoke",
 }
 

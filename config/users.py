@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from config.model import Model, secret_without
+from config.vault_rights import VaultRights
 
 ROUNDS = 11
 """Cost of the hashes that `make user` makes."""
@@ -56,6 +57,8 @@ class User(Model):
     """The password's bcrypt hash, which `make user` makes."""
     registry: Literal["read", "write"] = "read"
     """Whether packages and images may be read, or uploaded, pushed and deleted as well."""
+    vault: VaultRights = VaultRights()
+    """Which environments may be read or written; without any, the vault doesn't know this user."""
 
 
 Users = Mapping[Annotated[str, AfterValidator(user_name)], User]

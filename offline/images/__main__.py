@@ -11,7 +11,17 @@ from typing import NamedTuple
 
 import yaml
 
-from offline.images import caddy, openbao, php, pypiserver, python, registry
+from offline.images import (
+    alertmanager,
+    caddy,
+    exporters,
+    openbao,
+    php,
+    prometheus,
+    pypiserver,
+    python,
+    registry,
+)
 from offline.images.image import fail
 
 
@@ -33,6 +43,10 @@ RECIPES = {
     ),
     "homeport/publisher": Recipe(python.publisher, rf"(?P<python>{VERSION})-\d+", "1.2.3-1"),
     "openbao/openbao": Recipe(openbao.build, f"(?P<version>{VERSION})", "1.2.3"),
+    "prom/alertmanager": Recipe(alertmanager.build, f"v(?P<version>{VERSION})", "v1.2.3"),
+    "prom/blackbox-exporter": Recipe(exporters.blackbox, f"v(?P<version>{VERSION})", "v1.2.3"),
+    "prom/node-exporter": Recipe(exporters.node, f"v(?P<version>{VERSION})", "v1.2.3"),
+    "prom/prometheus": Recipe(prometheus.build, r"v3\.(?P<minor>\d+)\.(?P<patch>\d+)", "v3.2.1"),
     "pypiserver/pypiserver": Recipe(pypiserver.build, f"v(?P<version>{VERSION})", "v1.2.3"),
     "registry": Recipe(registry.build, f"(?P<version>{VERSION})", "1.2.3"),
 }

@@ -108,9 +108,18 @@ def from_wheel(package: str, version: str, ending: str) -> bytes:
 
 def from_go(package: str, version: str, ldflags: str) -> bytes:
     """Return the static program that a package of a Go module makes."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = ("-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {ldflags}")
+        go("install", *options, f"{package}@{version}", env={"GOBIN": folder})
+        (program,) = Path(folder).iterdir()
+        return program.read_bytes()
+
+
+def go(*arguments: str, cwd: str | None = None, env: Mapping[str, str] | None = None) -> str:
+    """Run Go, for static programs, and return what it prints."""
     if shutil.which("go") is None:
         fail(
-            f"Go is needed to build {package}; install it from https://go.dev/dl or your"
+            "Go is needed to build this image; install it from https://go.dev/dl or your"
             " distribution (1.21 or newer)."
         )
     settings = {
@@ -118,12 +127,7 @@ def from_go(package: str, version: str, ldflags: str) -> bytes:
         # A newer Go where the module asks for one, unless this machine forbids it.
         "GOTOOLCHAIN": os.environ.get("GOTOOLCHAIN", "auto"),
     }
-    with tempfile.TemporaryDirectory() as folder:
-        options = ("-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {ldflags}")
-        environment = {**os.environ, **settings, "GOBIN": folder}
-        run("go", "install", *options, f"{package}@{version}", env=environment)
-        (program,) = Path(folder).iterdir()
-        return program.read_bytes()
+    return run("go", *arguments, cwd=cwd, env={**os.environ, **settings, **(env or {})})
 
 
 def from_debian(package: str, path: str) -> bytes:

@@ -13,6 +13,7 @@ from tests.e2e.following import HOOKED, OTHERS, Following
 from tests.e2e.sites import every_kind
 from tests.e2e.support.clean import stack_name, sweep
 from tests.e2e.support.second_host import requires_root
+from tests.e2e.vaulted import Vaulted
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,5 +67,18 @@ def following(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     try:
         with Following(checkout, sites, small_disk=here and not requires_root()) as following:
             yield following
+    finally:
+        checkout.close()
+
+
+@pytest.fixture(scope="session")
+def vaulted(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vaulted]:
+    """A stack that is up, with a vault."""
+    folder: Path = tmp_path_factory.mktemp(f"vault-{place.name}") / "checkout"
+    checkout = Checkout(folder, place, stack_name(f"vault-{place.name}"))
+    try:
+        vaulted = Vaulted(checkout)
+        vaulted.up()
+        yield vaulted
     finally:
         checkout.close()

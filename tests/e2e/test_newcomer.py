@@ -122,7 +122,7 @@ def test_status_shows_what_runs_and_answers(newcomer: Newcomer) -> None:
 def test_logs_of_an_unknown_component_name_those_that_there_are(newcomer: Newcomer) -> None:
     told = refusal(newcomer, "make logs NAME=nope")
     assert told.startswith("make logs NAME=…: nope is not a component that runs; there are: ")
-    for name in ("proxy", "publisher", "registry", "welcome"):
+    for name in ("proxy", "publisher", "registry", "vault", "welcome"):
         assert f" {name}" in told
 
 
@@ -224,7 +224,15 @@ def accepts(port: int) -> bool:
         return visitor.connect_ex(("127.0.0.1", port)) == 0
 
 
-DATA = ["content", "proxy-data", "pypi", "registry"]
+DATA = [
+    "alertmanager-data",
+    "content",
+    "prometheus-data",
+    "proxy-data",
+    "pypi",
+    "registry",
+    "vault-data",
+]
 
 
 def volumes(newcomer: Newcomer) -> list[str]:

@@ -174,13 +174,19 @@ def run_program(
     return Graph(stack, root, config, registered, frozenset(monitor.with_outputs), exports, error)
 
 
+OPENED_SEAL_KEY = "5ea1" * 16
+"""A secret that has to be of a form."""
+
+
 def opened(value: Any) -> Any:
     """A value of a stack's file as the engine hands it over: with its secrets in plain."""
     if not isinstance(value, dict):
         return value
     if set(value) == {"secure"}:
         return "opened-by-the-engine"
-    return {key: opened(item) for key, item in value.items()}
+    return {
+        key: OPENED_SEAL_KEY if key == "seal_key" else opened(item) for key, item in value.items()
+    }
 
 
 def engine_config(stack: str, *, services: bool = False) -> dict[str, str]:
@@ -243,8 +249,9 @@ def write_files(root: Path, files: Mapping[str, str]) -> None:
 
 
 def an_estate(root: Path, sites: Mapping[str, str]) -> Path:
-    """A root with images and these site files by name, and a folder for each to serve."""
-    write_files(root, {"config/images.yaml": (ROOT / "config/images.yaml").read_text()})
+    """A root with this repository's images and vault, these site files, and a folder for each."""
+    own = ("config/images.yaml", "config/vault.yaml")
+    write_files(root, {path: (ROOT / path).read_text() for path in own})
     (root / "config/sites").mkdir()
     write_files(root, {f"config/sites/{name}": text for name, text in sites.items()})
     write_files(root, {f"sites/{Path(n).stem}/index.html": f"<p>{n}</p>" for n in sites})

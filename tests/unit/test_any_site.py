@@ -17,7 +17,7 @@ from components.caddy_router_caddyfile import router_files
 from components.caddy_site import Content
 from components.caddy_site_caddyfile import site_caddyfile
 from components.routes import Route, Upstream
-from composition import what_answers
+from composition.sites import what_answers
 from config.estate import Estate
 from config.hosts import canonical_location
 from config.model import ConfigError

@@ -16,8 +16,8 @@ import urllib3
 from commands import __main__ as program
 from commands import failures, leftovers, locks, probe, purge, up
 from commands.context import CommandError, Context
-from commands.door import Door
 from commands.table import table
+from components.door import Door
 from config.estate import Estate
 from config.model import ConfigError
 from config.settings import PROJECT

@@ -7,7 +7,7 @@ import pytest
 from components.caddy_site import Content
 from components.caddy_site_caddyfile import SiteServer
 from components.routes import Handler, Redirect, Refusal, Upstream
-from composition import what_answers
+from composition.sites import what_answers
 from config.estate import Estate
 from tests.unit.program import EVERY_KIND, an_estate, own_config
 

@@ -59,9 +59,17 @@ NO_HASH = (
 )
 FIELDS = (
     "docker_host, domain, host_suffix, restart, tls, listen, plain_http, outside, "
-    "prepare, stream_close_delay, sources, site_secrets, users, registry"
+    "prepare, stream_close_delay, sources, site_secrets, users, registry, vault, prometheus"
 )
-SERVICE_IMAGES = "registry: x:1\npypi: x:1\nvault: x:1\n"
+SERVICE_IMAGES = """
+registry: x:1
+pypi: x:1
+vault: x:1
+prometheus: x:1
+alertmanager: x:1
+blackbox: x:1
+node_exporter: x:1
+"""
 
 
 def as_the_engine_hands_over(yaml_text: str) -> str:
@@ -357,7 +365,7 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         "config/images.yaml:1: gateway is 'caddy': must be a name and an exact version, such as "
         "caddy:2.11.7",
         "config/images.yaml:4: old: there is no such field; allowed here: gateway, site, php, "
-        "publisher, registry, pypi, vault",
+        "publisher, registry, pypi, vault, prometheus, alertmanager, blackbox, node_exporter",
         "config/sites/B.yaml: a site's file name is 1 to 40 lower-case letters, digits, hyphens "
         "and underscores before .yaml, such as blog.yaml; rename it",
         f"config/sites/a.yaml:1: hosts.1 is 'y z': {NO_HOST_NAME}",
@@ -412,7 +420,9 @@ def without_secrets(estate: Estate) -> Estate:
     known = {
         name: set(given.model_fields_set) for name, given in estate.settings.site_secrets.items()
     }
-    return replace(estate, settings=estate.settings.model_copy(update={"site_secrets": known}))
+    vault = estate.settings.vault and estate.settings.vault.model_fields_set
+    closed = {"site_secrets": known, "vault": vault}
+    return replace(estate, settings=estate.settings.model_copy(update=closed))
 
 
 def test_the_real_sites_are_here() -> None:
@@ -569,6 +579,8 @@ def test_urls_name_the_kind_of_each_and_its_path(tmp_path: Path) -> None:
         ("shop", "site", "https://shop.localhost:8443"),
         ("pypi", "service", "https://pypi.localhost:8443"),
         ("registry", "service", "https://registry.localhost:8443"),
+        ("vault", "service", "https://vault.localhost:8443"),
+        ("prometheus", "service", "https://prometheus.localhost:8443"),
     ]
 
 
@@ -615,6 +627,11 @@ def test_only_images_that_are_used_are_brought_to_the_host(tmp_path: Path) -> No
         every.images.publisher,
         every.images.registry,
         every.images.pypi,
+        every.images.vault,
+        every.images.prometheus,
+        every.images.alertmanager,
+        every.images.blackbox,
+        every.images.node_exporter,
     }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import UnionType
 from typing import Any, get_args, get_origin
 
 import pydantic
@@ -18,6 +20,7 @@ DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 PULUMI = {
     "cancel",
+    "config get",
     "config rm",
     "config set",
     "destroy",
@@ -51,6 +54,12 @@ NOT_OF_THE_REPOSITORY = {
     "ca.pem": "the reader makes it",
     "refs/heads/old": "a branch of somebody's repository",
     "application/json": "a kind of content",
+    "services": "a mount of the vault",
+    "shop/*": "all environments of a service",
+    "shop/local": "an environment in the vault",
+    "shop/prod": "an environment in the vault",
+    "auth/approle/role/shop.local/role-id": "a path in the vault",
+    "auth/approle/role/shop.local/secret-id": "a path in the vault",
     "dist/*": "the reader makes it",
     "greet/dist/*": "the reader makes it",
     "greet/dist/greet-0.2.0*": "the reader makes it",
@@ -133,12 +142,17 @@ def _headings(document: Path) -> set[str]:
 def _is_setting(key: str, below: str) -> bool:
     at: Any = Settings
     for name in (key, *filter(None, below.split("."))):
+        if isinstance(at, types.UnionType):  # or None
+            at = get_args(at)[0]
         if get_origin(at) is Mapping:  # of any keys
             at = get_args(at)[1]
         elif isinstance(at, type) and issubclass(at, pydantic.BaseModel):
-            if name not in at.model_fields:
+            fields = {field.alias or key: field for key, field in at.model_fields.items()}
+            if name not in fields:
                 return False
-            at = at.model_fields[name].annotation
+            at = fields[name].annotation
+            if isinstance(at, UnionType):  # a section that may be missing
+                at = get_args(at)[0]
         else:
             return False
     return key in declared()

@@ -59,11 +59,20 @@ PROVIDERS = {
     "pulumi-python:dynamic/homeport:HostFolder": "components.host_folder HostFolderProvider",
     "pulumi-python:dynamic/homeport:HostImage": "components.host_image HostImageProvider",
     "pulumi-python:dynamic/homeport:Promotion": "components.promotion PromotionProvider",
+    "pulumi-python:dynamic/homeport:RootCertificate": (
+        "components.prometheus_root RootCertificateProvider"
+    ),
     "pulumi-python:dynamic/homeport:StackId": "components.stack_id StackIdProvider",
+    "pulumi-python:dynamic/homeport:VaultAccess": "components.vault_access VaultAccessProvider",
+    "pulumi-python:dynamic/homeport:VaultService": "components.vault_service VaultServiceProvider",
     "pulumi-python:dynamic/homeport:VolumeFiles": "components.volume_files VolumeFilesProvider",
     "pulumi-python:dynamic/homeport:VolumeOwner": "components.volumes VolumeOwnerProvider",
 }
 """Dynamic resources, and where every state written so far looks for their code."""
+
+
+ASKING = {"alertmanager", "blackbox", "node-exporter"}
+"""What Prometheus works with. Visitors never meet it."""
 
 
 def settings(graph: Graph) -> Settings:
@@ -201,7 +210,8 @@ def test_what_owns_a_port_or_writes_a_volume_is_replaced_in_place_and_nothing_el
 ) -> None:
     for container in graph.containers:
         writes = any(not mount["readOnly"] for mount in container.inputs["mounts"])
-        alone = bool(writes or container.inputs.get("ports"))
+        # Of what nobody promotes, two would answer to one name.
+        alone = bool(writes or container.inputs.get("ports") or container.name in ASKING)
         assert container.options.deleteBeforeReplaceDefined, container
         assert container.options.deleteBeforeReplace == alone, container
 
@@ -242,12 +252,18 @@ def test_only_the_gateway_and_who_asks_for_it_stand_on_the_network_with_a_way_ou
     expected = {
         site.name: {"idle"} | ({"edge"} if site.egress else set()) for site, _ in sites(graph)
     }
-    expected["proxy"] = {"edge"}
+    expected["proxy"] = {"edge", "services"}
     expected["router"] = {"edge", "web", "services", "guarded"}
     if graph.estate.remotes:
         expected["publisher"] = {"services"} | ({"edge"} if settings(graph).outside else set())
     if registries(graph):
         expected |= {"registry": {"guarded", "services"}, "pypi": {"guarded"}}
+    if settings(graph).vault:
+        expected["vault"] = {"services"}
+    if settings(graph).prometheus:
+        outside = {"edge"} if settings(graph).outside else set()
+        expected |= dict.fromkeys(("prometheus", "alertmanager"), {"services"} | outside)
+        expected |= {key: {"services"} for key in ("blackbox", "node-exporter")}
     assert {container.name: networks(container) for container in graph.containers} == expected
 
 
@@ -364,6 +380,10 @@ def test_containers_mount_volumes_of_this_stack_and_the_one_folder_that_a_site_s
             looked = one([r for r in graph.of("HostFolder") if r.name == container.name])
             assert looked.inputs["path"] == folder
             assert looked.urn in needs(container), "Docker would create a folder that is missing"
+        elif container.name == "node-exporter":
+            # A file that every host has and anybody may read.
+            file, at = "/etc/os-release", "/disks/root"
+            assert binds == [{"type": "bind", "source": file, "target": at, "readOnly": True}]
         else:
             assert binds == [], container
         for mount in container.inputs["mounts"]:
@@ -402,6 +422,8 @@ def test_the_publisher_alone_mounts_all_content(graph: Graph) -> None:
 def test_data_volumes_survive_a_destroy_under_a_name_that_the_next_up_finds(graph: Graph) -> None:
     data = [volume for volume in graph.of("Volume") if "name" in volume.inputs]
     names = ["proxy-data", *(["content"] if graph.estate.remotes else []), *registries(graph)]
+    names += ["vault-data"] if settings(graph).vault else []
+    names += ["prometheus-data", "alertmanager-data"] if settings(graph).prometheus else []
     assert {v.inputs["name"] for v in data} == {f"homeport-{graph.stack}-{n}" for n in names}
     for volume in data:
         assert volume.options.retainOnDelete is True, volume
@@ -501,7 +523,8 @@ def test_the_probe_asks_when_all_that_visitors_could_notice_is_done(graph: Graph
     configured = ["proxy", "router", *registries(graph), *(site.name for site, _ in sites(graph))]
     written = {f"{name}-config-digest" for name in configured}
     noticed = {word for trigger in probe.inputs["triggers"] for word in trigger.split()}
-    assert noticed == written | {f"{container.name}-id" for container in graph.containers}
+    visited = {c.name for c in graph.containers} - ASKING
+    assert noticed == written | {f"{name}-id" for name in visited}
 
 
 def test_the_command_plugins_stand_in_knows_all_that_is_used_of_it(graph: Graph) -> None:
@@ -666,10 +689,16 @@ def test_what_stands_in_for_repositories_is_mounted_where_a_stack_has_it(tmp_pat
 
 
 def test_the_gateway_finds_services_where_it_can_reach_them(graph: Graph) -> None:
-    expected = {"publisher": {"services": "publisher"}} if graph.estate.remotes else {}
+    expected = {"proxy": {"services": "proxy"}}
+    if graph.estate.remotes:
+        expected["publisher"] = {"services": "publisher"}
     if registries(graph):
         expected["registry"] = {"guarded": "registry", "services": "registry-figures"}
         expected["pypi"] = {"guarded": "pypi"}
+    if settings(graph).vault:
+        expected["vault"] = {"services": "vault"}
+    if settings(graph).prometheus:
+        expected |= {name: {"services": name} for name in {"prometheus"} | ASKING}
     assert {c.name: aliases(c) for c in graph.containers if aliases(c)} == expected
 
 

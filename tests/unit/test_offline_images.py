@@ -41,6 +41,6 @@ def test_without_go_one_sentence_says_where_to_get_it(
     with pytest.raises(SystemExit) as ended:
         from_go("example.org/cmd/x", "v1.2.3", "")
     assert str(ended.value) == (
-        "offline/images: Go is needed to build example.org/cmd/x; install it from "
-        "https://go.dev/dl or your distribution (1.21 or newer)."
+        "offline/images: Go is needed to build this image; install it from https://go.dev/dl or "
+        "your distribution (1.21 or newer)."
     )

@@ -22,7 +22,7 @@ from components.publisher_sources import (
     webhook_routes,
 )
 from components.routes import Refusal, Route, Upstream
-from composition import what_is_published
+from composition.sites import what_is_published
 from config.estate import Estate
 from tests.unit.approved import GOLDEN, approved
 from tests.unit.program import ROOT, an_estate, own_config
@@ -103,7 +103,7 @@ def test_a_webhook_is_one_route_for_all_that_share_it_and_without_any_secret_say
         Refusal(status=404, text=""),
     )
     assert webhook_routes(SOURCES) == [
-        Route(component="publisher", host=host, path="/push", handler=handler)
+        Route(component="publisher", host=host, path="/push", handler=handler, visited=False)
         for host, handler in (
             ("blog.example.org", taken),
             ("notes.example.org", nothing),

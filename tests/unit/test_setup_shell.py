@@ -123,8 +123,8 @@ def make(*arguments: str) -> list[str]:
 
 
 TARGETS = (
-    "up preview drift outdated down purge status logs user users registry-gc ca trust check test "
-    "bench format setup"
+    "up preview drift outdated down purge status logs user users registry-gc ca trust "
+    "vault-key vault-snapshot vault-restore vault-reset check test bench format setup"
 )
 
 

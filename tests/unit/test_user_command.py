@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from passlib.hash import bcrypt
 
-from commands import user, user_hashes
+from commands import pulumi_cli, user, user_hashes
 from commands.context import CommandError, Context
 from config.estate import Estate
 from config.settings import LOCAL_PASSPHRASE, Settings
@@ -34,7 +34,9 @@ class Engine:
         self.environments: list[dict[str, str]] = []
         for stack in ("local", "prod"):
             shutil.copy(ROOT / f"Pulumi.{stack}.yaml", folder)
-        monkeypatch.setattr(user, "ROOT", folder)
+        for module in (user, pulumi_cli):
+            monkeypatch.setattr(module, "ROOT", folder)
+        pulumi_cli._passphrase.cache_clear()
         monkeypatch.setattr(user, "deployment", lambda _: {})
         monkeypatch.setattr(subprocess, "run", self.run)
 
@@ -76,7 +78,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
     def at_a_terminal(*lines: str) -> None:
         left = list(lines)
         monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-        for module in (user, user_hashes):
+        for module in (pulumi_cli, user_hashes):
             monkeypatch.setattr(module, "getpass", lambda _prompt: left.pop(0))
 
     return at_a_terminal

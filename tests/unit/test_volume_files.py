@@ -278,6 +278,12 @@ def test_of_any_other_service_everything_is_shown(host: Host) -> None:
     assert failure.reason == CADDY_SAYS
 
 
+def test_files_that_a_person_wrote_are_called_as_the_person_calls_them(host: Host) -> None:
+    host.verdict = (1, "/etc/service/current/rules/mine.yml: 5:11: unexpected end")
+    (failure,) = provider.check({}, props(shown_as="config/service")).failures
+    assert failure.reason == "config/service/rules/mine.yml: 5:11: unexpected end"
+
+
 def test_a_secret_is_not_quoted_where_caddys_log_writes_it_in_other_letters(host: Host) -> None:
     said = {"level": "error", "msg": f'Error near key "{SECRET}"'}
     host.verdict = (1, json.dumps(said))

@@ -1,4 +1,4 @@
-"""From what the files say to what the components take."""
+"""Sites: what answers, and what of it is fetched from git."""
 
 from __future__ import annotations
 
@@ -6,48 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pulumi
-from pydantic import SecretStr
 
 from components.caddy_site import Content
 from components.caddy_site_caddyfile import SiteServer
 from components.publisher_sources import GitSource, Limits, Sources
 from components.routes import Handler, Redirect, Refusal, Upstream
 from config.estate import Estate
-from config.settings import ROOT, Settings, SiteSecrets
+from config.model import opened
+from config.settings import SiteSecrets
 from config.site import Site
 from config.source import Source, is_url
 
-_HOST_STEPS = {
-    "docker": ["docker"],
-    "start_at_boot": ["start_at_boot"],
-    "live_restore": ["daemon", "live_restore"],
-    "log_rotation": ["daemon", "log_rotation"],
-}
 _MEMORY_MIB = {"static": 128, "php": 256}
-
-
-def host_steps(settings: Settings) -> dict[str, str]:
-    """The scripts that prepare the host, by name and in the order in which they need each other."""
-    return {
-        step: "".join((ROOT / "setup/host" / part).read_text() for part in parts)
-        for step, parts in _HOST_STEPS.items()
-        if step in settings.prepare
-    }
-
-
-def accounts(settings: Settings) -> dict[str, str]:
-    """Everybody's hash of a password, by name."""
-    return {name: user.hash.get_secret_value() for name, user in settings.users.items()}
-
-
-def writers(settings: Settings) -> frozenset[str]:
-    """Who may change what the registries hold."""
-    return frozenset(name for name, user in settings.users.items() if user.registry == "write")
-
-
-def packages_server() -> str:
-    """The settings of the server in front of the package index."""
-    return (ROOT / "components/pypi_gunicorn.py").read_text()
 
 
 def what_answers(
@@ -124,14 +94,10 @@ def _git_source(site: Site, source: Source, estate: Estate) -> GitSource:
         into=source.as_ or "",
         every=source.seconds,
         webhooks=[(host, source.webhook) for host in hosts] if source.webhook else [],
-        webhook_secret=_opened(secrets.webhook),
-        token=_opened(secrets.token),
-        key=_opened(secrets.key),
+        webhook_secret=opened(secrets.webhook),
+        token=opened(secrets.token),
+        key=opened(secrets.key),
     )
-
-
-def _opened(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret is not None else None
 
 
 def _folders(source: Source, estate: Estate) -> tuple[Path | None, str | None]:

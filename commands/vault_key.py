@@ -1,0 +1,39 @@
+"""`vault-key`: the secrets that the vault is opened with, made where they are missing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+
+from commands.context import CommandError, Context
+from commands.pulumi_cli import deployment, set_config
+from config.settings import PROJECT, ROOT
+from config.vault_section import MADE
+from config.yaml_file import YamlFile
+
+_MAKE: Mapping[str, Callable[[], str]] = {
+    "seal_key": lambda: secrets.token_hex(32),
+    "role_id": lambda: secrets.token_hex(16),
+    "secret_id": lambda: secrets.token_hex(32),
+}
+
+
+def run(context: Context) -> int:
+    """Set each secret that the stack's file hasn't. One that stands there is never changed."""
+    deployment(context)
+    name = f"Pulumi.{context.stack}.yaml"
+    config = YamlFile(ROOT / name, name).data.get("config") or {}
+    section = config.get(f"{PROJECT}:vault") or {}
+    missing = [key for key in MADE if key not in section]
+    for key in missing:
+        path = f"{PROJECT}:vault.{key}"
+        if not set_config(context, path, _MAKE[key]()):
+            raise CommandError(f"{path} couldn't be set in {name}")
+    if not missing:
+        print(f"{name} has all that the vault is opened with")
+        return 0
+    print(
+        f"made {', '.join(missing)} of {PROJECT}:vault in {name}; commit that file, and keep its "
+        "passphrase: without them nobody opens the vault again"
+    )
+    return 0

@@ -1,0 +1,65 @@
+"""`vault-reset`: empty the vault's storage, where its first start failed half-way."""
+
+from __future__ import annotations
+
+import time
+
+from docker.models.containers import Container
+
+from commands.context import CommandError, Context
+from commands.status import health
+from components import engine
+from components.vault_server_config import COMPONENT, DATA_AT
+from components.vault_server_reason import failed_half_way
+
+_PATIENCE = 20  # seconds for a start, which is tried again and again
+
+
+def run(context: Context) -> int:
+    """Empty it. Raises CommandError where the vault may hold anything."""
+    container = _vault(context)
+    if not _failed_half_way(container):
+        raise CommandError(
+            f"stack {context.stack}: the vault's first start didn't fail, so its storage may hold "
+            "what nobody has elsewhere; nothing was changed. `make logs NAME=vault` tells what is "
+            "wrong with it"
+        )
+    container.stop()  # else it could begin anew in storage that is half empty
+    volume = next(m["Name"] for m in container.attrs["Mounts"] if m["Destination"] == DATA_AT)
+    with engine.throwaway(
+        context.docker,
+        container.attrs["Config"]["Image"],
+        ["sh", "-c", f"cd {DATA_AT} && rm -rf -- * .[!.]*"],
+        user=container.attrs["Config"]["User"],
+        volumes={volume: DATA_AT},
+        labels=container.labels,
+    ) as emptying:
+        code, output = engine.run_to_end(emptying)
+    if code:
+        raise CommandError(f"volume {volume} can't be emptied: {output}")
+    print(f"emptied {volume}; `make up` lets the vault start anew")
+    return 0
+
+
+def _vault(context: Context) -> Container:
+    for container in context.containers(component=COMPONENT):
+        if engine.THROWAWAY not in container.labels:
+            return container
+    raise CommandError(
+        f"stack {context.stack} has no vault that was started; `make up` starts it, where "
+        f"homeport:vault stands in Pulumi.{context.stack}.yaml"
+    )
+
+
+def _failed_half_way(container: Container) -> bool:
+    """Whether it said so when it was last started. Where it is starting, its end is awaited."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        container.reload()
+        state = container.attrs["State"]
+        if failed_half_way(engine.last_start(container)):
+            return True
+        ended = not state["Running"] and not state["Restarting"]
+        if ended or health(container) == "healthy" or time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)

@@ -1,0 +1,110 @@
+"""Alertmanager: it gathers alerts into messages and sends them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.alertmanager_config import (
+    CONFIG,
+    CONFIG_AT,
+    Receivers,
+    alertmanager_secrets,
+    alertmanager_yml,
+)
+from components.container import ContainerArgs, Mount, service_container
+from components.docker_host import DockerHost
+from components.prometheus_config import ALERTMANAGER
+from components.targets import Target
+from components.volume_files import VolumeFiles, VolumeFilesArgs
+from components.volumes import data_volume, files_volume
+
+_USER = 1000
+_DATA_AT = "/state"
+_NAME, _, _PORT = ALERTMANAGER.partition(":")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertmanagerArgs:
+    """Who is told, and whether Alertmanager may leave the host for it."""
+
+    host: DockerHost
+    image: str
+    outside: bool
+    url: str
+    """Where links in messages lead: Alertmanager's own page is shown to nobody."""
+    receivers: Receivers
+
+
+class Alertmanager(pulumi.ComponentResource):
+    """Sends what Prometheus finds. What it has sent already lies in a volume of its own."""
+
+    def __init__(
+        self, name: str, args: AlertmanagerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("homeport:index:Alertmanager", name, None, opts)
+        host = args.host
+        child = host.child(self, args.image)
+        data = data_volume(f"{name}-data", host, self, image=args.image, owner=_USER)
+        config = files_volume(f"{name}-config", host, self)
+        file = f"{CONFIG_AT}/current/{CONFIG}"
+        files = VolumeFiles(
+            f"{name}-config",
+            VolumeFilesArgs(
+                docker_host=host.docker_host,
+                volume=config.name,
+                mount=CONFIG_AT,
+                image=args.image,
+                files={CONFIG: alertmanager_yml(args.receivers)},
+                secret_files={
+                    path: pulumi.Output.secret(text)
+                    for path, text in alertmanager_secrets(args.receivers).items()
+                },
+                owner=_USER,
+                validate=["amtool", "check-config", file],
+                # Answers with an error where the new file isn't taken.
+                reload=[
+                    "wget",
+                    "-q",
+                    "-O",
+                    "-",
+                    "--post-data=",
+                    f"http://127.0.0.1:{_PORT}/-/reload",
+                ],
+                labels=host.plain_labels(name),
+            ),
+            child,
+        )
+        container = service_container(
+            name,
+            host,
+            ContainerArgs(
+                component=name,
+                image=args.image,
+                command=[
+                    "alertmanager",
+                    f"--config.file={file}",
+                    f"--storage.path={_DATA_AT}",
+                    f"--web.external-url={args.url}",
+                    "--cluster.listen-address=",  # there is no other
+                    "--log.format=json",
+                ],
+                user=_USER,
+                probe=f"wget -q -O /dev/null http://127.0.0.1:{_PORT}/-/healthy",
+                networks={
+                    "services": host.services.name,
+                    **({"edge": host.edge.name} if args.outside else {}),
+                },
+                aliases={"services": _NAME},
+                replace="in_place",
+                mounts=[
+                    Mount(volume=config.name, at=CONFIG_AT),
+                    Mount(volume=data, at=_DATA_AT, read_only=False),
+                ],
+                memory_mib=96,
+            ),
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[files])),
+        )
+        self.targets = (Target(job=name, address=ALERTMANAGER),)
+        self.register_outputs({"id": container.id})

@@ -1,0 +1,147 @@
+"""How this machine reaches the gateway: as visitors do, or through SSH to a remote host."""
+
+from __future__ import annotations
+
+import io
+import socket
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import docker
+import requests
+import urllib3
+import urllib3.util
+
+from components import engine, reachability
+from components.caddy_proxy import COMPONENT, ROOT_CERTIFICATE
+from components.ssh_transport import ssh_options
+
+_TIMEOUT = 5  # seconds for one answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrance:
+    """Where a stack's gateway listens on its host, and by what it is known."""
+
+    docker_host: str
+    stack: str
+    """As its containers' label `homeport.stack` has it."""
+    address: str
+    http: int
+    https: int
+    internal_ca: bool
+    """Whether its certificates come from the stack's own CA."""
+    roots: str | None = None
+    """What else its certificates are known by, as PEM; None for what this machine trusts."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """An address of this machine at which the gateway answers, and the CA it is known by."""
+
+    address: str
+    http: int
+    https: int
+    ca: str | None
+    """Certificates that are trusted, as PEM; None for those that this machine trusts."""
+
+    def get(self, url: str) -> urllib3.BaseHTTPResponse:
+        """Ask for a URL: the name from the URL, the connection to the gateway, TLS verified.
+
+        Raises urllib3.exceptions.HTTPError.
+        """
+        parts = urlsplit(url)
+        pool = (
+            self.pool(parts.hostname or "")
+            if parts.scheme == "https"
+            else urllib3.HTTPConnectionPool(self.address, self.http, timeout=_TIMEOUT)
+        )
+        with pool:
+            return pool.request(
+                "GET", parts.path or "/", headers={"Host": parts.netloc},
+                redirect=False, retries=False,
+            )  # fmt: skip
+
+    def pool(self, host: str) -> urllib3.HTTPSConnectionPool:
+        """Connections over which a host answers, TLS verified."""
+        return urllib3.HTTPSConnectionPool(
+            self.address,
+            self.https,
+            server_hostname=host,
+            assert_hostname=host,
+            cert_reqs="CERT_REQUIRED",
+            ca_cert_data=self.ca,
+            timeout=_TIMEOUT,
+        )
+
+
+@contextmanager
+def open_door(entrance: Entrance) -> Iterator[Door]:
+    """The door of a stack's gateway. Raises EngineError where there is none."""
+    host = entrance.docker_host
+    ca = root_certificate(host, entrance.stack) if entrance.internal_ca else entrance.roots
+    address = "127.0.0.1" if entrance.address == "0.0.0.0" else entrance.address  # noqa: S104 - compared
+    if not host.startswith("ssh://"):
+        yield Door(address, entrance.http, entrance.https, ca)
+        return
+    http, https = _free_port(), _free_port()
+    forwards = [f"127.0.0.1:{http}:{address}:{entrance.http}",
+                f"127.0.0.1:{https}:{address}:{entrance.https}"]  # fmt: skip
+    tunnel = subprocess.Popen(
+        # A connection of its own: a shared one would keep the forwarding after the end. `cat`
+        # ends with its input, so the tunnel ends with this process, however that one ends.
+        ["ssh", *ssh_options(), "-S", "none", "-o", "ExitOnForwardFailure=yes",
+         *(word for forward in forwards for word in ("-L", forward)), "--", host, "cat"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait_for(tunnel, https, host)
+        yield Door("127.0.0.1", http, https, ca)
+    finally:
+        tunnel.terminate()
+        tunnel.communicate()
+
+
+def root_certificate(docker_host: str, stack: str) -> str:
+    """The certificate of a stack's own CA, as PEM. Raises EngineError where there is none."""
+    labels = [f"homeport.stack={stack}", f"homeport.component={COMPONENT}"]
+    try:
+        client = engine.connect(docker_host)
+        for container in client.containers.list(all=True, filters={"label": labels}):
+            try:
+                stream, _ = container.get_archive(ROOT_CERTIFICATE)
+            except docker.errors.NotFound:
+                continue
+            with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
+                file = tar.extractfile(tar.next() or "")
+                return file.read().decode() if file else ""
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise engine.EngineError(reachability.why_unreachable(docker_host)) from error
+    raise engine.EngineError(
+        f"stack {stack.rpartition('/')[2]} has no certificate of its own CA: the gateway doesn't "
+        "run yet (`make up`), or its certificates come from elsewhere (tls.issuer)"
+    )
+
+
+def _wait_for(tunnel: subprocess.Popen[bytes], port: int, docker_host: str) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and tunnel.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise engine.EngineError(f"{docker_host}: no SSH forwarding to the gateway could be opened")
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -1,0 +1,97 @@
+"""The blackbox exporter: it asks the stack's URLs as visitors do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.container import ContainerArgs, Mount, service_container
+from components.docker_host import DockerHost
+from components.prometheus_config import (
+    BLACKBOX,
+    BLACKBOX_CONFIG_AT,
+    ROOT_CERTIFICATE,
+    Probe,
+    blackbox_yml,
+)
+from components.targets import Target
+from components.volume_files import VolumeFiles, VolumeFilesArgs
+from components.volumes import files_volume
+
+_USER = 1000
+_NAME, _, _PORT = BLACKBOX.partition(":")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlackboxArgs:
+    """What is asked, and whom TLS is believed."""
+
+    host: DockerHost
+    image: str
+    probed: Sequence[Probe]
+    roots: pulumi.Input[str] | None
+    """Certificates, as PEM, that alone are trusted; None for those that the image brings."""
+
+
+class Blackbox(pulumi.ComponentResource):
+    """Asks a URL whenever Prometheus scrapes it here, at the gateway and nowhere else."""
+
+    def __init__(
+        self, name: str, args: BlackboxArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("homeport:index:Blackbox", name, None, opts)
+        host = args.host
+        child = host.child(self, args.image)
+        config = files_volume(f"{name}-config", host, self)
+        file = f"{BLACKBOX_CONFIG_AT}/current/blackbox.yml"
+        own_roots = args.roots is not None
+        files = VolumeFiles(
+            f"{name}-config",
+            VolumeFilesArgs(
+                docker_host=host.docker_host,
+                volume=config.name,
+                mount=BLACKBOX_CONFIG_AT,
+                image=args.image,
+                files={
+                    "blackbox.yml": blackbox_yml(args.probed, own_roots=own_roots),
+                    **({ROOT_CERTIFICATE: args.roots} if args.roots is not None else {}),
+                },
+                validate=["blackbox_exporter", "--config.check", f"--config.file={file}"],
+                reload=[
+                    "wget",
+                    "-q",
+                    "-O",
+                    "-",
+                    "--post-data=",
+                    f"http://127.0.0.1:{_PORT}/-/reload",
+                ],
+                labels=host.plain_labels(name),
+            ),
+            child,
+        )
+        container = service_container(
+            name,
+            host,
+            ContainerArgs(
+                component=name,
+                image=args.image,
+                command=[
+                    "blackbox_exporter",
+                    f"--config.file={file}",
+                    "--log.format=json",
+                    "--log.prober=error",  # each redirect is a warning otherwise
+                ],
+                user=_USER,
+                probe=f"wget -q -O /dev/null http://127.0.0.1:{_PORT}/-/healthy",
+                networks={"services": host.services.name},
+                aliases={"services": _NAME},
+                replace="in_place",
+                mounts=[Mount(volume=config.name, at=BLACKBOX_CONFIG_AT)],
+                memory_mib=96,
+            ),
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[files])),
+        )
+        self.targets = (Target(job=name, address=BLACKBOX),)
+        self.register_outputs({"id": container.id})

@@ -1,0 +1,199 @@
+"""What Prometheus and the blackbox exporter read: jobs from targets, probes from routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from urllib.parse import parse_qsl, urlsplit
+
+import yaml
+
+from components.routes import Guard, Redirect, Refusal, Route, Upstream
+from components.targets import Target
+
+CONFIG_AT = "/config"
+CONFIG = "prometheus.yml"
+PROBE = "probe"
+"""The job that asks every public URL."""
+PROMETHEUS = "prometheus:9090"
+BLACKBOX = "blackbox:9115"
+ALERTMANAGER = "alertmanager:9093"
+RULES = "alerts.yml"
+OWN_SCRAPES = "scrape.yml"
+OWN_RULES = "rules"
+"""Folder of the person's rules."""
+BLACKBOX_CONFIG_AT = "/config"
+ROOT_CERTIFICATE = "root.crt"
+
+# Of what is said, the problems alone.
+CHECK = f"promtool check config {CONFIG_AT}/current/{CONFIG} 2>&1 >/dev/null"
+# By a signal: the URL that reloads would come with one that ends Prometheus, for whoever stands on
+# its network. Whether the new files were taken, its own figures say: they change with every
+# success, and with the first failure after one.
+RELOAD = """\
+result() { wget -q -O - http://127.0.0.1:9090/metrics | grep '^prometheus_config_last_reload_'; }
+before=$(result)
+killall -HUP prometheus
+for second in 1 2 3 4 5 6 7 8 9 10; do
+  after=$(result)
+  if [ "$after" != "$before" ]; then
+    case $after in *_successful\\ 1*) exit 0 ;; esac
+    break
+  fi
+  sleep 1
+done
+echo "Prometheus did not take the new files; its log says why: make logs NAME=prometheus"
+exit 1
+"""
+
+_OF_A_SITE = (200, 301, 302, 303, 307, 308, 401)
+"""A page, or a redirect or a password of the site's own."""
+_PROBE_SECONDS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """Where visitors' questions are asked: the gateway itself, on the network of services."""
+
+    name: str
+    http: int
+    https: int
+    plain_hosts: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """One URL, asked as a visitor would."""
+
+    site: str
+    host: str
+    url: str
+    """As a visitor types it."""
+    asked: str
+    """The same at the gateway's address."""
+    statuses: Sequence[int]
+    """The answers that are well."""
+
+    @property
+    def module(self) -> str:
+        """The blackbox exporter's name for how it is asked."""
+        return "site" if len(self.statuses) > 1 else f"status_{self.statuses[0]}"
+
+
+def probes(routes: Iterable[Route], door: Door) -> list[Probe]:
+    """A probe for each route that visitors take; servers outside are nobody's to ask."""
+    return [
+        _probe(route, door, statuses)
+        for route in sorted(routes, key=lambda route: (route.host, route.path))
+        if route.visited and (statuses := _statuses(route))
+    ]
+
+
+def _probe(route: Route, door: Door, statuses: Sequence[int]) -> Probe:
+    plain = route.host in door.plain_hosts
+    scheme, port, usual = ("http", door.http, 80) if plain else ("https", door.https, 443)
+    shown = route.host if port == usual else f"{route.host}:{port}"
+    return Probe(
+        site=route.component,
+        host=route.host,
+        url=f"{scheme}://{shown}{route.path}",
+        asked=f"{scheme}://{door.name}:{port}{route.path or '/'}",
+        statuses=statuses,
+    )
+
+
+def _statuses(route: Route) -> Sequence[int]:
+    if route.guard:
+        return (401,)
+    match route.handler:
+        case Redirect(status=status) | Refusal(status=status):
+            return (status,)
+        case Upstream(address=address):
+            return () if "://" in address else _OF_A_SITE
+
+
+def prometheus_yml(
+    stack: str, interval: str, targets: Iterable[Target], probed: Iterable[Probe]
+) -> str:
+    """The whole file. The person's own jobs and rules stand in files beside it."""
+    said = {
+        "global": {
+            "scrape_interval": interval,
+            "scrape_timeout": min(interval, "10s", key=seconds),
+            "evaluation_interval": interval,
+            "external_labels": {"stack": stack},
+        },
+        "rule_files": [RULES, f"{OWN_RULES}/*"],
+        "scrape_config_files": [OWN_SCRAPES],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [ALERTMANAGER]}]}]},
+        "scrape_configs": [
+            *(
+                {"job_name": job, "static_configs": [_static(target) for target in of_job]}
+                for job, of_job in groupby(
+                    sorted(targets, key=lambda target: (target.job, target.address)),
+                    lambda target: target.job,
+                )
+            ),
+            {
+                "job_name": PROBE,
+                "metrics_path": "/probe",
+                "static_configs": [_asked(probe) for probe in probed],
+            },
+        ],
+    }
+    return yaml.safe_dump(said, sort_keys=False, width=1000)
+
+
+def _static(target: Target) -> Mapping[str, object]:
+    parts = urlsplit(target.path)
+    labels = {f"__param_{key}": value for key, value in parse_qsl(parts.query)}
+    if parts.path != "/metrics":
+        labels["__metrics_path__"] = parts.path
+    return {"targets": [target.address], **({"labels": labels} if labels else {})}
+
+
+def _asked(probe: Probe) -> Mapping[str, object]:
+    return {
+        "targets": [BLACKBOX],
+        "labels": {
+            "instance": probe.url,
+            "site": probe.site,
+            "__param_target": probe.asked,
+            "__param_hostname": probe.host,
+            "__param_module": probe.module,
+        },
+    }
+
+
+def blackbox_yml(probed: Iterable[Probe], *, own_roots: bool) -> str:
+    """How each kind of URL is asked: one question, whose status says all.
+
+    With `own_roots`, TLS is verified with the certificates beside this file alone.
+    """
+    roots = f"{BLACKBOX_CONFIG_AT}/current/{ROOT_CERTIFICATE}"
+    modules = {
+        probe.module: {
+            "prober": "http",
+            "timeout": f"{_PROBE_SECONDS}s",
+            "http": {
+                "valid_status_codes": list(probe.statuses),
+                "follow_redirects": False,
+                "preferred_ip_protocol": "ip4",
+                **({"tls_config": {"ca_file": roots}} if own_roots else {}),
+            },
+        }
+        for probe in probed
+    }
+    return yaml.safe_dump({"modules": dict(sorted(modules.items()))}, sort_keys=False)
+
+
+def seconds(time: str) -> int:
+    """A time as Prometheus writes it, such as `5m`, for its arithmetic, which has seconds alone."""
+    return int(time[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[time[-1]]
+
+
+def prometheus_routes(host: str, guard: Guard | None) -> list[Route]:
+    """Prometheus' own page, at a host of its own."""
+    upstream = Upstream(address=PROMETHEUS, patience="60s")
+    return [Route(component="prometheus", host=host, path="", handler=upstream, guard=guard)]

@@ -1,0 +1,165 @@
+"""The alerts that every stack has, as Prometheus reads them.
+
+Each has a page of its own in docs/runbooks, by its name. What a stack doesn't have, such as a
+vault, has no series, and so no alert.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import yaml
+
+from components.prometheus_config import PROBE, seconds
+
+GATEWAY_DOWN = "GatewayDown"
+BEHIND_GATEWAY = ("SiteDown", "CertificateNearEnd")
+"""Alerts that a dead gateway raises as well, and that nobody needs to be told then."""
+_OWN_ALERT = ("gateway", "registry", PROBE)
+"""Jobs whose silence another alert tells."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Durations:
+    """How long each thing lasts before it is told, as Prometheus writes times."""
+
+    interval: str
+    gateway: str
+    restarts: str
+    site: str
+    certificate: str
+    content: str
+    disk: str
+    memory: str
+    vault: str
+    registry: str
+    target: str
+    reboot: str
+
+
+def rules_yml(durations: Durations) -> str:
+    """The whole file."""
+    groups = {
+        "gateway": _gateway(durations),
+        "sites": _sites(durations),
+        "services": _services(durations),
+        "host": _host(durations),
+    }
+    said = {"groups": [{"name": name, "rules": rules} for name, rules in groups.items()]}
+    return yaml.safe_dump(said, sort_keys=False, width=1000)
+
+
+def _gateway(durations: Durations) -> list[dict[str, object]]:
+    return [
+        _alert(
+            GATEWAY_DOWN,
+            'up{job="gateway"} == 0',
+            "The gateway ({{ $labels.instance }}) doesn't answer",
+            lasting=durations.gateway,
+            severity="critical",
+            # Until the next look at the sites: what they suffered from it is no news.
+            keep_firing_for=durations.interval,
+        ),
+        _alert(
+            "GatewayRestarting",
+            f'changes(process_start_time_seconds{{job="gateway"}}[{durations.restarts}]) >= 3',
+            "The gateway ({{ $labels.instance }}) started {{ $value }} times within "
+            f"{durations.restarts}",
+        ),
+    ]
+
+
+def _sites(durations: Durations) -> list[dict[str, object]]:
+    attempt = "publisher_last_attempt_timestamp_seconds"
+    success = "publisher_last_success_timestamp_seconds"
+    return [
+        _alert(
+            "SiteDown",
+            f'probe_success{{job="{PROBE}"}} == 0',
+            "{{ $labels.instance }} ({{ $labels.site }}) doesn't answer as it should",
+            lasting=durations.site,
+            severity="critical",
+        ),
+        _alert(
+            "CertificateNearEnd",
+            f'probe_ssl_earliest_cert_expiry{{job="{PROBE}"}} - time() '
+            f"< {seconds(durations.certificate)}",
+            "The certificate of {{ $labels.instance }} ends in {{ $value | humanizeDuration }}",
+        ),
+        _alert(
+            "ContentNotSynced",
+            # The last try failed, or none ever succeeded.
+            f"{attempt} > {success} or ({attempt} unless {success})",
+            "{{ $labels.site }} isn't what its repository has",
+            lasting=durations.content,
+        ),
+    ]
+
+
+def _services(durations: Durations) -> list[dict[str, object]]:
+    return [
+        _alert(
+            "VaultSealed",
+            # What it says of being sealed, it forgets, or says under another label.
+            'up{job="vault"} == 1 unless on (job, instance) vault_core_unsealed == 1',
+            "The vault is sealed",
+            lasting=durations.vault,
+            severity="critical",
+        ),
+        _alert(
+            "RegistryDown",
+            'up{job="registry"} == 0',
+            "The registry ({{ $labels.instance }}) doesn't answer",
+            lasting=durations.registry,
+            severity="critical",
+        ),
+        _alert(
+            "TargetMissing",
+            f'up{{job!~"{"|".join(_OWN_ALERT)}"}} == 0',
+            "{{ $labels.instance }} of job {{ $labels.job }} can't be scraped",
+            lasting=durations.target,
+        ),
+    ]
+
+
+def _host(durations: Durations) -> list[dict[str, object]]:
+    return [
+        _alert(
+            "DiskFilling",
+            # One alert for a disk, however many of its folders are seen.
+            "min by (job, instance, device) "
+            "(node_filesystem_avail_bytes / node_filesystem_size_bytes) < 0.1",
+            "{{ $labels.device }} of the host has {{ $value | humanizePercentage }} free",
+            lasting=durations.disk,
+        ),
+        _alert(
+            "MemoryShort",
+            "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes < 0.1",
+            "The host has {{ $value | humanizePercentage }} of its memory available",
+            lasting=durations.memory,
+        ),
+        _alert(
+            "HostRebooted",
+            f"time() - node_boot_time_seconds < {seconds(durations.reboot)}",
+            "The host started {{ $value | humanizeDuration }} ago",
+        ),
+    ]
+
+
+def _alert(
+    name: str,
+    expression: str,
+    summary: str,
+    *,
+    lasting: str | None = None,
+    severity: str = "warning",
+    **more: str,
+) -> dict[str, object]:
+    return {
+        "alert": name,
+        "expr": expression,
+        **({"for": lasting} if lasting else {}),
+        **more,
+        "labels": {"severity": severity},
+        "annotations": {"summary": summary, "runbook": f"docs/runbooks/{name}.md"},
+    }

@@ -1,0 +1,29 @@
+"""Why OpenBao doesn't serve, from its log, in one sentence that says what to do."""
+
+from __future__ import annotations
+
+_HALF_WAY = ("failed to initialize: ", "self-initialization failed: refusing to unseal")
+_OTHER_KEY = "failed to decrypt keys from storage"
+
+
+def failed_half_way(log: str) -> bool:
+    """Whether the log of one start says that initialisation never completed."""
+    return any(words in log for words in _HALF_WAY)
+
+
+def vault_reason(log: str, stack: str) -> str:
+    """The reason that the log of one start tells; empty where it tells none of these."""
+    if failed_half_way(log):
+        return (
+            "vault: its first start failed half-way, so nothing is stored yet, and it can't be "
+            f"repaired; `make vault-reset STACK={stack}` empties its storage, then `make up` "
+            "starts anew"
+        )
+    if _OTHER_KEY in log:
+        return (
+            f"vault: it is sealed, because homeport:vault.seal_key in Pulumi.{stack}.yaml isn't "
+            "the key that its storage was sealed with; set that one back, and where it shall "
+            "become another, keep it as homeport:vault.previous_seal_key meanwhile "
+            "(docs/vault.md)"
+        )
+    return ""

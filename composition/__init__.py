@@ -1,0 +1,1 @@
+"""From what the files say to what the components take."""

@@ -1,0 +1,78 @@
+"""Prometheus: how it looks at the stack, and who is told."""
+
+from __future__ import annotations
+
+from components.alertmanager_config import Email, Receivers
+from components.caddy_proxy import COMPONENT as DOOR
+from components.prometheus import Images, Own, Watching
+from components.prometheus_config import Door, prometheus_routes
+from components.prometheus_rules import Durations
+from components.routes import Guard, Route
+from composition.people import accounts
+from config.estate import Estate
+from config.model import opened
+from config.prometheus import OWN, Notify, PrometheusSettings
+from config.settings import Settings
+
+
+def pages_of_prometheus(settings: Settings) -> list[Route]:
+    """Where Prometheus is found, where there is one."""
+    if not settings.prometheus:
+        return []
+    guard = Guard(accounts=accounts(settings)) if settings.prometheus.behind_users else None
+    return prometheus_routes(settings.full_host("prometheus"), guard)
+
+
+def what_is_watched(estate: Estate, given: PrometheusSettings) -> Watching:
+    """How Prometheus looks at the stack, and who is told."""
+    settings, images = estate.settings, estate.images
+    alerts = given.alerts.model_dump()
+    # Between what is renewed in time and what ends: the gateway changes its own CA's
+    # certificates, of twelve hours, with more than an hour left, and others with nine days.
+    alerts["certificate"] = given.alerts.certificate or (
+        "30m" if settings.tls.issuer == "internal" else "7d"
+    )
+    return Watching(
+        images=Images(
+            prometheus=images.prometheus,
+            alertmanager=images.alertmanager,
+            blackbox=images.blackbox,
+            node_exporter=images.node_exporter,
+        ),
+        outside=settings.outside,
+        url=settings.public_url(settings.full_host("prometheus")),
+        door=Door(
+            name=DOOR,
+            http=settings.listen.http,
+            https=settings.listen.https,
+            plain_hosts=settings.plain_hosts,
+        ),
+        internal_ca=settings.tls.issuer == "internal",
+        acme_roots=estate.acme_roots,
+        durations=Durations(interval=given.interval, **alerts),
+        retention_time=given.retention.time,
+        retention_size=given.retention.size,
+        receivers=_receivers(given.notify),
+        own=Own(shown_as=OWN, scrapes=estate.watched.scrapes, rules=estate.watched.rules),
+    )
+
+
+def _receivers(notify: Notify) -> Receivers:
+    given = notify.email
+    email = None
+    if given:
+        email = Email(
+            server=given.server,
+            tls=given.tls,
+            sender=given.from_,
+            to=given.to,
+            user=given.user,
+            password=opened(given.password),
+        )
+    return Receivers(
+        webhook=opened(notify.webhook),
+        email=email,
+        wait=notify.wait,
+        between=notify.between,
+        repeat=notify.repeat,
+    )

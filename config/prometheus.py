@@ -1,0 +1,158 @@
+"""The section `homeport:prometheus`: what is watched for how long, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from config.model import ConfigError, FieldsError, Model, matching, secret
+
+OWN = "config/prometheus"
+"""Folder of what a person adds."""
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_TIME = matching(r"[1-9][0-9]{0,4}[smhd]", "a time such as 5m")
+_ADDRESS = matching(r"[^@\s\"']+@[^@\s\"']+", "an e-mail address, such as ada@example.com")
+
+Time = Annotated[str, _TIME]
+Address = Annotated[str, _ADDRESS]
+
+
+def seconds(time: str) -> int:
+    """A time such as `5m`, in seconds."""
+    return int(time[:-1]) * _SECONDS[time[-1]]
+
+
+class Retention(Model):
+    """How much of the past is kept: what comes first deletes the oldest."""
+
+    time: Time = "30d"
+    size: Annotated[str, matching(r"[1-9][0-9]{0,3}(MB|GB|TB)", "a size such as 2GB")] = "2GB"
+
+
+class Alerts(Model):
+    """How long something must last before it is an alert, unless it says otherwise."""
+
+    gateway: Time = "1m"
+    """The gateway doesn't answer."""
+    restarts: Time = "1h"
+    """Three restarts of the gateway within this time are an alert."""
+    site: Time = "2m"
+    """A site, redirect or service doesn't answer as it should."""
+    certificate: Time | None = None
+    """How much of a certificate's life may be left; by default as the issuer renews."""
+    content: Time = "30m"
+    """A site isn't what its repository has."""
+    disk: Time = "5m"
+    """A disk has less than a tenth free."""
+    memory: Time = "10m"
+    """The host has less than a tenth of its memory available."""
+    vault: Time = "1m"
+    """The vault is sealed."""
+    registry: Time = "2m"
+    """The image registry doesn't answer."""
+    target: Time = "5m"
+    """Anything else that is scraped doesn't answer."""
+    reboot: Time = "15m"
+    """For how long a reboot of the host is told."""
+
+    @model_validator(mode="after")
+    def _gateway_comes_first(self) -> Self:
+        if seconds(self.gateway) >= seconds(self.site):
+            raise FieldsError(
+                ["gateway", "site"],
+                f"gateway is {self.gateway} and site is {self.site}; make gateway the shorter, or "
+                "a dead gateway is told as many dead sites",
+            )
+        return self
+
+
+class Email(Model):
+    """A mail server, and who gets mail from whom."""
+
+    server: Annotated[str, matching(r"[A-Za-z0-9.-]+:[0-9]+", "host:port")] = Field(
+        examples=["smtp.example.org:587"]
+    )
+    tls: bool = True
+    """Whether the server must offer TLS."""
+    from_: Address = Field(alias="from", examples=["homeport@example.org"])
+    to: Address = Field(examples=["ada@example.org"])
+    user: str | None = None
+    password: Annotated[SecretStr, secret(r"[^\x00-\x1f\x7f]+", "text of one line")] | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise FieldsError(["user", "password"], "only one of them is given; give both or none")
+        return self
+
+
+class Notify(Model):
+    """Who is told of an alert, and of its end. Without webhook and e-mail nobody is."""
+
+    webhook: Annotated[SecretStr, secret(r"https?://[^\s/]+\S*", "an http or https URL")] | None = (
+        None
+    )
+    """A URL that Alertmanager posts to."""
+    email: Email | None = None
+    wait: Time = "30s"
+    """How long is waited for more of the same before a message is sent."""
+    between: Time = "5m"
+    """Least time between two messages of the same alert, while more of it comes."""
+    repeat: Time = "4h"
+    """When an alert that lasts is told again."""
+
+
+class PrometheusSettings(Model):
+    """Prometheus at `prometheus.<domain>`, and all that it needs to watch the stack."""
+
+    behind_users: bool = False
+    """Whether `homeport:users` alone see its pages, with their passwords."""
+    interval: Time = "15s"
+    """From one look at everything to the next."""
+    retention: Retention = Retention()
+    alerts: Alerts = Alerts()
+    notify: Notify = Field(default=Notify(), repr=False)
+
+
+@dataclass(frozen=True)
+class OwnFiles:
+    """The jobs and rules that a person adds, as they stand in their files."""
+
+    scrapes: str = ""
+    rules: Mapping[str, str] = field(default_factory=dict)
+    """By file name."""
+
+    @classmethod
+    def read(cls, root: Path) -> OwnFiles:
+        """Raises ConfigError for what can't be read; Prometheus checks the rest itself."""
+        problems: list[str] = []
+        scrapes = root / OWN / "scrape.yml"
+        read = cls(
+            scrapes=_text(scrapes, root, problems) if scrapes.exists() else "",
+            rules={
+                file.name: _text(file, root, problems)
+                for file in sorted((root / OWN / "rules").glob("[!.]*"))
+            },
+        )
+        if problems:
+            raise ConfigError(problems)
+        return read
+
+
+def _text(file: Path, root: Path, problems: list[str]) -> str:
+    shown = file.relative_to(root).as_posix()
+    if file.suffix != ".yml" or not file.is_file():
+        problems.append(f"{shown}: must be a file that ends in .yml; rename it, or move it away")
+        return ""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        problems.append(f"{shown}: is not UTF-8 text; save it as UTF-8")
+    except OSError as error:
+        problems.append(f"{shown}: can't be read: {(error.strerror or str(error)).lower()}")
+    return ""

@@ -1,0 +1,402 @@
+"""What the program does to a vault, without one: what it writes, what it finds, what it says."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pytest
+import requests
+import urllib3
+from hvac import exceptions
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components import vault_client, vault_service
+from components.apply_provider import Props
+from components.door import Entrance
+from components.engine import EngineError
+from components.vault_client import VaultError, open_vault
+from components.vault_policies import person_policy, role_name, service_policy
+from components.vault_service import VaultServiceProvider, dropped, merged
+from tests.unit.program import run_main
+
+SECRET = "4dabf18193072939515e22adb298388d"  # the engine's mark
+KEYS = ("a", "b", "c", "d")
+TEXTS = st.dictionaries(st.sampled_from(KEYS), st.text(max_size=3))
+ORIGINS = st.dictionaries(
+    st.sampled_from(KEYS),
+    st.sampled_from(["credential generated", "credential by hand", "config from config"]),
+)
+
+
+# What is declared is enforced, what people write is kept
+
+
+@given(TEXTS, ORIGINS, TEXTS, st.frozensets(st.sampled_from(KEYS)))
+def test_only_what_is_declared_is_written_and_only_what_was_dropped_is_removed(
+    current: dict[str, str], origins: dict[str, str], values: dict[str, str], gone: frozenset[str]
+) -> None:
+    gone = gone - origins.keys() - values.keys()
+    wanted = merged(current, origins, values, gone, lambda: "made")
+    assert values.items() <= wanted.items()
+    for key in KEYS:
+        if key in values:
+            continue
+        if key in gone:
+            assert key not in wanted
+        elif key in current:
+            assert wanted[key] == current[key]
+        else:
+            assert wanted.get(key) == ("made" if "generated" in origins.get(key, "") else None)
+    assert merged(wanted, origins, values, gone, lambda: "made anew") == wanted, "it settles"
+
+
+def test_a_key_is_dropped_only_if_the_program_wrote_it() -> None:
+    olds = {
+        "keys": {
+            "prod/given": "config from config",
+            "prod/never_given": "config from config",
+            "prod/made": "credential generated",
+            "prod/theirs": "credential by hand",
+            "prod/stays": "credential generated",
+        },
+        "values": {"prod/given": "x"},
+    }
+    news = {"keys": {"prod/stays": "credential by hand"}}
+    assert dropped(olds, news) == {"prod/given", "prod/made"}
+
+
+# Policies
+
+
+def test_an_application_reads_its_own_path_alone() -> None:
+    assert service_policy("shop/prod") == (
+        'path "services/data/shop/prod" { capabilities = ["read"] }\n'
+    )
+
+
+def test_no_two_environments_share_a_role() -> None:
+    paths = [f"{service}/{name}" for service in ("a", "a-b", "a_b") for name in ("b", "b-c", "c")]
+    assert len({role_name(path) for path in paths}) == len(paths)
+
+
+def test_a_person_reads_and_writes_what_is_said_and_finds_it_in_the_browser() -> None:
+    assert person_policy(["mill/local", "shop/prod"], ["shop/prod"]) == "".join(
+        f'path "{path}" {{ capabilities = [{rights}] }}\n'
+        for path, rights in [
+            ("services/metadata/", '"list"'),
+            ("services/metadata/mill/", '"list"'),
+            ("services/metadata/shop/", '"list"'),
+            ("services/data/mill/local", '"read"'),
+            ("services/data/shop/prod", '"create", "read", "update", "patch", "delete"'),
+            ("services/metadata/shop/prod", '"read"'),
+            ("services/undelete/shop/prod", '"update"'),
+            ("auth/approle/role/shop.prod/role-id", '"read"'),
+            ("auth/approle/role/shop.prod/secret-id", '"update"'),
+        ]
+    )
+
+
+# The provider of a service
+
+
+@dataclass
+class FakeVault:
+    """A vault with one environment, and somebody else who may write to it."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    version: int = 0
+    deleted: bool = False
+    interruptions: int = 0
+    written: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def itself(self) -> "FakeVault":
+        return self
+
+    secrets = kv = v2 = auth = approle = itself
+
+    def create_or_update_approle(self, role: str, *, mount_point: str, **settings: object) -> None:
+        self.written[f"auth/{mount_point}/role/{role}"] = settings
+
+    def write_data(self, path: str, *, data: Any) -> None:
+        self.written[path] = data
+
+    def read(self, path: str) -> Any:
+        return {"data": self.written[path]} if path in self.written else None
+
+    def read_secret_version(self, *_: object, **__: object) -> Any:
+        if not self.version:
+            raise exceptions.InvalidPath
+        about = {
+            "version": self.version,
+            "deletion_time": "now" if self.deleted else "",
+            "destroyed": False,
+        }
+        return {"data": {"metadata": about, "data": None if self.deleted else dict(self.values)}}
+
+    def undelete_secret_versions(self, *_: object, **__: object) -> None:
+        self.deleted = False
+
+    def create_or_update_secret(
+        self, _path: str, values: dict[str, str], *, cas: int, mount_point: str
+    ) -> None:
+        assert mount_point == "services"
+        if self.interruptions:
+            self.interruptions -= 1
+            self.version += 1
+            self.values["theirs"] = f"{self.version}"
+        if cas != self.version:
+            raise exceptions.InvalidRequest(
+                "check-and-set parameter did not match the current version"
+            )
+        self.version, self.values = self.version + 1, dict(values)
+
+
+PROPS: Props = {
+    "reach": {},
+    "service": "shop",
+    "keys": {
+        "prod/token": "credential from config",
+        "prod/made": "credential generated",
+        "prod/theirs": "credential by hand",
+    },
+    "values": {"prod/token": "t"},
+    "policies": {"prod": "a policy"},
+    "vault": "answers",
+}
+
+
+@pytest.fixture
+def vault(monkeypatch: pytest.MonkeyPatch) -> FakeVault:
+    fake = FakeVault()
+
+    @contextmanager
+    def opened(_reach: Props, **_: object) -> Iterator[FakeVault]:
+        yield fake
+
+    monkeypatch.setattr(vault_service, "open_vault", opened)
+    return fake
+
+
+def test_a_generated_value_is_made_once_and_stands_in_no_state(vault: FakeVault) -> None:
+    created = VaultServiceProvider().create(PROPS)
+    made = vault.values["made"]
+    assert len(made) >= 32
+    assert vault.values == {"token": "t", "made": made}
+    assert created.outs == PROPS
+    VaultServiceProvider().update("shop", PROPS, PROPS)
+    assert (vault.values["made"], vault.version) == (made, 1)
+
+
+def test_what_somebody_writes_meanwhile_is_kept(vault: FakeVault) -> None:
+    vault.interruptions = 3
+    VaultServiceProvider().create(PROPS)
+    assert vault.values.keys() == {"theirs", "token", "made"}
+    vault.values["token"], vault.interruptions = "changed", 9
+    with pytest.raises(VaultError, match="services/shop/prod is written by somebody else"):
+        VaultServiceProvider().create(PROPS)
+
+
+def test_a_deleted_version_comes_back_instead_of_a_new_value(vault: FakeVault) -> None:
+    VaultServiceProvider().create(PROPS)
+    before = dict(vault.values)
+    vault.deleted = True
+    VaultServiceProvider().update("shop", PROPS, PROPS)
+    assert (vault.deleted, vault.values) == (False, before)
+
+
+def test_a_key_that_is_no_longer_declared_is_not_in_the_next_version(vault: FakeVault) -> None:
+    VaultServiceProvider().create(PROPS)
+    vault.values["theirs"] = "kept"
+    fewer = {**PROPS, "keys": {"prod/made": "credential generated"}, "values": {}}
+    VaultServiceProvider().update("shop", PROPS, fewer)
+    assert vault.values.keys() == {"made", "theirs"}
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda vault: None, {}),
+        (lambda vault: vault.values.update(theirs="x", made="y", other="z"), {}),
+        (lambda vault: vault.values.update(token="u"), {"prod/token": "changed in the vault"}),
+        (
+            lambda vault: vault.values.clear(),
+            {"prod/token": "missing in the vault", "prod/made": "missing in the vault"},
+        ),
+        (
+            lambda vault: setattr(vault, "deleted", True),
+            {"prod/token": "missing in the vault", "prod/made": "missing in the vault"},
+        ),
+        (lambda vault: vault.written.clear(), {"prod": "changed in the vault"}),
+    ],
+)
+def test_a_refresh_names_what_differs_and_no_value(
+    vault: FakeVault, change: Callable[[FakeVault], None], found: dict[str, str]
+) -> None:
+    VaultServiceProvider().create(PROPS)
+    change(vault)
+    outs = VaultServiceProvider().read("shop", PROPS).outs or {}
+    differing = {
+        key: value
+        for part in ("keys", "policies")
+        for key, value in outs[part].items()
+        if value != PROPS[part][key]
+    }
+    assert differing == found
+    assert VaultServiceProvider().diff("shop", outs, PROPS).changes == bool(found)
+    assert {**outs, "keys": PROPS["keys"], "policies": PROPS["policies"]} == PROPS
+
+
+def test_a_vault_that_does_not_answer_is_a_difference_and_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def closed(*_: object, **__: object) -> object:
+        raise VaultError("the vault is sealed")
+
+    monkeypatch.setattr(vault_service, "open_vault", closed)
+    outs = VaultServiceProvider().read("shop", PROPS).outs or {}
+    assert outs == {**PROPS, "vault": "the vault is sealed"}
+    assert VaultServiceProvider().diff("shop", outs, PROPS).changes
+
+
+def test_another_way_to_the_vault_is_no_change_of_what_it_holds() -> None:
+    moved = {**PROPS, "reach": {"host": "vault.example.org"}}
+    assert not VaultServiceProvider().diff("shop", PROPS, moved).changes
+
+
+# What is wrong, in a sentence
+
+
+ENTRANCE = Entrance(
+    docker_host="unix:///x",
+    stack="homeport/prod",
+    address="192.0.2.7",
+    http=80,
+    https=443,
+    internal_ca=False,
+)
+REACH = {
+    "entrance": asdict(ENTRANCE),
+    "host": "vault.example.org",
+    "role_id": "r",
+    "secret_id": "s",
+}
+ALERT = requests.exceptions.SSLError(
+    urllib3.exceptions.MaxRetryError(
+        urllib3.HTTPSConnectionPool("x"), "/", urllib3.exceptions.SSLError("internal error")
+    )
+)
+UNKNOWN = requests.exceptions.SSLError(
+    urllib3.exceptions.MaxRetryError(
+        urllib3.HTTPSConnectionPool("x"),
+        "/",
+        urllib3.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED"),
+    )
+)
+LOGIN = "https://vault.example.org/v1/auth/approle/login"
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.gone = 0.0
+
+    def monotonic(self) -> float:
+        return self.gone
+
+    def sleep(self, seconds: float) -> None:
+        self.gone += seconds
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence", "least", "most"),
+    [
+        (
+            ALERT,
+            "vault.example.org has no certificate after 120 s; its DNS record has to",
+            120,
+            130,
+        ),
+        (UNKNOWN, "vault.example.org answers with a certificate that isn't known here", 15, 30),
+        (
+            requests.exceptions.ConnectionError(),
+            "the gateway doesn't answer at 192.0.2.7:443",
+            15,
+            30,
+        ),
+        (requests.exceptions.ReadTimeout(), "the vault doesn't answer at https://vault.ex", 0, 1),
+        (exceptions.BadGateway(), "`make logs NAME=vault` tells why", 0, 1),
+        (
+            exceptions.VaultDown(),
+            "the vault is sealed: homeport:vault.seal_key isn't the key",
+            15,
+            30,
+        ),
+        (exceptions.VaultNotInitialized(), "`make vault-reset` empties its storage", 15, 30),
+        (
+            exceptions.InvalidRequest(url=LOGIN),
+            "the vault refuses the program's credential; set homeport:vault.role_id and "
+            "homeport:vault.secret_id",
+            5,
+            10,
+        ),
+        (EngineError("no Docker engine answers"), "no Docker engine answers", 0, 0),
+    ],
+)
+def test_each_trouble_is_waited_for_as_long_as_it_may_pass_and_then_told(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str, least: int, most: int
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(vault_client, "time", clock)
+
+    def refuse(*_: object, **__: object) -> object:
+        raise error
+
+    monkeypatch.setattr("hvac.api.auth_methods.AppRole.login", refuse)
+    if isinstance(error, EngineError):
+        monkeypatch.setattr(vault_client, "open_door", refuse)
+    for patient in (True, False):
+        clock.gone = 0
+        with pytest.raises(VaultError) as caught, open_vault(REACH, patient=patient):
+            pass
+        assert sentence in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert (least <= clock.gone <= most) if patient else clock.gone == 0
+
+
+def test_what_passes_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(vault_client, "time", clock)
+
+    def later(*_: object, **__: object) -> None:
+        if clock.gone < 60:
+            raise ALERT
+
+    monkeypatch.setattr("hvac.api.auth_methods.AppRole.login", later)
+    with open_vault(REACH, patient=True):
+        assert 60 <= clock.gone < 70
+
+
+# In the program
+
+
+def test_the_contents_come_after_the_gateway_and_the_people_first() -> None:
+    graph = run_main("local", services=True)
+    (people,) = graph.of("VaultAccess")
+    asked = {container.name: container.urn for container in graph.containers}
+    assert {asked["vault"], asked["proxy"]} <= set(people.options.dependencies)
+    services = graph.of("VaultService")
+    assert {service.name for service in services} == {"shop", "reports"}
+    assert all(people.urn in service.options.dependencies for service in services)
+
+
+def test_every_value_and_the_programs_login_are_secret() -> None:
+    for resource in (graph := run_main("local", services=True)).of("VaultService", "VaultAccess"):
+        reach = resource.inputs["reach"]
+        hidden = [reach["role_id"], reach["secret_id"]]
+        hidden += [*resource.inputs.get("values", {}).values()]
+        assert all(SECRET in value for value in hidden), resource
+    assert any(resource.inputs["values"] for resource in graph.of("VaultService"))

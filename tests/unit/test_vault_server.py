@@ -1,0 +1,270 @@
+"""What the vault starts with, what is told of a start that failed, and the commands around it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import rpc
+
+from commands import vault_key, vault_snapshot
+from commands.context import CommandError, Context
+from components.vault_server_config import PROGRAM_POLICY, VaultKeys, configuration, secret_files
+from components.vault_server_reason import vault_reason
+from config.estate import Estate
+from config.model import ConfigError
+from config.settings import Settings
+from tests.unit.approved import GOLDEN, approved
+from tests.unit.program import Graph, an_estate, own_config, run_main
+
+KEYS = VaultKeys(
+    seal_key="0a" * 32, previous_seal_key=None, role_id="the-role-id", secret_id="the-secret-id"
+)
+ROTATED = VaultKeys(
+    seal_key="1b" * 32,
+    previous_seal_key="0a" * 32,
+    role_id="the-role-id",
+    secret_id="the-secret-id",
+)
+
+
+# Configuration
+
+
+@pytest.mark.parametrize(("keys", "golden"), [(KEYS, "vault.hcl"), (ROTATED, "vault-rotated.hcl")])
+def test_the_configuration_is_the_approved_one(keys: VaultKeys, golden: str) -> None:
+    made = configuration(keys)
+    assert made == approved(GOLDEN / golden, made)
+
+
+@pytest.mark.parametrize("keys", [KEYS, ROTATED])
+def test_keys_are_in_files_of_their_own_that_the_configuration_names(keys: VaultKeys) -> None:
+    text, files = configuration(keys), secret_files(keys)
+    for name, secret in files.items():
+        assert secret not in text
+        assert f"/etc/openbao/current/{name}" in text
+    named = set(re.findall(r"/etc/openbao/current/([\w.-]+)", text))
+    assert named == set(files)
+
+
+def test_a_key_has_the_same_id_whether_it_is_the_current_or_the_previous_one() -> None:
+    ids = [re.findall(r'_key_id = "(\w+)"', configuration(keys)) for keys in (KEYS, ROTATED)]
+    assert ids[0] == [ids[1][1]]
+    assert len(set(ids[1])) == 2
+
+
+def test_no_right_of_the_program_loses_what_the_vault_holds() -> None:
+    assert "sudo" not in PROGRAM_POLICY
+    rights = dict(re.findall(r'path "(.*)" \{ capabilities = \[(.*)\] \}', PROGRAM_POLICY))
+    assert not [path for path in rights if path.startswith(("sys/mounts", "services/destroy"))]
+    assert not [p for p, can in rights.items() if p.startswith("services/") and "delete" in can]
+
+
+# Settings
+
+
+def a_root(folder: Path) -> Path:
+    """Files that declare nothing."""
+    root = an_estate(folder, {})
+    (root / "config/vault.yaml").unlink()
+    return root
+
+
+def settings(**section: object) -> Settings:
+    return Settings.parse("prod", {**own_config("prod"), "vault": section})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seal_key", "0a" * 31),
+        ("seal_key", "XY" * 32),
+        ("role_id", "short"),
+        ("secret_id", "a b" * 9),
+    ],
+)
+def test_a_secret_of_another_form_is_refused_and_never_shown(key: str, value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings(**{key: value})
+    assert re.fullmatch(
+        rf"Pulumi\.prod\.yaml: homeport:vault\.{key} is \[secret\]: must be .* as `make vault-key` "
+        "makes them",
+        str(caught.value),
+    )
+
+
+def test_a_preview_without_the_secrets_names_the_command_that_makes_them(tmp_path: Path) -> None:
+    section = {"seal_key": "0a" * 32}
+    with pytest.raises(pulumi.RunError) as caught:
+        run_main("prod", a_root(tmp_path), settings={"vault": section})
+    assert str(caught.value) == (
+        "Pulumi.prod.yaml: homeport:vault has no role_id, secret_id; `make vault-key STACK=prod` "
+        "makes what is missing"
+    )
+
+
+def test_commands_do_without_the_secrets(tmp_path: Path) -> None:
+    config = own_config("prod") | {"vault": "{}"}
+    assert Estate.load("prod", config, a_root(tmp_path)).settings.vault
+
+
+# What is declared
+
+
+PLANTED = {
+    "seal_key": "0a" * 32,
+    "previous_seal_key": "1b" * 32,
+    "role_id": "planted-role-id-of-20",
+    "secret_id": "planted-secret-id-of-20",
+}
+
+
+def declared(root: Path, **section: str) -> Graph:
+    return run_main("prod", a_root(root), settings={"vault": PLANTED | section})
+
+
+def test_it_stands_among_the_services_alone_and_writes_nothing_but_its_data(tmp_path: Path) -> None:
+    (container,) = [c for c in declared(tmp_path).containers if c.name == "vault"]
+    assert [
+        (network["name"].rpartition("-")[0], network["aliases"])
+        for network in container.inputs["networksAdvanced"]
+    ] == [("services", ["vault"])]
+    written = [mount for mount in container.inputs["mounts"] if not mount["readOnly"]]
+    assert [mount["source"] for mount in written] == ["homeport-prod-vault-data"]
+    assert container.options.deleteBeforeReplace, "two servers on one storage"
+
+
+def test_its_secrets_are_read_by_the_server_alone_and_stay_encrypted(tmp_path: Path) -> None:
+    graph = declared(tmp_path)
+    (files,) = [r for r in graph.of("VolumeFiles") if r.name == "vault-config"]
+    held = files.inputs["secret_files"].values()
+    assert all(rpc.is_rpc_secret(entry) for entry in held)
+    assert {rpc.unwrap_rpc_secret(entry) for entry in held} == set(PLANTED.values())
+    rest = [r.inputs for r in graph.of("Container", "Volume", "VolumeOwner", "HostImage")]
+    rest += [files.inputs["files"], graph.exports]
+    assert not [secret for secret in PLANTED.values() if secret in json.dumps(rest, default=str)]
+
+
+def test_another_configuration_is_another_container_and_another_login_is_not(
+    tmp_path: Path,
+) -> None:
+    def envs(root: str, **section: str) -> list[str]:
+        (tmp_path / root).mkdir()
+        graph = declared(tmp_path / root, **section)
+        (container,) = [c for c in graph.containers if c.name == "vault"]
+        said: list[str] = container.inputs["envs"]
+        return said
+
+    before = envs("before")
+    assert envs("login", secret_id="another-secret-id-of-20") == before
+    assert envs("key", seal_key="2c" * 32) != before
+
+
+# What a failed start says
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            '[ERROR] failed to initialize: error="initialize.[homeport (0)]: request.[policy (4)]"',
+            "vault: its first start failed half-way",
+        ),
+        (
+            '[ERROR] error unsealing core: error="unseal with stored key failed: '
+            'self-initialization failed: refusing to unseal"',
+            "vault: its first start failed half-way",
+        ),
+        (
+            '[WARN]  failed to unseal core: error="fetching stored unseal keys failed: failed to '
+            'decrypt keys from storage: unknown key id for data: `abc`"',
+            "vault: it is sealed, because homeport:vault.seal_key in Pulumi.prod.yaml isn't",
+        ),
+        (
+            '[WARN]  failed to unseal core: error="fetching stored unseal keys failed: invalid '
+            "key: failed to decrypt keys from storage: failed to open ciphertext: cipher: message "
+            'authentication failed"',
+            "vault: it is sealed, because homeport:vault.seal_key in Pulumi.prod.yaml isn't",
+        ),
+        ("[INFO]  core: vault is unsealed", ""),
+    ],
+)
+def test_a_failed_start_is_told_in_one_sentence(line: str, told: str) -> None:
+    reason = vault_reason(f"==> OpenBao server configuration:\n{line}\n", "prod")
+    assert reason.startswith(told)
+    assert bool(reason) == bool(told)
+    assert "\n" not in reason
+
+
+# Commands
+
+
+def test_only_missing_secrets_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: dict[str, str] = {}
+
+    def set_config(_context: Context, path: str, value: str) -> bool:
+        made[path.removeprefix("homeport:vault.")] = value
+        return True
+
+    monkeypatch.setattr(vault_key, "ROOT", tmp_path)
+    monkeypatch.setattr(vault_key, "deployment", lambda _context: {})
+    monkeypatch.setattr(vault_key, "set_config", set_config)
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text("config:\n  homeport:vault:\n    role_id: {secure: v1:abc}\n")
+    assert vault_key.run(Context("prod")) == 0
+    assert set(made) == {"seal_key", "secret_id"}
+    settings(role_id="0123456789abcdef0123", **made)  # of the right form
+    assert not [value for value in made.values() if value in capsys.readouterr().out]
+
+
+@pytest.fixture
+def snapshot(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What the vault answers when it is asked for a snapshot."""
+    answers: list[bytes] = []
+
+    class Vault:
+        def ask(self, *_: object, **__: object) -> bytes:
+            return answers[0]
+
+    @contextmanager
+    def vault(_context: Context) -> Iterator[Any]:
+        yield Vault()
+
+    monkeypatch.setattr(vault_snapshot, "_vault", vault)
+    return answers
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"", b"no archive", gzip.compress(b"x" * 2000, mtime=0)[:20]],
+    ids=["empty", "no archive", "cut"],
+)
+def test_a_broken_snapshot_is_not_kept(
+    tmp_path: Path, snapshot: list[bytes], broken: bytes
+) -> None:
+    snapshot.append(broken)
+    file = tmp_path / "vault.snap"
+    with pytest.raises(CommandError, match="came broken, so nothing was written; try again"):
+        vault_snapshot.save(Context("prod", {"file": str(file)}))
+    assert not file.exists()
+
+
+def test_a_restore_asks_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("YES", raising=False)
+    file = tmp_path / "vault.snap"
+    file.touch()
+    with pytest.raises(CommandError, match="needs a yes"):
+        vault_snapshot.restore(Context("local", {"file": str(file)}))
+    with pytest.raises(CommandError, match="name the snapshot"):
+        vault_snapshot.restore(Context("local", {"file": ""}))
+    with pytest.raises(CommandError, match="can't be read: No such file"):
+        vault_snapshot.restore(Context("local", {"file": str(tmp_path / "nothing")}))
