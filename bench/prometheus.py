@@ -20,6 +20,7 @@ _BY_SETTING = {
     "ContentNotSynced": "content",
     "DiskFilling": "disk",
     "RegistryDown": "registry",
+    "VaultSealed": "vault",
     "TargetMissing": "target",
     "GatewayDown": "gateway",
 }

@@ -6,14 +6,18 @@ from typing import Any
 
 from docker.models.containers import Container
 from docker.models.networks import Network
+from docker.models.volumes import Volume
 
 from commands.context import CommandError, Context
 from commands.pulumi_cli import backend
+from commands.registry_gc import collector_of
 from components.engine import THROWAWAY
+from config.settings import PROJECT
 
 
 def clear(context: Context, deployment: dict[str, Any]) -> None:
-    """Remove this state's containers and networks that it doesn't know, and say so.
+    """Remove this state's containers and networks that it doesn't know, and volumes of generated
+    files that nobody knows, and say so. Data is never touched.
 
     Raises CommandError, before anything is removed, where another state made something
     under this stack's name: a second checkout, a colleague's state.
@@ -37,6 +41,10 @@ def clear(context: Context, deployment: dict[str, Any]) -> None:
             "`make down` in the checkout that made them, or use its state (PULUMI_BACKEND_URL), "
             "or remove them with `docker rm --force` and `docker network rm`"
         )
+    if any(c.name == collector_of(context) and c.status == "running" for c in containers):
+        raise CommandError(
+            f"registry-gc is at work on stack {context.stack}; try again when it has ended"
+        )
     for container in containers:
         if container.id not in known:
             _say(container)
@@ -45,7 +53,13 @@ def clear(context: Context, deployment: dict[str, Any]) -> None:
         if network.id not in known:
             _say(network)
             network.remove()
+    for volume in context.docker.volumes.list(filters={"label": context.label}):
+        # Names of data volumes are fixed, all others have random ends.
+        data = str(volume.name).startswith(f"{PROJECT}-{context.stack}-")
+        if volume.name not in known and not data:
+            _say(volume)
+            volume.remove()
 
 
-def _say(thing: Container | Network) -> None:
+def _say(thing: Container | Network | Volume) -> None:
     print(f"removing {thing.name}, left by an interrupted update")

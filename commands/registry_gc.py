@@ -112,10 +112,15 @@ def _container(context: Context, component: str) -> Container:
     )
 
 
+def collector_of(context: Context) -> str:
+    """The name of the container that removes."""
+    return f"{PROJECT}-{context.stack}-registry-gc"
+
+
 @contextmanager
 def _collector(context: Context, registry: Container, keep: str) -> Iterator[Container]:
     """The container that removes, waiting to begin. Its name keeps a second one out."""
-    name = f"{PROJECT}-{context.stack}-registry-gc"
+    name = collector_of(context)
     with suppress(docker.errors.NotFound):
         earlier = context.docker.containers.get(name)
         if earlier.status == "running":

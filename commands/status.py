@@ -8,11 +8,12 @@ from commands.context import CommandError, Context
 from commands.door import open_door
 from commands.probe import Answer, ask
 from commands.table import table
+from components.engine import THROWAWAY
 
 
 def run(context: Context) -> int:
     """Print components with their health and URLs with their answers; 1 where one is not well."""
-    containers = context.containers()
+    containers = [c for c in context.containers() if THROWAWAY not in c.labels]
     if not containers:
         print(f"stack {context.stack}: nothing runs; `make up` brings it up")
         return 1

@@ -57,7 +57,11 @@ def users(context: Context) -> int:
     """List who has a password, and their rights."""
     found = sorted(context.settings.users.items())
     if found:
-        print(table(("name", "registry"), [(name, user.registry) for name, user in found]))
+        rows = [
+            (name, user.registry, " ".join(user.vault.read), " ".join(user.vault.write))
+            for name, user in found
+        ]
+        print(table(("name", "registry", "vault: reads", "vault: writes"), rows))
     else:
         print(f"stack {context.stack} has no users; `make user NAME=…` makes one")
     return 0
@@ -69,7 +73,7 @@ def _store(context: Context, hashes: Mapping[str, str], rights: str) -> bool:
     The engine encrypts into a copy, which takes the file's place at the end.
     """
     file = ROOT / f"Pulumi.{context.stack}.yaml"
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=ROOT, prefix=".user-") as folder:
         copy = Path(shutil.copy(file, folder))
         for name, hashed in hashes.items():
             user = f'{PROJECT}:users["{name}"]'  # in brackets, as a name may hold dots
@@ -79,5 +83,5 @@ def _store(context: Context, hashes: Mapping[str, str], rights: str) -> bool:
                 context, f"{user}.registry", rights, plain=True, file=copy
             ):
                 return False
-        shutil.copyfile(copy, file)
+        copy.replace(file)  # at once: half a file would have lost all other secrets
     return True

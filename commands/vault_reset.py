@@ -57,9 +57,11 @@ def _failed_half_way(container: Container) -> bool:
     while True:
         container.reload()
         state = container.attrs["State"]
+        if health(container) == "healthy":
+            return False
         if failed_half_way(engine.last_start(container)):
             return True
         ended = not state["Running"] and not state["Restarting"]
-        if ended or health(container) == "healthy" or time.monotonic() > deadline:
+        if ended or time.monotonic() > deadline:
             return False
         time.sleep(0.2)

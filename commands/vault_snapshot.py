@@ -42,7 +42,11 @@ def save(context: Context) -> int:
         raise CommandError("the vault's snapshot came broken, so nothing was written; try again")
     try:
         file.touch(mode=0o600, exist_ok=False)
-        file.write_bytes(content)
+        try:
+            file.write_bytes(content)
+        except OSError:
+            file.unlink()
+            raise
     except OSError as error:
         raise CommandError(
             f"{file} can't be written: {error.strerror}; give another FILE="

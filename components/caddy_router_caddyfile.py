@@ -133,17 +133,26 @@ def _handles(routes: Sequence[Route], gateway: Gateway) -> Iterable[str]:
 
 
 def _guard(component: str, guard: Guard) -> Iterable[str]:
+    shut = ""
+    if guard.open:
+        yield f"@shut not path {guard.open}"
+        shut = " @shut"
     if not guard.accounts:
         # Caddy takes no `basic_auth` without accounts.
-        yield f'header WWW-Authenticate `Basic realm="{component}"`'
-        yield "respond 401"
+        yield f'header{shut} WWW-Authenticate `Basic realm="{component}"`'
+        yield f"respond{shut} 401"
         return
-    yield block("basic_auth", f"import {_ACCOUNTS}/{component}").rstrip()
+    yield block(f"basic_auth{shut}", f"import {_ACCOUNTS}/{component}").rstrip()
     if guard.writers is None:
         return
     may = [f"not vars {{http.auth.user.id}} {' '.join(sorted(guard.writers))}"]
     yield block("@reader", "not method GET HEAD", *(may if guard.writers else [])).rstrip()
     yield f"respond @reader {_quoted(guard.denied)} 403"
+    # A browser remembers passwords, and any page could have it send them along with a form.
+    yield block("@browser", "not method GET HEAD", "header Sec-Fetch-Site *").rstrip()
+    yield "respond @browser 403"
+    if not guard.closed:
+        return
     closed = block("file", f"root {CLOSED_AT}", f"try_files /{component}").rstrip()
     yield block("@closed", "not method GET HEAD", closed).rstrip()
     yield "header @closed Retry-After 60"

@@ -91,6 +91,8 @@ def probes(routes: Iterable[Route], door: Door) -> list[Probe]:
 
 
 def _probe(route: Route, door: Door, statuses: Sequence[int]) -> Probe:
+    # The gateway asks for passwords by itself, whether anything answers behind it or not.
+    path = (route.guard and route.guard.open) or route.path or "/"
     plain = route.host in door.plain_hosts
     scheme, port, usual = ("http", door.http, 80) if plain else ("https", door.https, 443)
     shown = route.host if port == usual else f"{route.host}:{port}"
@@ -98,14 +100,14 @@ def _probe(route: Route, door: Door, statuses: Sequence[int]) -> Probe:
         site=route.component,
         host=route.host,
         url=f"{scheme}://{shown}{route.path}",
-        asked=f"{scheme}://{door.name}:{port}{route.path or '/'}",
+        asked=f"{scheme}://{door.name}:{port}{path}",
         statuses=statuses,
     )
 
 
 def _statuses(route: Route) -> Sequence[int]:
     if route.guard:
-        return (401,)
+        return (200,) if route.guard.open else (401,)
     match route.handler:
         case Redirect(status=status) | Refusal(status=status):
             return (status,)

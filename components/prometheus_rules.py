@@ -57,8 +57,9 @@ def _gateway(durations: Durations) -> list[dict[str, object]]:
             "The gateway ({{ $labels.instance }}) doesn't answer",
             lasting=durations.gateway,
             severity="critical",
-            # Until the next look at the sites: what they suffered from it is no news.
-            keep_firing_for=durations.interval,
+            # Until the sites were asked again and that was looked at: what they suffered from it
+            # is no news.
+            keep_firing_for=f"{3 * seconds(durations.interval)}s",
         ),
         _alert(
             "GatewayRestarting",

@@ -1,36 +1,59 @@
 """Gunicorn's settings for pypiserver, which runs this file in its container.
 
-pypiserver stores what it has got of an upload when a connection breaks, and nobody may
-overwrite that. So an upload reaches it whole or not at all, and never above the limit.
+pypiserver stores what it has got of an upload when a connection breaks or the disk is full, and
+nobody may overwrite that. So an upload reaches it whole or not at all, never above the limit,
+and gets its name once all of it is there.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable
-from typing import Any
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
 
 _LIMIT_MIB = int(os.environ.get("UPLOAD_MIB", "512"))
 _PIECE = 2**20
 
-# The worker's settings are those of the official image.
 errorlog = "-"
 preload_app = True
 workers = 1
-worker_class = "gevent"
+# Threads, and not the event loop of the official image: reading a large form would silence the
+# health check, which ends a service that is silent.
+worker_class = "gthread"
+threads = 16
 
 App = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
 
 
 def post_worker_init(worker: Any) -> None:
     """Called by Gunicorn before the first request."""
+    from pypiserver import backend  # noqa: PLC0415 - in the container alone
+
+    backend.write_file = store_whole
     worker.wsgi = whole_uploads(worker.wsgi)
+
+
+def store_whole(content: IO[bytes], destination: Path) -> None:
+    """Write a file that is there whole or not at all, and never in place of another one."""
+    with NamedTemporaryFile() as file:  # in TMPDIR, which is on the same volume
+        shutil.copyfileobj(content, file, _PIECE)
+        file.flush()
+        Path(file.name).chmod(0o644)
+        os.link(file.name, destination)
 
 
 def whole_uploads(app: App) -> App:
     """`app`, which sees no body that is too large or broken off."""
 
     def answer(environ: dict[str, Any], start: Callable[..., object]) -> Iterable[bytes]:
+        if "HTTP_TRANSFER_ENCODING" in environ:  # nobody knows where it should have ended
+            while environ["wsgi.input"].read(_PIECE):
+                pass
+            start("411 Length Required", [("Content-Type", "text/plain")])
+            return [b"an upload has to say how long it is (Content-Length)\n"]
         body = _Body(environ["wsgi.input"], int(environ.get("CONTENT_LENGTH") or 0))
         if body.missing > _LIMIT_MIB * 2**20:
             while body.read(_PIECE):  # who isn't heard out doesn't listen to the answer

@@ -21,6 +21,7 @@ from components.registry_config import (
     IMAGES_PORT,
     PACKAGES,
     PACKAGES_CONFIG_AT,
+    PACKAGES_HEALTH,
     PACKAGES_PORT,
     READ_ONLY_ERROR,
     USER,
@@ -91,7 +92,7 @@ class Registry(pulumi.ComponentResource):
             config_at=PACKAGES_CONFIG_AT,
             config={"gunicorn.conf.py": args.packages_server},
             command=pypiserver_command(),
-            probe=f"wget -q -O /dev/null http://127.0.0.1:{PACKAGES_PORT}/health",
+            probe=f"wget -q -O /dev/null http://127.0.0.1:{PACKAGES_PORT}{PACKAGES_HEALTH}",
             networks={"guarded": host.guarded.name},
             aliases={"guarded": PACKAGES},
             env=pypiserver_env(args.upload_mib),
@@ -104,12 +105,16 @@ class Registry(pulumi.ComponentResource):
                 path="",
                 handler=Upstream(address=f"{component}:{port}", patience=_PATIENCE),
                 guard=Guard(
-                    accounts=args.accounts, writers=args.writers, denied=denied, closed=CLOSED
+                    accounts=args.accounts,
+                    writers=args.writers,
+                    denied=denied,
+                    closed=closed,
+                    open=open_,
                 ),
             )
-            for component, host, port, denied in [
-                (IMAGES, args.images_at, IMAGES_PORT, DENIED),
-                (PACKAGES, args.packages_at, PACKAGES_PORT, READ_ONLY_ERROR),
+            for component, host, port, denied, closed, open_ in [
+                (IMAGES, args.images_at, IMAGES_PORT, DENIED, CLOSED, ""),
+                (PACKAGES, args.packages_at, PACKAGES_PORT, READ_ONLY_ERROR, "", PACKAGES_HEALTH),
             ]
         ]
         self.targets = [Target(job="registry", address=f"{_FIGURES}:{FIGURES_PORT}")]

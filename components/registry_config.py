@@ -19,6 +19,8 @@ DATA_AT = "/state"
 IMAGES_PORT = 5000
 FIGURES_PORT = 5001
 PACKAGES_PORT = 8080
+PACKAGES_HEALTH = "/health"
+"""Answers while the package index does; it has no figures that could be scraped."""
 
 READ_ONLY_ERROR = "you may read here and not write; `registry: write` in the stack file allows it"
 _CLOSED_ERROR = (
@@ -72,7 +74,7 @@ def pypiserver_command() -> Sequence[str]:
     serve = (
         f"pypi-server run --interface 0.0.0.0 --port {PACKAGES_PORT} --authenticate . "
         "--passwords . --disable-fallback --hash-algo sha256 --server gunicorn "
-        f"--health-endpoint /health {DATA_AT}"
+        f"--health-endpoint {PACKAGES_HEALTH} {DATA_AT}"
     )
     return ["sh", "-c", f"mkdir -p $TMPDIR && exec {serve}"]
 

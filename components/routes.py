@@ -46,8 +46,11 @@ class Guard:
     """Who may do more than read, which is GET and HEAD; None where all may do all."""
     denied: str = ""
     """What a reader who writes is told, with 403."""
+    open: str = ""
+    """A path that tells whether the service answers, for which nobody is asked."""
     closed: str = ""
-    """What a writer is told, with 503, while `commands` keep the component from being written."""
+    """What a writer is told, with 503, while a command keeps the component from being written;
+    empty where none does."""
 
 
 @dataclass(frozen=True, kw_only=True)

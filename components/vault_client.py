@@ -40,7 +40,7 @@ class Reach:
 
     @property
     def props(self) -> Props:
-        """As a resource's property. It is never compared: the way is no part of what is there."""
+        """As a resource's property, by which a refresh reaches the vault as well."""
         return {
             "entrance": asdict(self.entrance),
             "host": self.host,
@@ -168,8 +168,9 @@ def _trouble(error: Exception, reach: Props) -> tuple[str, int]:
             ), _START_PATIENCE
         case exceptions.VaultDown():
             return (
-                "the vault is sealed: homeport:vault.seal_key isn't the key that its storage was "
-                "sealed with; set that one again, and type `make up`"
+                "the vault is sealed; `make logs NAME=vault` tells why. Where "
+                "homeport:vault.seal_key isn't the key of its storage, set that one again and "
+                "type `make up`"
             ), _START_PATIENCE
         case exceptions.InvalidRequest() | exceptions.Forbidden() | exceptions.InvalidPath() if str(
             error.url

@@ -43,7 +43,7 @@ _RIGHTS = {
     "sys/storage/raft/snapshot": "read update",
 }
 # Who may write policies and roles could give itself more; this is what the program uses. No
-# right removes a version of a value for good, or unmounts what holds them.
+# right removes a version of a value for good (the vault keeps ten), or unmounts what holds them.
 PROGRAM_POLICY = "".join(
     f'path "{path}" {{ capabilities = {json.dumps(rights.split())} }}\n'
     for path, rights in _RIGHTS.items()

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 _HALF_WAY = ("failed to initialize: ", "self-initialization failed: refusing to unseal")
+# An initialised storage that can't be read begins with the same words.
+_UNREADABLE = "unable to check core initialization"
 _OTHER_KEY = "failed to decrypt keys from storage"
 
 
 def failed_half_way(log: str) -> bool:
     """Whether the log of one start says that initialisation never completed."""
-    return any(words in log for words in _HALF_WAY)
+    own = _own_lines(log)
+    return _UNREADABLE not in own and any(words in own for words in _HALF_WAY)
+
+
+def _own_lines(log: str) -> str:
+    """The log without the lines of the audit, which quote what strangers ask, each in a brace."""
+    return "\n".join(line for line in log.splitlines() if not line.startswith("{"))
 
 
 def vault_reason(log: str, stack: str) -> str:
@@ -19,7 +27,7 @@ def vault_reason(log: str, stack: str) -> str:
             f"repaired; `make vault-reset STACK={stack}` empties its storage, then `make up` "
             "starts anew"
         )
-    if _OTHER_KEY in log:
+    if _OTHER_KEY in _own_lines(log):
         return (
             f"vault: it is sealed, because homeport:vault.seal_key in Pulumi.{stack}.yaml isn't "
             "the key that its storage was sealed with; set that one back, and where it shall "

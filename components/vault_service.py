@@ -36,10 +36,11 @@ from components.vault_policies import SERVICE_PREFIX, role_name, service_policy
 from components.vault_server_config import APPROLE, KV_MOUNT
 
 GENERATED = "generated"
+FROM_CONFIG = "from config"
 ANSWERS = "answers"
 """What `vault` is while the vault answers."""
 
-_COMPARED = ("keys", "values", "policies", "vault")
+_COMPARED = ("reach", "keys", "values", "policies", "vault")
 _CHANGED, _MISSING = "changed in the vault", "missing in the vault"
 _ATTEMPTS = 5  # each loses against somebody else who writes at the same moment
 _ROLE = {"token_type": "batch", "token_ttl": 3600}
@@ -105,12 +106,18 @@ class VaultService(Resource, module="homeport", name="VaultService"):
 
 
 def dropped(olds: Props, news: Props) -> frozenset[str]:
-    """The keys that are no longer declared, and that the program wrote."""
-    return frozenset(
+    """The keys that the program wrote, and that aren't declared or have no value any more."""
+    undeclared = {
         key
         for key, origin in olds["keys"].items()
         if key not in news["keys"] and (key in olds["values"] or origin.endswith(GENERATED))
-    )
+    }
+    without = {
+        key
+        for key, origin in news["keys"].items()
+        if origin.endswith(FROM_CONFIG) and key in olds["values"] and key not in news["values"]
+    }
+    return frozenset(undeclared | without)
 
 
 def merged(

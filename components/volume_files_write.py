@@ -139,9 +139,12 @@ def _said(props: Props, command: Sequence[str], text: str) -> str:
 
 
 def _redacted(props: Props, text: str) -> str:
-    """The end of what a service said, without the lines of secret files that it may quote."""
+    """The end of what a service said, without what it may quote of secret files: lines, and words
+    that are long enough to be a secret by themselves.
+    """
     lines = {line.strip() for file in props["secret_files"].values() for line in file.splitlines()}
-    for line in sorted(lines, key=len, reverse=True):
-        if len(line) > 3:  # a brace alone is no secret
-            text = text.replace(line, "[secret]")
+    words = {word for line in lines for word in line.split() if len(word) >= 20}
+    for part in sorted(lines | words, key=len, reverse=True):
+        if len(part) > 3:  # a brace alone is no secret
+            text = text.replace(part, "[secret]")
     return text[-2000:]  # cut last: half a secret would be found by nobody

@@ -28,9 +28,10 @@ def what_is_watched(estate: Estate, given: PrometheusSettings) -> Watching:
     settings, images = estate.settings, estate.images
     alerts = given.alerts.model_dump()
     # Between what is renewed in time and what ends: the gateway changes its own CA's
-    # certificates, of twelve hours, with more than an hour left, and others with nine days.
+    # certificates, of twelve hours, with more than an hour left, and others with a tenth of
+    # their life left: nine days of ninety, four and a half of forty-five.
     alerts["certificate"] = given.alerts.certificate or (
-        "30m" if settings.tls.issuer == "internal" else "7d"
+        "30m" if settings.tls.issuer == "internal" else "3d"
     )
     return Watching(
         images=Images(

@@ -19,6 +19,7 @@ def found(stack: str, settings: Settings, sites: list[Site], root: Path) -> Iter
     """The problems of a stack's settings and of all sites."""
     yield from _declared_twice(settings, sites)
     yield from _hosts_of_services(settings, sites)
+    yield from _services_in_clear(stack, settings)
     yield from _root_missing(stack, settings, root)
     yield from _redirected_to_themselves(settings, sites)
     yield from _examples_in_earnest(settings, sites)
@@ -73,6 +74,15 @@ def _hosts_of_services(settings: Settings, sites: list[Site]) -> list[str]:
         for site in sites
         for location in site.hosts
         if (host := settings.full_location(location)[0]) in by_host
+    ]
+
+
+def _services_in_clear(stack: str, settings: Settings) -> list[str]:
+    return [
+        f"Pulumi.{stack}.yaml: {PROJECT}:plain_http has {service.host!r}, where the service "
+        f"{service.name} answers, and people send it passwords; take it out"
+        for service in services(settings)
+        if service.host in settings.plain_hosts
     ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from config.model import ConfigError, FieldsError, Model, matching, secret
 
@@ -25,6 +25,13 @@ Address = Annotated[str, _ADDRESS]
 def seconds(time: str) -> int:
     """A time such as `5m`, in seconds."""
     return int(time[:-1]) * _SECONDS[time[-1]]
+
+
+def _often(time: str) -> str:
+    if seconds(time) > 120:
+        # Prometheus forgets what it saw five minutes ago.
+        raise ValueError("must be 2m or less")
+    return time
 
 
 class Retention(Model):
@@ -112,7 +119,7 @@ class PrometheusSettings(Model):
 
     behind_users: bool = False
     """Whether `homeport:users` alone see its pages, with their passwords."""
-    interval: Time = "15s"
+    interval: Annotated[Time, AfterValidator(_often)] = "15s"
     """From one look at everything to the next."""
     retention: Retention = Retention()
     alerts: Alerts = Alerts()

@@ -14,6 +14,8 @@ from config.vault_rights import VaultRights
 ROUNDS = 11
 """Cost of the hashes that `make user` makes."""
 LEAST_ROUNDS = 10
+_MOST_ROUNDS = 14
+"""Of cost 14 a guess takes the gateway more than a second, and each step doubles that."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _BCRYPT = re.compile(r"\$2[aby]\$(?P<rounds>\d\d)\$[./A-Za-z0-9]{53}")
 _WEAKER = {
@@ -29,7 +31,7 @@ def weakness(hashed: str) -> str:
     """Why this hash of a password isn't taken; empty where it is. The hash itself isn't told."""
     if form := _BCRYPT.fullmatch(hashed):
         rounds = int(form["rounds"])
-        if LEAST_ROUNDS <= rounds <= 31:
+        if LEAST_ROUNDS <= rounds <= _MOST_ROUNDS:
             return ""
         found = f"bcrypt of cost {rounds}"
     else:
@@ -37,7 +39,7 @@ def weakness(hashed: str) -> str:
         found = next(kinds, "no hash of bcrypt")
     return (
         f"this is {found}; must be a hash of bcrypt, which begins with $2a$, $2b$ or $2y$, of cost "
-        f"{LEAST_ROUNDS} or more: `make user NAME=…` asks for a password and makes one"
+        f"{LEAST_ROUNDS} to {_MOST_ROUNDS}: `make user NAME=…` asks for a password and makes one"
     )
 
 
@@ -47,6 +49,8 @@ def user_name(text: str) -> str:
         raise ValueError(
             "not a user's name; use 1 to 64 letters, digits and . _ @ + -, a letter or digit first"
         )
+    if text == "import":
+        raise ValueError("a word of the gateway's own configuration; use another name")
     return text
 
 

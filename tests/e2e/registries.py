@@ -7,7 +7,6 @@ import io
 import os
 import ssl
 import zipfile
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -148,7 +147,9 @@ class Registries:
     ) -> httpx.Response:
         """Ask a registry, as a user or as nobody."""
         checkout, host = self.checkout, f"{service}.localhost"
-        headers: Mapping[str, str] = {"Authorization": self.authorization(user)} if user else {}
+        headers: dict[str, str] = request.pop("headers", {})
+        if user:
+            headers["Authorization"] = self.authorization(user)
         with httpx.Client(
             verify=ssl.create_default_context(cafile=checkout.ca), timeout=60, trust_env=False
         ) as client:

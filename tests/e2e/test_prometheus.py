@@ -66,7 +66,7 @@ def test_every_part_is_scraped_and_every_url_answers(watched: Watched) -> None:
         labels["site"]: int(value) for labels, value in watched.query("probe_http_status_code")
     }
     assert (statuses["blog"], statuses["moved"], statuses["outside"]) == (200, 301, 502)
-    assert (statuses["pypi"], statuses["registry"]) == (401, 401)
+    assert (statuses["pypi"], statuses["registry"]) == (200, 401)
     watched.checkout.pulumi("preview", "--expect-no-changes")
 
 

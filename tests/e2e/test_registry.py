@@ -159,6 +159,14 @@ def test_a_reader_can_not_write(
 
 
 @once
+def test_no_page_can_have_a_writers_browser_write(registries: Registries) -> None:
+    form = {":action": "remove_pkg", "name": "first", "version": "1.0"}
+    sent = {"Authorization": registries.authorization(WRITER), "Sec-Fetch-Site": "cross-site"}
+    assert registries.ask("POST", PACKAGES, "/", data=form, headers=sent).status_code == 403
+    assert registries.ask("GET", PACKAGES, "/simple/first/", headers=sent).status_code == 200
+
+
+@once
 def test_programs_tell_a_reader_why(registries: Registries) -> None:
     image = f"{registries.name}/team/small:1"
     registries.log_in(READER)

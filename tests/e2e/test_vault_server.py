@@ -102,7 +102,7 @@ class Vault:
 def vault(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
     """A stack that is up, with a vault that holds `VALUES`."""
     folder: Path = tmp_path_factory.mktemp(f"vault-{place.name}") / "checkout"
-    checkout = Checkout(folder, place, stack_name(f"vault-{place.name}"))
+    checkout = Checkout(folder, place, stack_name(f"vault-server-{place.name}"))
     (folder / "config/vault.yaml").unlink()  # what the tests write is nobody's
     # A start that fails is waited for as well, and two of them do.
     wrapper = folder / "components/container.py"

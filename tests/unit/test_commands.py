@@ -125,6 +125,7 @@ class Thing:
     name: str
     labels: dict[str, str]
     removed: bool = False
+    status: str = "exited"
 
     @property
     def id(self) -> str:
@@ -190,6 +191,27 @@ def test_what_this_state_made_and_does_not_know_is_removed_and_said_so(
     assert capsys.readouterr().out.splitlines() == [
         f"removing {name}, left by an interrupted update" for name in ("blog-1", "check", "edge")
     ]
+
+
+def test_volumes_of_generated_files_that_nobody_knows_are_removed_and_data_never() -> None:
+    names = ("router-config-ea4ca37", "known-id", f"{PROJECT}-local-proxy-data")
+    volumes = [Thing(name, {"homeport.component": "router"}) for name in names]
+    clear(Host(volumes=Things(volumes)))
+    assert [volume.removed for volume in volumes] == [True, False, False]
+
+
+def test_a_registry_gc_at_work_is_waited_for() -> None:
+    gc = Thing(
+        "homeport-local-registry-gc",
+        {"homeport.component": "registry", "homeport.throwaway": "true"},
+    )
+    gc.status = "running"
+    with pytest.raises(CommandError, match="registry-gc is at work on stack local; try again"):
+        clear(Host(Things([gc])))
+    assert not gc.removed
+    gc.status = "exited"
+    clear(Host(Things([gc])))
+    assert gc.removed
 
 
 def test_only_this_stacks_things_are_looked_at() -> None:

@@ -54,7 +54,7 @@ NO_DOCKER_HOST = "must be unix:///var/run/docker.sock or ssh://user@host, with a
 NO_DURATION = "must be a time such as 1h"
 HASH = "$2y$10$" + "a./Z9" * 10 + "abc"
 NO_HASH = (
-    "must be a hash of bcrypt, which begins with $2a$, $2b$ or $2y$, of cost 10 or more: "
+    "must be a hash of bcrypt, which begins with $2a$, $2b$ or $2y$, of cost 10 to 14: "
     "`make user NAME=…` asks for a password and makes one"
 )
 FIELDS = (
@@ -284,7 +284,7 @@ def test_good_settings_are_taken(key: str, value: str) -> None:
             )
             for bad, what in [
                 (HASH.replace("$10$", "$09$"), "this is bcrypt of cost 9"),
-                (HASH.replace("$10$", "$32$"), "this is bcrypt of cost 32"),
+                (HASH.replace("$10$", "$15$"), "this is bcrypt of cost 15"),
                 (HASH.replace("$2y$", "$2x$"), "this is no hash of bcrypt"),
                 (HASH[:-1], "this is no hash of bcrypt"),
                 ("s3cr3t", "this is no hash of bcrypt"),
@@ -297,6 +297,11 @@ def test_good_settings_are_taken(key: str, value: str) -> None:
             f"{{'a:b': {{hash: {HASH}}}}}",
             ".a:b is [secret]: not a user's name; use 1 to 64 letters, digits and . _ @ + -, a "
             "letter or digit first",
+        ),
+        (
+            "users",
+            f"{{import: {{hash: {HASH}}}}}",
+            ".import is [secret]: a word of the gateway's own configuration; use another name",
         ),
         (
             "users",
@@ -609,6 +614,16 @@ def test_the_host_of_a_service_is_no_sites_host_while_it_is_there(
     assert problem.endswith(
         f"service {name} answers, which homeport:registry turns on; take another host, or take "
         "that section out"
+    )
+
+
+def test_no_service_takes_passwords_in_clear(tmp_path: Path) -> None:
+    config = own_config("prod") | {"registry": "{}", "plain_http": '["pypi", "www"]'}
+    with pytest.raises(ConfigError) as caught:
+        Estate.load("prod", config, an_estate(tmp_path, {}))
+    assert caught.value.problems == (
+        "Pulumi.prod.yaml: homeport:plain_http has 'pypi.example.org', where the service pypi "
+        "answers, and people send it passwords; take it out",
     )
 
 

@@ -47,7 +47,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, bool]]] = {
     "GatewayDown": (
         {f"up{GATEWAY}": "1x9 0x9 1x20"},
         {"instance": "proxy:2021", "job": "gateway"},
-        {"9m": False, "10m": False, "12m": True, "18m": True, "22m": False},
+        {"9m": False, "10m": False, "12m": True, "18m": True, "25m": False},
     ),
     "GatewayRestarting": (
         # Three starts, 90 minutes after one that is normal.

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components import pypi_gunicorn
-from components.pypi_gunicorn import whole_uploads
+from components.pypi_gunicorn import store_whole, whole_uploads
 
 MIB = 2**20
 
 
-def upload(body: io.BytesIO, length: int) -> tuple[str, bytes, bytes]:
+def upload(body: io.BytesIO, length: int, **more: str) -> tuple[str, bytes, bytes]:
     """The status and the text of an answer, and what pypiserver got to read."""
     got, status = b"", ""
 
@@ -29,7 +30,7 @@ def upload(body: io.BytesIO, length: int) -> tuple[str, bytes, bytes]:
         nonlocal status
         status = line
 
-    environ = {"wsgi.input": body, "CONTENT_LENGTH": str(length)}
+    environ = {"wsgi.input": body, "CONTENT_LENGTH": str(length)} | more
     text = b"".join(whole_uploads(pypiserver)(environ, start))
     return status, text, got
 
@@ -56,3 +57,34 @@ def test_one_that_is_too_large_is_heard_out_and_refused(monkeypatch: pytest.Monk
     assert b"2 MiB" in text
     assert got == b""
     assert body.read() == b"", "who isn't heard out doesn't listen to the answer"
+
+
+def test_one_without_a_length_is_refused() -> None:
+    status, text, got = upload(body := io.BytesIO(bytes(MIB)), 0, HTTP_TRANSFER_ENCODING="chunked")
+    assert status.startswith("411 ")
+    assert b"Content-Length" in text
+    assert got == body.read() == b""
+
+
+def test_a_file_is_stored_whole_and_never_over_another_one(tmp_path: Path) -> None:
+    file = tmp_path / "a.whl"
+    store_whole(io.BytesIO(b"first"), file)
+    assert file.stat().st_mode & 0o777 == 0o644
+    with pytest.raises(FileExistsError):
+        store_whole(io.BytesIO(b"second"), file)
+    assert file.read_bytes() == b"first"
+
+
+def test_of_a_file_that_can_not_be_written_whole_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise OSError("No space left on device")
+            return super().read(2)
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(OSError, match="No space left"):
+        store_whole(Full(b"whole"), tmp_path / "a.whl")
+    assert list(tmp_path.iterdir()) == []

@@ -89,7 +89,7 @@ def piped(monkeypatch: pytest.MonkeyPatch, given: bytes) -> None:
 
 
 def a_context(
-    stack: str, users: Mapping[str, Mapping[str, str]], given: Mapping[str, str] = {}
+    stack: str, users: Mapping[str, Mapping[str, object]], given: Mapping[str, str] = {}
 ) -> Context:
     context = Context(stack, {"name": "", "file": "", "registry": "", **given})
     settings = Settings.parse(stack, own_config(stack) | {"users": json.dumps(users)})
@@ -330,9 +330,16 @@ def test_where_the_engine_refuses_one_nothing_is_stored(engine: Engine, tmp_path
 def test_users_are_listed_with_rights_and_without_hashes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    known = {"bob": {"hash": HASH}, "ada": {"hash": HASH, "registry": "write"}}
+    known: dict[str, dict[str, object]] = {
+        "bob": {"hash": HASH, "vault": {"read": ["shop/*"], "write": ["*/local", "shop/prod"]}},
+        "ada": {"hash": HASH, "registry": "write"},
+    }
     assert user.users(a_context("local", known)) == 0
-    assert capsys.readouterr().out == "NAME  REGISTRY\nada   write\nbob   read\n"
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["NAME", "REGISTRY", "VAULT:", "READS", "VAULT:", "WRITES"],
+        ["ada", "write"],
+        ["bob", "read", "shop/*", "*/local", "shop/prod"],
+    ]
 
 
 def test_a_stack_without_users_says_how_to_make_one(capsys: pytest.CaptureFixture[str]) -> None:

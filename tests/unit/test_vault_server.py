@@ -17,7 +17,7 @@ from pulumi.runtime import rpc
 from commands import vault_key, vault_snapshot
 from commands.context import CommandError, Context
 from components.vault_server_config import PROGRAM_POLICY, VaultKeys, configuration, secret_files
-from components.vault_server_reason import vault_reason
+from components.vault_server_reason import failed_half_way, vault_reason
 from config.estate import Estate
 from config.model import ConfigError
 from config.settings import Settings
@@ -201,6 +201,20 @@ def test_a_failed_start_is_told_in_one_sentence(line: str, told: str) -> None:
     assert reason.startswith(told)
     assert bool(reason) == bool(told)
     assert "\n" not in reason
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        # What a stranger asked for, as the audit writes it down.
+        '{"type":"request","request":{"path":"services/data/failed to initialize: "}}',
+        # Of storage that is initialised, and can't be read.
+        "failed to initialize: unable to check core initialization status: disk I/O error",
+    ],
+)
+def test_a_vault_that_may_hold_something_is_never_taken_for_one_that_failed(line: str) -> None:
+    assert failed_half_way("failed to initialize: request failed")
+    assert not failed_half_way(f"==> OpenBao server started!\n{line}\n")
 
 
 # Commands
