@@ -15,7 +15,7 @@ from components.alertmanager_config import (
 )
 from components.container import ContainerArgs, Mount, service_container
 from components.docker_host import DockerHost
-from components.prometheus_config import ALERTMANAGER
+from components.prometheus_config import ALERTMANAGER, reload_request
 from components.targets import Target
 from components.volume_files import VolumeFiles, VolumeFilesArgs
 from components.volumes import data_volume, files_volume
@@ -57,21 +57,10 @@ class Alertmanager(pulumi.ComponentResource):
                 mount=CONFIG_AT,
                 image=args.image,
                 files={CONFIG: alertmanager_yml(args.receivers)},
-                secret_files={
-                    path: pulumi.Output.secret(text)
-                    for path, text in alertmanager_secrets(args.receivers).items()
-                },
+                secret_files=alertmanager_secrets(args.receivers),
                 owner=_USER,
                 validate=["amtool", "check-config", file],
-                # Answers with an error where the new file isn't taken.
-                reload=[
-                    "wget",
-                    "-q",
-                    "-O",
-                    "-",
-                    "--post-data=",
-                    f"http://127.0.0.1:{_PORT}/-/reload",
-                ],
+                reload=reload_request(_PORT),
                 labels=host.plain_labels(name),
             ),
             child,

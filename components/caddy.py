@@ -57,9 +57,7 @@ def caddyfile_volume(
             mount=CONFIG_AT,
             image=image,
             files=files,
-            secret_files={
-                path: pulumi.Output.secret(text) for path, text in (secret_files or {}).items()
-            },
+            secret_files=secret_files or {},
             owner=USER,
             validate=caddy("validate"),
             reload=caddy("reload", "--address", ADMIN),

@@ -22,7 +22,7 @@ from components.prometheus_config import (
     PROMETHEUS,
     RELOAD,
     RULES,
-    Door,
+    GatewayAt,
     probes,
     prometheus_yml,
 )
@@ -69,7 +69,7 @@ class Watching:
     """Whether Prometheus and Alertmanager may leave the host, to scrape and to tell."""
     url: str
     """Where people find Prometheus."""
-    door: Door
+    door: GatewayAt
     internal_ca: bool
     """Whether the gateway's certificates come from its own CA, which alone is believed then."""
     acme_roots: str | None

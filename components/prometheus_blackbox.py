@@ -12,9 +12,10 @@ from components.docker_host import DockerHost
 from components.prometheus_config import (
     BLACKBOX,
     BLACKBOX_CONFIG_AT,
-    ROOT_CERTIFICATE,
+    ROOTS,
     Probe,
     blackbox_yml,
+    reload_request,
 )
 from components.targets import Target
 from components.volume_files import VolumeFiles, VolumeFilesArgs
@@ -56,17 +57,10 @@ class Blackbox(pulumi.ComponentResource):
                 image=args.image,
                 files={
                     "blackbox.yml": blackbox_yml(args.probed, own_roots=own_roots),
-                    **({ROOT_CERTIFICATE: args.roots} if args.roots is not None else {}),
+                    **({ROOTS: args.roots} if args.roots is not None else {}),
                 },
                 validate=["blackbox_exporter", "--config.check", f"--config.file={file}"],
-                reload=[
-                    "wget",
-                    "-q",
-                    "-O",
-                    "-",
-                    "--post-data=",
-                    f"http://127.0.0.1:{_PORT}/-/reload",
-                ],
+                reload=reload_request(_PORT),
                 labels=host.plain_labels(name),
             ),
             child,

@@ -24,7 +24,7 @@ OWN_SCRAPES = "scrape.yml"
 OWN_RULES = "rules"
 """Folder of the person's rules."""
 BLACKBOX_CONFIG_AT = "/config"
-ROOT_CERTIFICATE = "root.crt"
+ROOTS = "root.crt"
 
 # Of what is said, the problems alone.
 CHECK = f"promtool check config {CONFIG_AT}/current/{CONFIG} 2>&1 >/dev/null"
@@ -53,7 +53,7 @@ _PROBE_SECONDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
+class GatewayAt:
     """Where visitors' questions are asked: the gateway itself, on the network of services."""
 
     name: str
@@ -81,7 +81,7 @@ class Probe:
         return "site" if len(self.statuses) > 1 else f"status_{self.statuses[0]}"
 
 
-def probes(routes: Iterable[Route], door: Door) -> list[Probe]:
+def probes(routes: Iterable[Route], door: GatewayAt) -> list[Probe]:
     """A probe for each route that visitors take; servers outside are nobody's to ask."""
     return [
         _probe(route, door, statuses)
@@ -90,7 +90,7 @@ def probes(routes: Iterable[Route], door: Door) -> list[Probe]:
     ]
 
 
-def _probe(route: Route, door: Door, statuses: Sequence[int]) -> Probe:
+def _probe(route: Route, door: GatewayAt, statuses: Sequence[int]) -> Probe:
     # The gateway asks for passwords by itself, whether anything answers behind it or not.
     path = (route.guard and route.guard.open) or route.path or "/"
     plain = route.host in door.plain_hosts
@@ -173,7 +173,7 @@ def blackbox_yml(probed: Iterable[Probe], *, own_roots: bool) -> str:
 
     With `own_roots`, TLS is verified with the certificates beside this file alone.
     """
-    roots = f"{BLACKBOX_CONFIG_AT}/current/{ROOT_CERTIFICATE}"
+    roots = f"{BLACKBOX_CONFIG_AT}/current/{ROOTS}"
     modules = {
         probe.module: {
             "prober": "http",
@@ -188,6 +188,11 @@ def blackbox_yml(probed: Iterable[Probe], *, own_roots: bool) -> str:
         for probe in probed
     }
     return yaml.safe_dump({"modules": dict(sorted(modules.items()))}, sort_keys=False)
+
+
+def reload_request(port: str) -> list[str]:
+    """Tells a service to read its files again; fails where it doesn't take them."""
+    return ["wget", "-q", "-O", "-", "--post-data=", f"http://127.0.0.1:{port}/-/reload"]
 
 
 def seconds(time: str) -> int:

@@ -64,10 +64,7 @@ class Publisher(pulumi.ComponentResource):
                     mount=_CONFIG_AT,
                     image=args.image,
                     files=public_files(args.sources),
-                    secret_files={
-                        path: pulumi.Output.secret(text)
-                        for path, text in secret_files(args.sources).items()
-                    },
+                    secret_files=secret_files(args.sources),
                     owner=USER,
                     validate=_publisher("check", f"{_CONFIG_AT}/current/sources.json"),
                     labels=host.plain_labels(name),

@@ -63,10 +63,7 @@ class VaultServer(pulumi.ComponentResource):
                 mount=CONFIG_AT,
                 image=args.image,
                 files={FILE: text},
-                secret_files={
-                    path: pulumi.Output.secret(secret)
-                    for path, secret in secret_files(args.keys).items()
-                },
+                secret_files=secret_files(args.keys),
                 owner=USER,
                 validate=["bao", "operator", "validate-config", _OPTION],
                 labels=host.plain_labels(name),

@@ -89,7 +89,7 @@ class VolumeFilesArgs:
     image: str
     """The service's image: it validates, and has the `sh`, `ln` and `mv` that switch."""
     files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    secret_files: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    secret_files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
     """Read by `owner` alone. Each is an entry of its own, so it stays encrypted in the state."""
     folders: Mapping[str, Path] = field(default_factory=dict)
     """Folders of this machine by where they go (`""` is the top), read when they are written."""
@@ -125,7 +125,9 @@ class VolumeFiles(Resource, module="homeport", name="VolumeFiles"):
             "mount": args.mount,
             "image": args.image,
             "files": dict(args.files),
-            "secret_files": dict(args.secret_files),
+            "secret_files": {
+                path: pulumi.Output.secret(text) for path, text in args.secret_files.items()
+            },
             "folders": {prefix: _folder(folder) for prefix, folder in args.folders.items()},
             "owner": args.owner,
             "validate": list(args.validate),

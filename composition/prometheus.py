@@ -5,7 +5,7 @@ from __future__ import annotations
 from components.alertmanager_config import Email, Receivers
 from components.caddy_proxy import COMPONENT as DOOR
 from components.prometheus import Images, Own, Watching
-from components.prometheus_config import Door, prometheus_routes
+from components.prometheus_config import GatewayAt, prometheus_routes
 from components.prometheus_rules import Durations
 from components.routes import Guard, Route
 from composition.people import accounts
@@ -42,7 +42,7 @@ def what_is_watched(estate: Estate, given: PrometheusSettings) -> Watching:
         ),
         outside=settings.outside,
         url=settings.public_url(settings.full_host("prometheus")),
-        door=Door(
+        door=GatewayAt(
             name=DOOR,
             http=settings.listen.http,
             https=settings.listen.https,

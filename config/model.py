@@ -59,6 +59,11 @@ def between(least: float, most: float) -> pydantic.AfterValidator:
     return pydantic.AfterValidator(check)
 
 
+def seconds(time: str) -> int:
+    """A time such as `5m`, in seconds."""
+    return int(time[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[time[-1]]
+
+
 def secret(pattern: str, allowed: str) -> pydantic.WrapValidator:
     """A secret text of a form."""
     form = re.compile(pattern, re.DOTALL)

@@ -9,22 +9,16 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from config.model import ConfigError, FieldsError, Model, matching, secret
+from config.model import ConfigError, FieldsError, Model, matching, seconds, secret
 
 OWN = "config/prometheus"
 """Folder of what a person adds."""
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _TIME = matching(r"[1-9][0-9]{0,4}[smhd]", "a time such as 5m")
 _ADDRESS = matching(r"[^@\s\"']+@[^@\s\"']+", "an e-mail address, such as ada@example.com")
 
 Time = Annotated[str, _TIME]
 Address = Annotated[str, _ADDRESS]
-
-
-def seconds(time: str) -> int:
-    """A time such as `5m`, in seconds."""
-    return int(time[:-1]) * _SECONDS[time[-1]]
 
 
 def _often(time: str) -> str:

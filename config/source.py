@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from config.model import FieldsError, Model, matching
+from config.model import FieldsError, Model, matching, seconds
 
 
 def inside(text: str) -> str:
@@ -108,7 +108,7 @@ class Source(Model):
     @property
     def seconds(self) -> int:
         """How often the repository is asked for news."""
-        return int(self.every[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.every[-1]]
+        return seconds(self.every)
 
     @property
     def ref(self) -> tuple[Literal["branch", "tag", "commit"], str] | None:

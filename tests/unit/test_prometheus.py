@@ -16,7 +16,7 @@ from components.alertmanager_config import (
     alertmanager_yml,
 )
 from components.prometheus_config import (
-    Door,
+    GatewayAt,
     blackbox_yml,
     probes,
     prometheus_routes,
@@ -47,7 +47,7 @@ def route(name: str, at: str, handler: Handler | None = None, guard: Guard | Non
     return Route(component=name, host=host, path=slash + rest, handler=handler, guard=guard)
 
 
-DOOR = Door(name="proxy", http=8080, https=8443, plain_hosts=frozenset({"welcome.localhost"}))
+DOOR = GatewayAt(name="proxy", http=8080, https=8443, plain_hosts=frozenset({"welcome.localhost"}))
 ROUTES = [
     route("welcome", "welcome.localhost"),
     route("new", "www.localhost/new"),
