@@ -27,6 +27,7 @@ from tests.e2e.support.second_host import SecondHost
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "e2e-passphrase-f3b1c9"
 WELCOME_MARKER = "homeport-welcome-marker"
+_LINES_OF_A_FAILURE = 60
 _LEFT_OUT = (".git", ".venv", ".engine", ".state", "tests", "offline", ".*_cache", "__pycache__")
 
 
@@ -134,7 +135,9 @@ class Checkout:
             timeout=300,
         )
         if check and done.returncode:
-            raise AssertionError(f"{' '.join(argv)} failed:\n{done.stdout}")
+            # Why is at the end: many failures at once are cut where CI shows them.
+            end = "\n".join(done.stdout.splitlines()[-_LINES_OF_A_FAILURE:])
+            raise AssertionError(f"{' '.join(argv)} failed:\n{end}")
         return done
 
     def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
