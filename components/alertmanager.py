@@ -15,10 +15,11 @@ from components.alertmanager_config import (
 )
 from components.container import ContainerArgs, Mount, service_container
 from components.docker_host import DockerHost
+from components.mounted_files import mounted_files
 from components.prometheus_config import ALERTMANAGER, reload_request
 from components.targets import Target
-from components.volume_files import VolumeFiles, VolumeFilesArgs
-from components.volumes import data_volume, files_volume
+from components.volume_files import Files
+from components.volumes import data_volume
 
 _USER = 1000
 _DATA_AT = "/state"
@@ -45,25 +46,21 @@ class Alertmanager(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:Alertmanager", name, None, opts)
         host = args.host
-        child = host.child(self, args.image)
         data = data_volume(f"{name}-data", host, self, image=args.image, owner=_USER)
-        config = files_volume(f"{name}-config", host, self)
         file = f"{CONFIG_AT}/current/{CONFIG}"
-        files = VolumeFiles(
+        config = mounted_files(
             f"{name}-config",
-            VolumeFilesArgs(
-                docker_host=host.docker_host,
-                volume=config.name,
-                mount=CONFIG_AT,
-                image=args.image,
-                files={CONFIG: alertmanager_yml(args.receivers)},
-                secret_files=alertmanager_secrets(args.receivers),
+            host,
+            self,
+            Files(
+                public={CONFIG: alertmanager_yml(args.receivers)},
+                secret=alertmanager_secrets(args.receivers),
                 owner=_USER,
                 validate=["amtool", "check-config", file],
                 reload=reload_request(_PORT),
-                labels=host.plain_labels(name),
             ),
-            child,
+            image=args.image,
+            at=CONFIG_AT,
         )
         container = service_container(
             name,
@@ -88,12 +85,14 @@ class Alertmanager(pulumi.ComponentResource):
                 aliases={"services": _NAME},
                 replace="in_place",
                 mounts=[
-                    Mount(volume=config.name, at=CONFIG_AT),
+                    config.mount,
                     Mount(volume=data, at=_DATA_AT, read_only=False),
                 ],
                 memory_mib=96,
             ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[files])),
+            pulumi.ResourceOptions.merge(
+                host.child(self, args.image), pulumi.ResourceOptions(depends_on=[config.written])
+            ),
         )
         self.targets = (Target(job=name, address=ALERTMANAGER),)
         self.register_outputs({"id": container.id})

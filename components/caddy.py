@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import pulumi
-import pulumi_docker as docker
-
-from components.docker_host import DockerHost
-from components.volume_files import VolumeFiles, VolumeFilesArgs
-from components.volumes import files_volume
+from components.volume_files import Files
 
 USER = 1000
 ADMIN = "unix//tmp/admin.sock"
@@ -33,38 +28,15 @@ def caddy(verb: str, *options: str) -> list[str]:
     return ["caddy", verb, "--config", config, "--adapter", "caddyfile", *options]
 
 
-def caddyfile_volume(
-    name: str,
-    host: DockerHost,
-    parent: pulumi.ComponentResource,
-    *,
-    image: str,
-    files: Mapping[str, str],
-    secret_files: Mapping[str, str] | None = None,
-    after: Sequence[pulumi.Resource] = (),
-) -> tuple[docker.Volume, VolumeFiles]:
-    """A volume with a Caddyfile that `image` has validated, and that a running one reloads.
+def caddy_files(public: Mapping[str, str], secret: Mapping[str, str] | None = None) -> Files:
+    """The Caddyfile by that name, and what belongs to it: validated, and reloaded.
 
-    `files` is the Caddyfile by that name, and what belongs to it; `secret_files` is read by
-    Caddy alone.
+    What is `secret` is read by Caddy alone.
     """
-    volume = files_volume(name, host, parent)
-    written = VolumeFiles(
-        name,
-        VolumeFilesArgs(
-            docker_host=host.docker_host,
-            volume=volume.name,
-            mount=CONFIG_AT,
-            image=image,
-            files=files,
-            secret_files=secret_files or {},
-            owner=USER,
-            validate=caddy("validate"),
-            reload=caddy("reload", "--address", ADMIN),
-            labels=host.plain_labels(parent._name),
-        ),
-        pulumi.ResourceOptions.merge(
-            host.child(parent, image), pulumi.ResourceOptions(depends_on=list(after))
-        ),
+    return Files(
+        public=public,
+        secret=secret or {},
+        owner=USER,
+        validate=caddy("validate"),
+        reload=caddy("reload", "--address", ADMIN),
     )
-    return volume, written

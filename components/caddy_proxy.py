@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddyfile_volume
+from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddy_files
 from components.caddy_proxy_caddyfile import (
     DATA_AT,
     HEALTH_PORT,
@@ -19,6 +19,7 @@ from components.caddy_proxy_caddyfile import (
 from components.caddy_router import CaddyRouter, CaddyRouterArgs
 from components.container import ContainerArgs, Mount, Port, service_container
 from components.docker_host import DockerHost
+from components.mounted_files import mounted_files
 from components.targets import Target
 from components.volumes import data_volume
 
@@ -61,12 +62,15 @@ class CaddyProxy(pulumi.ComponentResource):
             CaddyRouterArgs(host=host, image=args.image, data=data, gateway=args.gateway),
             pulumi.ResourceOptions(parent=self),
         )
-        config, files = caddyfile_volume(
+        config = mounted_files(
             f"{name}-config",
             host,
             self,
+            caddy_files(
+                {"Caddyfile": proxy_caddyfile(args.gateway)} | args.gateway.certificate_files
+            ),
             image=args.image,
-            files={"Caddyfile": proxy_caddyfile(args.gateway)} | args.gateway.certificate_files,
+            at=CONFIG_AT,
         )
         container = service_container(
             name,
@@ -82,7 +86,7 @@ class CaddyProxy(pulumi.ComponentResource):
                 aliases={"services": COMPONENT},
                 replace="in_place",
                 mounts=[
-                    Mount(volume=config.name, at=CONFIG_AT),
+                    config.mount,
                     Mount(volume=router.config, at=ROUTES_AT),
                     data,
                 ],
@@ -98,10 +102,12 @@ class CaddyProxy(pulumi.ComponentResource):
             pulumi.ResourceOptions.merge(
                 child,
                 # After the router: on a new volume only one of them may make the CA.
-                pulumi.ResourceOptions(depends_on=[files, router]),
+                pulumi.ResourceOptions(depends_on=[config.written, router]),
             ),
         )
-        self.revision = pulumi.Output.concat(container.id, " ", files.digest, " ", router.revision)
+        self.revision = pulumi.Output.concat(
+            container.id, " ", config.written.digest, " ", router.revision
+        )
         """Changes with all that visitors could notice."""
         self.targets = tuple(
             Target(job="gateway", address=f"{COMPONENT}:{port}")

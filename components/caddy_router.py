@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddyfile_volume
+from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddy_files
 from components.caddy_proxy_caddyfile import DATA_AT, HEALTH_PORT, Gateway
 from components.caddy_router_caddyfile import router_files, router_secret_files
 from components.container import ContainerArgs, Mount, service_container
 from components.docker_host import DockerHost
+from components.mounted_files import mounted_files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +36,15 @@ class CaddyRouter(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:CaddyRouter", name, None, opts)
         host = args.host
-        config, files = caddyfile_volume(
+        config = mounted_files(
             f"{name}-config",
             host,
             self,
+            caddy_files(router_files(args.gateway), router_secret_files(args.gateway)),
             image=args.image,
-            files=router_files(args.gateway),
-            secret_files=router_secret_files(args.gateway),
+            at=CONFIG_AT,
         )
-        self.config = config.name
+        self.config = config.mount.volume
         """The volume of its files, where the door finds its socket and the hosts."""
         container = service_container(
             name,
@@ -61,15 +62,15 @@ class CaddyRouter(pulumi.ComponentResource):
                     "guarded": host.guarded.name,
                 },
                 replace="in_place",
-                mounts=[Mount(volume=config.name, at=CONFIG_AT), args.data],
+                mounts=[config.mount, args.data],
                 env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": DATA_AT},  # noqa: S108 - in the container
                 capabilities=CAPABILITIES,
                 memory_mib=512,
             ),
             pulumi.ResourceOptions.merge(
-                host.child(self, args.image), pulumi.ResourceOptions(depends_on=[files])
+                host.child(self, args.image), pulumi.ResourceOptions(depends_on=[config.written])
             ),
         )
-        self.revision = pulumi.Output.concat(container.id, " ", files.digest)
+        self.revision = pulumi.Output.concat(container.id, " ", config.written.digest)
         """Changes with all that visitors could notice."""
         self.register_outputs({"revision": self.revision})

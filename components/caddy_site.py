@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddyfile_volume
+from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddy_files
 from components.caddy_site_caddyfile import (
     CONTENT_AT,
     HEALTH_HOST,
@@ -23,10 +23,10 @@ from components.container import Bind, ContainerArgs, Mount, service_container
 from components.content_view import content_view
 from components.docker_host import DockerHost
 from components.host_folder import HostFolder
+from components.mounted_files import mounted_files
 from components.promotion import Promotion
 from components.routes import Handler, Route, Upstream
-from components.volume_files import VolumeFiles, VolumeFilesArgs
-from components.volumes import files_volume
+from components.volume_files import Files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +96,13 @@ class CaddySite(pulumi.ComponentResource):
         alias = f"site-{name}"
         child = host.child(self, content.image)
         lines = self._check_lines(name, host, content)
-        config, config_files = caddyfile_volume(
+        config = mounted_files(
             f"{name}-config",
             host,
             self,
+            caddy_files({"Caddyfile": site_caddyfile(content.server)}),
             image=content.image,
-            files={"Caddyfile": site_caddyfile(content.server)},
+            at=CONFIG_AT,
             after=lines,
         )
         mount, after = self._content(name, host, content)
@@ -120,14 +121,14 @@ class CaddySite(pulumi.ComponentResource):
                     **({"edge": host.edge.name} if content.egress else {}),
                 },
                 replace="blue_green",
-                mounts=[Mount(volume=config.name, at=CONFIG_AT), mount],
+                mounts=[config.mount, mount],
                 env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": "/tmp"},  # noqa: S108 - in the container
                 capabilities=CAPABILITIES,
                 memory_mib=content.memory_mib,
                 cpus=content.cpus,
             ),
             pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(depends_on=[config_files, *after])
+                child, pulumi.ResourceOptions(depends_on=[config.written, *after])
             ),
         )
         Promotion(
@@ -138,7 +139,7 @@ class CaddySite(pulumi.ComponentResource):
             alias=alias,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.revision = pulumi.Output.concat(container.id, " ", config_files.digest)
+        self.revision = pulumi.Output.concat(container.id, " ", config.written.digest)
         return f"{alias}:{PORT}"
 
     def _check_lines(self, name: str, host: DockerHost, content: Content) -> list[pulumi.Resource]:
@@ -177,18 +178,12 @@ class CaddySite(pulumi.ComponentResource):
         if content.published_in:
             view = content_view(name, host, self, content=content.published_in, image=content.image)
             return Mount(volume=view.name, at=CONTENT_AT), []
-        volume = files_volume(f"{name}-content", host, self)
-        files = VolumeFiles(
+        files = mounted_files(
             f"{name}-content",
-            VolumeFilesArgs(
-                docker_host=host.docker_host,
-                volume=volume.name,
-                mount=CONTENT_AT,
-                image=content.image,
-                folders={"": content.folder} if content.folder else {},
-                files=content.generated,
-                labels=host.plain_labels(name),
-            ),
-            host.child(self, content.image),
+            host,
+            self,
+            Files(public=content.generated, folders={"": content.folder} if content.folder else {}),
+            image=content.image,
+            at=CONTENT_AT,
         )
-        return Mount(volume=volume.name, at=CONTENT_AT), [files]
+        return files.mount, [files.written]

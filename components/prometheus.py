@@ -12,6 +12,7 @@ from components.alertmanager_config import Receivers
 from components.caddy_proxy import CaddyProxy
 from components.container import ContainerArgs, Mount, service_container
 from components.docker_host import DockerHost
+from components.mounted_files import mounted_files
 from components.prometheus_blackbox import Blackbox, BlackboxArgs
 from components.prometheus_config import (
     CHECK,
@@ -31,8 +32,8 @@ from components.prometheus_root import RootCertificate
 from components.prometheus_rules import Durations, rules_yml
 from components.routes import Route
 from components.targets import Target
-from components.volume_files import VolumeFiles, VolumeFilesArgs
-from components.volumes import data_volume, files_volume
+from components.volume_files import Files
+from components.volumes import data_volume
 
 _USER = 1000
 _DATA_AT = "/state"
@@ -152,15 +153,12 @@ class Prometheus(pulumi.ComponentResource):
             *node.targets,
             Target(job=name, address=PROMETHEUS),
         ]
-        config = files_volume(f"{name}-config", host, self)
-        files = VolumeFiles(
+        config = mounted_files(
             f"{name}-config",
-            VolumeFilesArgs(
-                docker_host=host.docker_host,
-                volume=config.name,
-                mount=CONFIG_AT,
-                image=images.prometheus,
-                files={
+            host,
+            self,
+            Files(
+                public={
                     CONFIG: prometheus_yml(host.stack, how.durations.interval, targets, probed),
                     RULES: rules_yml(how.durations),
                     OWN_SCRAPES: how.own.scrapes,
@@ -169,9 +167,9 @@ class Prometheus(pulumi.ComponentResource):
                 shown_as=how.own.shown_as,
                 validate=["sh", "-c", CHECK],
                 reload=["sh", "-c", RELOAD],
-                labels=host.plain_labels(name),
             ),
-            child,
+            image=images.prometheus,
+            at=CONFIG_AT,
         )
         container = service_container(
             name,
@@ -197,12 +195,14 @@ class Prometheus(pulumi.ComponentResource):
                 aliases={"services": _NAME},
                 replace="in_place",
                 mounts=[
-                    Mount(volume=config.name, at=CONFIG_AT),
+                    config.mount,
                     Mount(volume=data, at=_DATA_AT, read_only=False),
                 ],
                 memory_mib=512,
             ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[files])),
+            pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(depends_on=[config.written])
+            ),
         )
         self.revision = container.id
         """Changes with all that visitors could notice, but for routes."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.container import ContainerArgs, Mount, service_container
+from components.container import ContainerArgs, service_container
 from components.docker_host import DockerHost
+from components.mounted_files import mounted_files
 from components.prometheus_config import (
     BLACKBOX,
     BLACKBOX_CONFIG_AT,
@@ -18,8 +19,7 @@ from components.prometheus_config import (
     reload_request,
 )
 from components.targets import Target
-from components.volume_files import VolumeFiles, VolumeFilesArgs
-from components.volumes import files_volume
+from components.volume_files import Files
 
 _USER = 1000
 _NAME, _, _PORT = BLACKBOX.partition(":")
@@ -44,26 +44,22 @@ class Blackbox(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:Blackbox", name, None, opts)
         host = args.host
-        child = host.child(self, args.image)
-        config = files_volume(f"{name}-config", host, self)
         file = f"{BLACKBOX_CONFIG_AT}/current/blackbox.yml"
         own_roots = args.roots is not None
-        files = VolumeFiles(
+        config = mounted_files(
             f"{name}-config",
-            VolumeFilesArgs(
-                docker_host=host.docker_host,
-                volume=config.name,
-                mount=BLACKBOX_CONFIG_AT,
-                image=args.image,
-                files={
+            host,
+            self,
+            Files(
+                public={
                     "blackbox.yml": blackbox_yml(args.probed, own_roots=own_roots),
                     **({ROOTS: args.roots} if args.roots is not None else {}),
                 },
                 validate=["blackbox_exporter", "--config.check", f"--config.file={file}"],
                 reload=reload_request(_PORT),
-                labels=host.plain_labels(name),
             ),
-            child,
+            image=args.image,
+            at=BLACKBOX_CONFIG_AT,
         )
         container = service_container(
             name,
@@ -82,10 +78,12 @@ class Blackbox(pulumi.ComponentResource):
                 networks={"services": host.services.name},
                 aliases={"services": _NAME},
                 replace="in_place",
-                mounts=[Mount(volume=config.name, at=BLACKBOX_CONFIG_AT)],
+                mounts=[config.mount],
                 memory_mib=96,
             ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[files])),
+            pulumi.ResourceOptions.merge(
+                host.child(self, args.image), pulumi.ResourceOptions(depends_on=[config.written])
+            ),
         )
         self.targets = (Target(job=name, address=BLACKBOX),)
         self.register_outputs({"id": container.id})

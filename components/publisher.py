@@ -8,6 +8,7 @@ import pulumi
 
 from components.container import ContainerArgs, Mount, service_container
 from components.docker_host import DockerHost
+from components.mounted_files import mounted_files
 from components.publisher_sources import (
     COMPONENT,
     PORT,
@@ -18,8 +19,8 @@ from components.publisher_sources import (
     webhook_routes,
 )
 from components.targets import Target
-from components.volume_files import VolumeFiles, VolumeFilesArgs
-from components.volumes import data_volume, files_volume
+from components.volume_files import Files
+from components.volumes import data_volume
 
 _CONFIG_AT = "/etc/publisher"
 _MIRROR_AT = "/mirror"
@@ -49,45 +50,28 @@ class Publisher(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:Publisher", name, None, opts)
         host = args.host
-        child = host.child(self, args.image)
         self.content = data_volume("content", host, self, image=args.image, owner=USER)
         """The name of the volume with all sites' content."""
-        mounts = [Mount(volume=self.content, at=_CONTENT_AT, read_only=False)]
-        config = files_volume(f"{name}-config", host, self)
-        mounts.append(Mount(volume=config.name, at=_CONFIG_AT))
         files = [
-            VolumeFiles(
+            mounted_files(
                 f"{name}-config",
-                VolumeFilesArgs(
-                    docker_host=host.docker_host,
-                    volume=config.name,
-                    mount=_CONFIG_AT,
-                    image=args.image,
-                    files=public_files(args.sources),
-                    secret_files=secret_files(args.sources),
+                host,
+                self,
+                Files(
+                    public=public_files(args.sources),
+                    secret=secret_files(args.sources),
                     owner=USER,
                     validate=_publisher("check", f"{_CONFIG_AT}/current/sources.json"),
-                    labels=host.plain_labels(name),
                 ),
-                child,
+                image=args.image,
+                at=_CONFIG_AT,
             )
         ]
         if args.sources.mirror:
-            mirror = files_volume(f"{name}-mirror", host, self)
-            mounts.append(Mount(volume=mirror.name, at=_MIRROR_AT))
+            folders = {folder.as_posix(): folder for folder in args.sources.mirror}
+            mirror = Files(folders=folders)
             files.append(
-                VolumeFiles(
-                    f"{name}-mirror",
-                    VolumeFilesArgs(
-                        docker_host=host.docker_host,
-                        volume=mirror.name,
-                        mount=_MIRROR_AT,
-                        image=args.image,
-                        folders={folder.as_posix(): folder for folder in args.sources.mirror},
-                        labels=host.plain_labels(name),
-                    ),
-                    child,
-                )
+                mounted_files(f"{name}-mirror", host, self, mirror, image=args.image, at=_MIRROR_AT)
             )
         container = service_container(
             name,
@@ -104,10 +88,16 @@ class Publisher(pulumi.ComponentResource):
                 },
                 aliases={"services": COMPONENT},
                 replace="in_place",
-                mounts=mounts,
+                mounts=[
+                    Mount(volume=self.content, at=_CONTENT_AT, read_only=False),
+                    *(each.mount for each in files),
+                ],
                 memory_mib=512,
             ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=files)),
+            pulumi.ResourceOptions.merge(
+                host.child(self, args.image),
+                pulumi.ResourceOptions(depends_on=[each.written for each in files]),
+            ),
         )
         self.routes = webhook_routes(args.sources)
         self.targets = (Target(job=COMPONENT, address=f"{COMPONENT}:{PORT}"),)

@@ -10,6 +10,7 @@ import pulumi
 
 from components.container import ContainerArgs, Mount, service_container
 from components.docker_host import DockerHost
+from components.mounted_files import mounted_files
 from components.registry_config import (
     CLOSED,
     CONFIG,
@@ -31,8 +32,8 @@ from components.registry_config import (
 )
 from components.routes import Guard, Route, Upstream
 from components.targets import Target
-from components.volume_files import VolumeFiles, VolumeFilesArgs
-from components.volumes import data_volume, files_volume
+from components.volume_files import Files
+from components.volumes import data_volume
 
 _PATIENCE = "60s"
 _FIGURES = "registry-figures"
@@ -138,19 +139,8 @@ class Registry(pulumi.ComponentResource):
         env: Mapping[str, str] | None = None,
     ) -> pulumi.Output[str]:
         """A container with its configuration and its data: what changes when either does."""
-        child = host.child(self, image)
-        volume = files_volume(f"{component}-config", host, self)
-        files = VolumeFiles(
-            f"{component}-config",
-            VolumeFilesArgs(
-                docker_host=host.docker_host,
-                volume=volume.name,
-                mount=config_at,
-                image=image,
-                files=config,
-                labels=host.plain_labels(component),
-            ),
-            child,
+        files = mounted_files(
+            f"{component}-config", host, self, Files(public=config), image=image, at=config_at
         )
         data = data_volume(component, host, self, image=image, owner=USER)
         # Neither reads its configuration again: with another one it is another container.
@@ -168,12 +158,14 @@ class Registry(pulumi.ComponentResource):
                 aliases=aliases,
                 replace="in_place",
                 mounts=[
-                    Mount(volume=volume.name, at=config_at),
+                    files.mount,
                     Mount(volume=data, at=DATA_AT, read_only=False),
                 ],
                 env={**(env or {}), "CONFIGURATION": digest},
                 memory_mib=memory_mib,
             ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[files])),
+            pulumi.ResourceOptions.merge(
+                host.child(self, image), pulumi.ResourceOptions(depends_on=[files.written])
+            ),
         )
-        return pulumi.Output.concat(container.id, " ", files.digest)
+        return pulumi.Output.concat(container.id, " ", files.written.digest)

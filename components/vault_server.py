@@ -9,6 +9,7 @@ import pulumi
 
 from components.container import ContainerArgs, Mount, service_container
 from components.docker_host import DockerHost
+from components.mounted_files import mounted_files
 from components.routes import Route, Upstream
 from components.targets import Target
 from components.vault_server_config import (
@@ -23,8 +24,8 @@ from components.vault_server_config import (
     configuration,
     secret_files,
 )
-from components.volume_files import VolumeFiles, VolumeFilesArgs
-from components.volumes import data_volume, files_volume
+from components.volume_files import Files
+from components.volumes import data_volume
 
 _OPTION = f"-config={CONFIG_AT}/current/{FILE}"
 
@@ -52,23 +53,20 @@ class VaultServer(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:VaultServer", name, None, opts)
         host = args.host
-        child = host.child(self, args.image)
         text = configuration(args.keys)
-        config = files_volume(f"{name}-config", host, self)
-        files = VolumeFiles(
+        data = data_volume(f"{name}-data", host, self, image=args.image, owner=USER)
+        config = mounted_files(
             f"{name}-config",
-            VolumeFilesArgs(
-                docker_host=host.docker_host,
-                volume=config.name,
-                mount=CONFIG_AT,
-                image=args.image,
-                files={FILE: text},
-                secret_files=secret_files(args.keys),
+            host,
+            self,
+            Files(
+                public={FILE: text},
+                secret=secret_files(args.keys),
                 owner=USER,
                 validate=["bao", "operator", "validate-config", _OPTION],
-                labels=host.plain_labels(name),
             ),
-            child,
+            image=args.image,
+            at=CONFIG_AT,
         )
         container = service_container(
             name,
@@ -84,14 +82,8 @@ class VaultServer(pulumi.ComponentResource):
                 aliases={"services": COMPONENT},
                 replace="in_place",
                 mounts=[
-                    Mount(volume=config.name, at=CONFIG_AT),
-                    Mount(
-                        volume=data_volume(
-                            f"{name}-data", host, self, image=args.image, owner=USER
-                        ),
-                        at=DATA_AT,
-                        read_only=False,
-                    ),
+                    config.mount,
+                    Mount(volume=data, at=DATA_AT, read_only=False),
                 ],
                 env={
                     # It reads its configuration when it starts: another one is another container.
@@ -100,7 +92,9 @@ class VaultServer(pulumi.ComponentResource):
                 },
                 memory_mib=512,  # 24 when idle, 306 while 47 MiB were restored
             ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[files])),
+            pulumi.ResourceOptions.merge(
+                host.child(self, args.image), pulumi.ResourceOptions(depends_on=[config.written])
+            ),
         )
         self.routes = [
             Route(

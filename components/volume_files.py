@@ -79,17 +79,12 @@ class VolumeFilesProvider(ResourceProvider):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VolumeFilesArgs:
+class Files:
     """What stands in the volume, below `current/`, and what is done around a change."""
 
-    docker_host: str
-    volume: pulumi.Input[str]
-    mount: str
-    """Where the service mounts the volume: candidates are validated at the same path."""
-    image: str
-    """The service's image: it validates, and has the `sh`, `ln` and `mv` that switch."""
-    files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    secret_files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
+    public: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Texts by path."""
+    secret: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
     """Read by `owner` alone. Each is an entry of its own, so it stays encrypted in the state."""
     folders: Mapping[str, Path] = field(default_factory=dict)
     """Folders of this machine by where they go (`""` is the top), read when they are written."""
@@ -100,7 +95,20 @@ class VolumeFilesArgs:
     shown_as: str = ""
     """Folder of the person's own files among these; errors call them by it."""
     reload: Sequence[str] = ()
-    """Command run in every running container of `image` that mounts the volume."""
+    """Command run in every running container of the image that mounts the volume."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeFilesArgs:
+    """The files, and the volume that they are written into."""
+
+    docker_host: str
+    volume: pulumi.Input[str]
+    mount: str
+    """Where the service mounts the volume: candidates are validated at the same path."""
+    image: str
+    """The service's image: it validates, and has the `sh`, `ln` and `mv` that switch."""
+    files: Files
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels of the throw-away containers."""
 
@@ -119,20 +127,21 @@ class VolumeFiles(Resource, module="homeport", name="VolumeFiles"):
     def __init__(
         self, name: str, args: VolumeFilesArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        files = args.files
         props: dict[str, Any] = {
             "docker_host": args.docker_host,
             "volume": args.volume,
             "mount": args.mount,
             "image": args.image,
-            "files": dict(args.files),
+            "files": dict(files.public),
             "secret_files": {
-                path: pulumi.Output.secret(text) for path, text in args.secret_files.items()
+                path: pulumi.Output.secret(text) for path, text in files.secret.items()
             },
-            "folders": {prefix: _folder(folder) for prefix, folder in args.folders.items()},
-            "owner": args.owner,
-            "validate": list(args.validate),
-            "shown_as": args.shown_as,
-            "reload": list(args.reload),
+            "folders": {prefix: _folder(folder) for prefix, folder in files.folders.items()},
+            "owner": files.owner,
+            "validate": list(files.validate),
+            "shown_as": files.shown_as,
+            "reload": list(files.reload),
             "labels": dict(args.labels),
             "digest": None,
         }

@@ -17,7 +17,7 @@ import yaml
 from pulumi.runtime import rpc
 
 from components.container import health_script
-from components.volume_files import VolumeFiles, VolumeFilesArgs
+from components.volume_files import Files, VolumeFiles, VolumeFilesArgs
 from config.settings import Settings
 from config.site import Site
 from tests.unit.program import (
@@ -628,8 +628,8 @@ def test_a_change_of_users_replaces_nothing_and_restarts_nothing(tmp_path: Path)
 def test_secret_files_stay_in_their_wrappers_and_a_secret_elsewhere_is_found() -> None:
     def program() -> None:
         secret = pulumi.Output.secret("planted-7c1f")
-        VolumeFiles("good", volume_files(files={"a": "public"}, secret_files={"b": secret}))
-        VolumeFiles("leak", volume_files(files={"a": "with planted-7c1f in it"}))
+        VolumeFiles("good", volume_files(public={"a": "public"}, secret={"b": secret}))
+        VolumeFiles("leak", volume_files(public={"a": "with planted-7c1f in it"}))
 
     graph = run_program(program)
     assert in_plain(graph, "planted-7c1f") == ["pulumi-python:dynamic/homeport:VolumeFiles leak"]
@@ -640,7 +640,7 @@ def test_secret_files_stay_in_their_wrappers_and_a_secret_elsewhere_is_found() -
 
 def volume_files(**different: Any) -> VolumeFilesArgs:
     return VolumeFilesArgs(
-        docker_host="unix:///d", volume="v", mount="/m", image="i:1", **different
+        docker_host="unix:///d", volume="v", mount="/m", image="i:1", files=Files(**different)
     )
 
 

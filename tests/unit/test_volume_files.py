@@ -18,7 +18,7 @@ import pytest
 
 from components import engine, file_tree, volume_files, volume_files_write
 from components.file_tree import Entry
-from components.volume_files import VolumeFiles, VolumeFilesArgs, VolumeFilesProvider
+from components.volume_files import Files, VolumeFiles, VolumeFilesArgs, VolumeFilesProvider
 
 SECRET = "planted-2b9e"
 provider = VolumeFilesProvider()
@@ -388,7 +388,11 @@ def test_a_refused_reload_puts_the_old_files_back_and_fails(host: Host) -> None:
 def test_a_folder_with_a_link_elsewhere_stops_the_program_naming_both(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/etc")
     args = VolumeFilesArgs(
-        docker_host="unix:///d", volume="v", mount="/srv", image="i", folders={"": tmp_path}
+        docker_host="unix:///d",
+        volume="v",
+        mount="/srv",
+        image="i",
+        files=Files(folders={"": tmp_path}),
     )
     with pytest.raises(pulumi.RunError, match=f"^{tmp_path} can't be served: link is a link, "):
         VolumeFiles("x", args)
