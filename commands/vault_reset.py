@@ -9,10 +9,12 @@ from docker.models.containers import Container
 from commands.context import CommandError, Context
 from commands.status import health
 from components import engine
-from components.vault_server_config import COMPONENT, DATA_AT
+from components.vault_server_config import COMPONENT, DATA_AT, PORT, USERPASS
 from components.vault_server_reason import failed_half_way
 
 _PATIENCE = 20  # seconds for a start, which is tried again and again
+# 405 where the mount is there, 403 where it isn't; asking so counts as no attempt to log in.
+_ASK = f"wget -q -O - http://127.0.0.1:{PORT}/v1/auth/{USERPASS}/login/nobody 2>&1"
 
 
 def run(context: Context) -> int:
@@ -20,7 +22,7 @@ def run(context: Context) -> int:
     container = _vault(context)
     if not _failed_half_way(container):
         raise CommandError(
-            f"stack {context.stack}: the vault's first start didn't fail, so its storage may hold "
+            f"stack {context.stack}: the vault's first start was whole, so its storage may hold "
             "what nobody has elsewhere; nothing was changed. `make logs NAME=vault` tells what is "
             "wrong with it"
         )
@@ -52,13 +54,17 @@ def _vault(context: Context) -> Container:
 
 
 def _failed_half_way(container: Container) -> bool:
-    """Whether it said so when it was last started. Where it is starting, its end is awaited."""
+    """Whether it said so when it was last started, or serves without what it should have made.
+
+    Where it is starting, its end is awaited.
+    """
     deadline = time.monotonic() + _PATIENCE
     while True:
         container.reload()
         state = container.attrs["State"]
         if health(container) == "healthy":
-            return False
+            _, said = container.exec_run(["sh", "-c", _ASK])
+            return b" 403 " in said
         if failed_half_way(engine.last_start(container)):
             return True
         ended = not state["Running"] and not state["Restarting"]

@@ -22,6 +22,10 @@ _START_PATIENCE = 15  # seconds for a vault that just started: it unseals itself
 _LOGIN_PATIENCE = 5  # seconds for a vault that is making its first roles
 _TIMEOUT = 15  # seconds for one answer; the gateway would try for a minute
 _GLANCE = 5  # seconds for one answer where nobody waits
+_HALF_WAY = (
+    "the vault's first start was cut off half-way; `make vault-reset` empties its storage, then "
+    "`make up` starts anew"
+)
 
 
 class VaultError(Exception):
@@ -162,22 +166,20 @@ def _trouble(error: Exception, reach: Props) -> tuple[str, int]:
                 "be reached; `make status` shows what runs"
             ), _START_PATIENCE
         case exceptions.VaultNotInitialized():
-            return (
-                "the vault's first start failed half-way; `make logs NAME=vault` tells why, and "
-                "`make vault-reset` empties its storage for another one"
-            ), _START_PATIENCE
+            return _HALF_WAY, _START_PATIENCE
         case exceptions.VaultDown():
             return (
                 "the vault is sealed; `make logs NAME=vault` tells why. Where "
                 "homeport:vault.seal_key isn't the key of its storage, set that one again and "
                 "type `make up`"
             ), _START_PATIENCE
-        case exceptions.InvalidRequest() | exceptions.Forbidden() | exceptions.InvalidPath() if str(
-            error.url
-        ).endswith("/login"):
+        case exceptions.Forbidden() if str(error.url).endswith("/login"):
+            return _HALF_WAY, _LOGIN_PATIENCE  # nothing is mounted there
+        case exceptions.InvalidRequest() if str(error.url).endswith("/login"):
             return (
                 "the vault refuses the program's credential; set homeport:vault.role_id and "
-                "homeport:vault.secret_id to those that it was first started with"
+                "homeport:vault.secret_id to those that it was first started with, or, where its "
+                "first start was cut off, type `make vault-reset`"
             ), _LOGIN_PATIENCE
         case exceptions.Forbidden():
             return f"the vault's policy doesn't let the program do it ({error})", 0

@@ -23,7 +23,7 @@ KV_MOUNT = "services"
 APPROLE = "approle"
 """Where applications log in, and the program."""
 USERPASS = "userpass"
-"""Where people log in."""
+"""Where people log in. The mount is made last but one, so it tells a first start that was whole."""
 PROGRAM = "homeport-program"
 """The program's own role, and its policy."""
 
@@ -155,7 +155,6 @@ def _first_requests() -> Iterator[str]:
     yield _request("recovery_key", "sys/rotate/recovery/init", secret_shares=1, secret_threshold=1)
     yield _request("values", f"sys/mounts/{KV_MOUNT}", type="kv", options={"version": "2"})
     yield _request("approle", f"sys/auth/{APPROLE}", type="approle")
-    yield _request("userpass", f"sys/auth/{USERPASS}", type="userpass")
     yield _request("policy", f"sys/policies/acl/{PROGRAM}", policy=PROGRAM_POLICY)
     yield _request(
         "role",
@@ -166,6 +165,8 @@ def _first_requests() -> Iterator[str]:
         token_no_default_policy=True,
     )
     yield _request("role_id", f"{role}/role-id", role_id=_from_file(_ROLE_ID))
+    # Only after this can anybody log in: a vault without this mount holds nothing of anybody's.
+    yield _request("userpass", f"sys/auth/{USERPASS}", type="userpass")
     yield _request("secret_id", f"{role}/custom-secret-id", secret_id=_from_file(_SECRET_ID))
 
 

@@ -349,6 +349,7 @@ class Clock:
             5,
             10,
         ),
+        (exceptions.Forbidden(url=LOGIN), "`make vault-reset` empties its storage", 5, 10),
         (EngineError("no Docker engine answers"), "no Docker engine answers", 0, 0),
     ],
 )

@@ -81,13 +81,6 @@ initialize "homeport" {
       type = "approle"
     }
   }
-  request "userpass" {
-    operation = "update"
-    path      = "sys/auth/userpass"
-    data = {
-      type = "userpass"
-    }
-  }
   request "policy" {
     operation = "update"
     path      = "sys/policies/acl/homeport-program"
@@ -114,6 +107,13 @@ initialize "homeport" {
         eval_source = "file"
         path = "/etc/openbao/current/role_id"
       }
+    }
+  }
+  request "userpass" {
+    operation = "update"
+    path      = "sys/auth/userpass"
+    data = {
+      type = "userpass"
     }
   }
   request "secret_id" {

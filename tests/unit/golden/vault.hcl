@@ -79,13 +79,6 @@ initialize "homeport" {
       type = "approle"
     }
   }
-  request "userpass" {
-    operation = "update"
-    path      = "sys/auth/userpass"
-    data = {
-      type = "userpass"
-    }
-  }
   request "policy" {
     operation = "update"
     path      = "sys/policies/acl/homeport-program"
@@ -112,6 +105,13 @@ initialize "homeport" {
         eval_source = "file"
         path = "/etc/openbao/current/role_id"
       }
+    }
+  }
+  request "userpass" {
+    operation = "update"
+    path      = "sys/auth/userpass"
+    data = {
+      type = "userpass"
     }
   }
   request "secret_id" {
