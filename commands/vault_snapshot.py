@@ -8,21 +8,21 @@ import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import urllib3
+import hvac
+import requests
+from hvac.adapters import RawAdapter
 
 from commands.context import CommandError, Context
-from commands.door import open_door
 from commands.pulumi_cli import secret
-from components.vault_server_config import APPROLE
+from components.vault_client import Reach, VaultError, open_vault
+from composition.host import entrance
 from config.settings import PROJECT
 
-_SNAPSHOT = "sys/storage/raft/snapshot"
-_TIMEOUT = urllib3.Timeout(connect=5, read=120)  # seconds
+_SNAPSHOT = "/v1/sys/storage/raft/snapshot"
+_TIMEOUT = (5, 120)  # seconds to connect, and between two parts of an answer
 _PATIENCE = 60  # seconds for the vault to take up what was restored
 
 
@@ -32,7 +32,7 @@ def save(context: Context) -> int:
         context.given["file"] or f"vault-{context.stack}-{datetime.now(UTC):%Y%m%d-%H%M%S}.snap"
     )
     with _vault(context) as vault:
-        content = vault.ask("GET", _SNAPSHOT)
+        content: bytes = vault.get(_SNAPSHOT, timeout=_TIMEOUT).content
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
             whole = "SHA256SUMS" in tar.getnames()
@@ -70,9 +70,9 @@ def restore(context: Context) -> int:
             print("Nothing was changed.")
             return 1
     with _vault(context) as vault:
-        vault.ask("POST", _SNAPSHOT, body=content)
+        vault.post(_SNAPSHOT, data=content, timeout=_TIMEOUT)
         deadline = time.monotonic() + _PATIENCE
-        while not vault.is_well():
+        while not _is_well(vault):
             if time.monotonic() > deadline:
                 raise CommandError(
                     "the snapshot was restored, and the vault isn't well since; `make logs "
@@ -83,59 +83,35 @@ def restore(context: Context) -> int:
     return 0
 
 
-@dataclass
-class _Vault:
-    """The vault's API, asked with the program's credential."""
-
-    url: str
-    pool: urllib3.HTTPSConnectionPool
-    headers: dict[str, str]
-
-    def ask(self, method: str, path: str, *, body: bytes | None = None) -> bytes:
-        """The body of the answer. Raises CommandError, which never quotes what was sent."""
-        try:
-            answer = self.pool.request(
-                method, f"/v1/{path}", body=body, headers=self.headers,
-                timeout=_TIMEOUT, redirect=False, retries=False,
-            )  # fmt: skip
-        except urllib3.exceptions.HTTPError as error:
-            raise CommandError(f"{self.url} doesn't answer ({error})") from error
-        if answer.status >= 300:
-            raise CommandError(f"{self.url} refuses {path} ({_reason(answer)})")
-        return answer.data
-
-    def is_well(self) -> bool:
-        """Whether it serves, which it doesn't for some seconds after a restore."""
-        try:
-            self.ask("GET", "sys/health")
-        except CommandError:
-            return False
-        return True
-
-
 @contextmanager
-def _vault(context: Context) -> Iterator[_Vault]:
+def _vault(context: Context) -> Iterator[RawAdapter]:
+    """The vault's API, asked as the program. What is refused in the block is told as well."""
     settings = context.settings
     if not settings.vault:
         raise CommandError(
             f"stack {context.stack} has no vault; `make vault-key STACK={context.stack}` makes "
             "what it is opened with"
         )
+    _ = context.docker  # tells why it doesn't answer
     section = json.loads(secret(context, f"{PROJECT}:vault"))  # at once: a passphrase is asked for
-    credential = {key: section.get(key) for key in ("role_id", "secret_id")}
-    host = settings.full_host("vault")
-    url = settings.public_url(host)
-    with open_door(context) as door, door.pool(host) as pool:
-        vault = _Vault(url, pool, {"Host": url.removeprefix("https://")})
-        login = vault.ask("POST", f"auth/{APPROLE}/login", body=json.dumps(credential).encode())
-        said: dict[str, Any] = json.loads(login)
-        vault.headers["X-Vault-Token"] = said["auth"]["client_token"]
-        yield vault
-
-
-def _reason(answer: urllib3.BaseHTTPResponse) -> str:
+    reach = Reach(
+        entrance=entrance(context.estate),
+        host=settings.full_host("vault"),
+        role_id=section.get("role_id"),
+        secret_id=section.get("secret_id"),
+    )
     try:
-        errors: list[str] = json.loads(answer.data)["errors"]
-    except (ValueError, KeyError, TypeError):
-        errors = []
-    return f"{answer.status}: {'; '.join(errors)}" if errors else str(answer.status)
+        with open_vault(reach.props, patient=True) as vault:
+            # The client's own adapter would look for JSON in a snapshot.
+            yield RawAdapter.from_adapter(vault.adapter)
+    except VaultError as error:
+        raise CommandError(str(error)) from error
+
+
+def _is_well(vault: RawAdapter) -> bool:
+    """Whether it serves, which it doesn't for some seconds after a restore."""
+    try:
+        vault.get("/v1/sys/health")
+    except (requests.RequestException, hvac.exceptions.VaultError):
+        return False
+    return True

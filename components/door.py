@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import socket
 import subprocess
-import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,12 +113,10 @@ def root_certificate(docker_host: str, stack: str) -> str:
         client = engine.connect(docker_host)
         for container in client.containers.list(all=True, filters={"label": labels}):
             try:
-                stream, _ = container.get_archive(ROOT_CERTIFICATE)
+                ((_, content),) = engine.unpack(container, ROOT_CERTIFICATE)
             except docker.errors.NotFound:
                 continue
-            with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
-                file = tar.extractfile(tar.next() or "")
-                return file.read().decode() if file else ""
+            return content.decode()
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise engine.EngineError(reachability.why_unreachable(docker_host)) from error
     raise engine.EngineError(

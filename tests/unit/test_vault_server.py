@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -246,8 +247,8 @@ def snapshot(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     answers: list[bytes] = []
 
     class Vault:
-        def ask(self, *_: object, **__: object) -> bytes:
-            return answers[0]
+        def get(self, *_: object, **__: object) -> Any:
+            return SimpleNamespace(content=answers[0])
 
     @contextmanager
     def vault(_context: Context) -> Iterator[Any]:
