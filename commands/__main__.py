@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from commands import (
@@ -37,12 +38,17 @@ def main(argv: list[str]) -> int:
     args = vars(parser.parse_args(argv))
     _, run = COMMANDS[args.pop("command")]
     try:
-        return run(Context(args.pop("stack"), args))
+        code = run(Context(args.pop("stack"), args))
+        sys.stdout.flush()
     except (CommandError, ConfigError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever reads has read enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
 
 
 COMMANDS = {

@@ -13,9 +13,9 @@ from components.publisher_sources import GitSource, Limits, Sources
 from components.routes import Handler, Redirect, Refusal, Upstream
 from config.estate import Estate
 from config.model import opened
-from config.settings import SiteSecrets
 from config.site import Site
 from config.source import Source, is_url
+from config.sources import SiteSecrets
 
 _MEMORY_MIB = {"static": 128, "php": 256}
 

@@ -20,7 +20,7 @@ from commands.table import table
 from components.door import Door
 from config.estate import Estate
 from config.model import ConfigError
-from config.settings import PROJECT
+from config.settings import PROJECT, ROOT
 from tests.unit.program import SEVERAL_SITES, an_estate, own_config
 
 
@@ -517,3 +517,19 @@ def test_a_command_acts_on_local_unless_a_stack_is_given(monkeypatch: pytest.Mon
 def test_what_to_type_next_names_the_stack_unless_it_is_local() -> None:
     assert a_context("local").make("up") == "make up"
     assert a_context("my prod").make("up") == "make up STACK='my prod'"
+
+
+# The table of commands
+
+
+def test_a_reader_that_has_enough_ends_a_command_without_a_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "commands", "users"],
+            cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
