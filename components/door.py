@@ -20,6 +20,7 @@ from components.caddy_proxy import COMPONENT, ROOT_CERTIFICATE
 from components.ssh_transport import ssh_options
 
 _TIMEOUT = 5  # seconds for one answer
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,23 +88,33 @@ def open_door(entrance: Entrance) -> Iterator[Door]:
     if not host.startswith("ssh://"):
         yield Door(address, entrance.http, entrance.https, ca)
         return
-    http, https = _free_port(), _free_port()
-    forwards = [f"127.0.0.1:{http}:{address}:{entrance.http}",
-                f"127.0.0.1:{https}:{address}:{entrance.https}"]  # fmt: skip
-    tunnel = subprocess.Popen(
-        # A connection of its own: a shared one would keep the forwarding after the end. `cat`
-        # ends with its input, so the tunnel ends with this process, however that one ends.
-        ["ssh", *ssh_options(), "-S", "none", "-o", "ExitOnForwardFailure=yes",
-         *(word for forward in forwards for word in ("-L", forward)), "--", host, "cat"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        _wait_for(tunnel, https, host)
+    with _forwarded(host, address, entrance) as (http, https):
         yield Door("127.0.0.1", http, https, ca)
-    finally:
-        tunnel.terminate()
-        tunnel.communicate()
+
+
+@contextmanager
+def _forwarded(host: str, address: str, entrance: Entrance) -> Iterator[tuple[int, int]]:
+    """Two ports of this machine that lead to the gateway's. Raises EngineError."""
+    for _ in range(_ATTEMPTS):
+        http, https = _free_port(), _free_port()
+        forwards = [f"127.0.0.1:{http}:{address}:{entrance.http}",
+                    f"127.0.0.1:{https}:{address}:{entrance.https}"]  # fmt: skip
+        tunnel = subprocess.Popen(
+            # A connection of its own: a shared one would keep the forwarding after the end. `cat`
+            # ends with its input, so the tunnel ends with this process, however that one ends.
+            ["ssh", *ssh_options(), "-S", "none", "-o", "ExitOnForwardFailure=yes",
+             *(word for forward in forwards for word in ("-L", forward)), "--", host, "cat"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            if _listens(tunnel, https):
+                yield http, https
+                return
+        finally:
+            tunnel.terminate()
+            tunnel.communicate()
+    raise engine.EngineError(f"{host}: no SSH forwarding to the gateway could be opened")
 
 
 def root_certificate(docker_host: str, stack: str) -> str:
@@ -125,7 +136,8 @@ def root_certificate(docker_host: str, stack: str) -> str:
     )
 
 
-def _wait_for(tunnel: subprocess.Popen[bytes], port: int, docker_host: str) -> None:
+def _listens(tunnel: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether the tunnel came up. It ends where another program took its port meanwhile."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and tunnel.poll() is None:
         try:
@@ -133,8 +145,8 @@ def _wait_for(tunnel: subprocess.Popen[bytes], port: int, docker_host: str) -> N
         except OSError:
             time.sleep(0.1)
         else:
-            return
-    raise engine.EngineError(f"{docker_host}: no SSH forwarding to the gateway could be opened")
+            return True
+    return False
 
 
 def _free_port() -> int:

@@ -1,0 +1,59 @@
+"""How this machine reaches the gateway of a remote host."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from components.door import Entrance, open_door
+from components.engine import EngineError
+
+# It serves the first port that it shall forward, but for its first so many runs.
+_SSH = """\
+#!{python}
+import http.server, pathlib, sys, threading
+runs = pathlib.Path({folder!r}) / "runs"
+runs.write_text(runs.read_text() + "x" if runs.exists() else "x")
+if len(runs.read_text()) <= {failing}:
+    sys.exit("bind: Address already in use")
+for word in [after for word, after in zip(sys.argv, sys.argv[1:]) if word == "-L"]:
+    port = int(word.split(":")[1])
+    server = http.server.HTTPServer(("127.0.0.1", port), http.server.SimpleHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+sys.stdin.read()
+"""
+_ENTRANCE = Entrance(
+    docker_host="ssh://ada@example.org",
+    stack="homeport/prod",
+    address="192.0.2.7",
+    http=80,
+    https=443,
+    internal_ca=False,
+)
+
+
+def fake_ssh(folder: Path, monkeypatch: pytest.MonkeyPatch, *, failing: int) -> None:
+    ssh = folder / "ssh"
+    ssh.write_text(_SSH.format(python=sys.executable, folder=str(folder), failing=failing))
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_a_port_that_another_program_took_meanwhile_costs_another_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_ssh(tmp_path, monkeypatch, failing=2)
+    with open_door(_ENTRANCE) as door:
+        assert door.get("http://blog.example.org/").status == 200
+    with pytest.raises(urllib3.exceptions.HTTPError):  # it ends with the block
+        door.get("http://blog.example.org/")
+
+
+def test_what_never_comes_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_ssh(tmp_path, monkeypatch, failing=9)
+    told = r"^ssh://ada@example.org: no SSH forwarding to the gateway could be opened$"
+    with pytest.raises(EngineError, match=told), open_door(_ENTRANCE):
+        pass
+    assert (tmp_path / "runs").read_text() == "xxx"
