@@ -40,6 +40,15 @@ def measure(checkout: Checkout) -> list[tuple[str, str]]:
             for alert in _BY_SETTING
             if alert in watched.troubles or alert == "GatewayDown"
         ]
+        rows.append(
+            ("GatewayRestarting: seconds from its third restart to its message", _restarts(watched))
+        )
+        rows.append(
+            (
+                "CertificateNearEnd: seconds from the reload that makes it short to its message",
+                _certificate(watched),
+            )
+        )
         rows.append(("seconds from a saved site file to its first scrape", _until_scraped(watched)))
         watched.configure(interval="15s", alerts={}, notify={})
         for number in _NUMBERS:
@@ -67,6 +76,40 @@ def _until_told(watched: Watched, alert: str) -> float:
         watched.troubles[alert].mend(watched)
     wait_until(lambda: receiver.alerts(alert, "resolved", since=since), f"{alert} has ended")
     return took - _lasting(alert)
+
+
+def _restarts(watched: Watched) -> str:
+    receiver = watched.receiver
+    since = len(receiver.messages)
+    for _ in range(3):
+        watched.restart_router()
+    began = time.monotonic()
+    wait_until(
+        lambda: receiver.alerts("GatewayRestarting", "firing", since=since), "restarts are told"
+    )
+    return f"{time.monotonic() - began:.1f}"
+
+
+def _certificate(watched: Watched) -> str:
+    """Certificates aren't made shorter; what is taken for short is, by an update's reload."""
+    receiver = watched.receiver
+    alerts = SETTINGS["alerts"]
+    watched.configure(alerts={key: alerts[key] for key in alerts if key != "certificate"})
+    watched.up()
+    name = "CertificateNearEnd"
+    wait_until(lambda: receiver.alerts(name, "resolved"), f"{name} has ended")
+    since = len(receiver.messages)
+    watched.configure(alerts=alerts)
+    watched.up()
+    wait_until(lambda: receiver.alerts(name, "firing", since=since), f"{name} is told")
+    ((_, reloaded),) = watched.query("prometheus_config_last_reload_success_timestamp_seconds")
+    told = next(
+        message["arrived"]
+        for message in receiver.messages[since:]
+        for alert in message["alerts"]
+        if (alert["labels"]["alertname"], alert["status"]) == (name, "firing")
+    )
+    return f"{told - reloaded:.1f}"
 
 
 def _until_scraped(watched: Watched) -> str:

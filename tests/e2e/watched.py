@@ -163,6 +163,13 @@ class Watched:
         self.checkout.extra["prometheus"] = section | different
         self.checkout.configure()
 
+    def restart_router(self) -> None:
+        """Kill it, and wait until Prometheus sees that it is back."""
+        started = 'process_start_time_seconds{instance="proxy:2023"}'
+        ((_, before),) = self.query(started)
+        containers.signal_service(self.container("router"), "KILL")
+        wait_until(lambda: self.query(started)[0][1] > before, "the router is back")
+
     def container(self, component: str) -> Container:
         return containers.one(self.checkout.docker, self.checkout.label, component)
 

@@ -12,6 +12,7 @@ import json
 import secrets
 import socketserver
 import threading
+import time
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -29,7 +30,7 @@ class AlertReceiver:
         """The secret part of the webhook's URL."""
         self.target_is_well = True
         self.messages: list[dict[str, Any]] = []
-        """What Alertmanager posted, in order."""
+        """What Alertmanager posted, in order, with the time when it `arrived`."""
         self.mails: list[str] = []
         self.passwords: set[str] = set()
         """What was said to the mail server."""
@@ -73,7 +74,7 @@ class AlertReceiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.path == f"/{receiver.path}":
-                    receiver.messages.append(json.loads(body))
+                    receiver.messages.append(json.loads(body) | {"arrived": time.time()})
                 self._answer(200, b"")
 
             def do_GET(self) -> None:
