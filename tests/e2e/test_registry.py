@@ -361,6 +361,22 @@ def test_what_no_tag_names_is_removed_while_the_rest_is_pulled(registries: Regis
     assert registries.pull(images[0]) == digests[0]
 
 
+@pytest.mark.parametrize("place", ["ssh"], indirect=True)
+def test_what_no_tag_names_is_removed_from_a_remote_host(registries: Registries) -> None:
+    image = f"{registries.name}/team/small:1"
+    digest = registries.pull(image)
+    registries.push(registries.build(f"{registries.name}/gone:1", mib=3))
+    said = registries.checkout.command("registry-gc", "--keep", "1").stdout
+    assert "freed 0.0 MiB" in said, "all of it has a tag"
+    gone = registries.ask("DELETE", IMAGES, "/v2/gone/manifests/1", WRITER)
+    assert gone.status_code == 202
+    said = registries.checkout.command("registry-gc").stdout
+    freed = re.search(r"freed ([0-9.]+) MiB", said)
+    assert freed
+    assert 2.9 < float(freed[1]) < 4, said
+    assert registries.pull(image) == digest
+
+
 @once
 def test_data_is_kept_when_all_else_goes(registries: Registries) -> None:
     checkout, image = registries.checkout, f"{registries.name}/big:1"
