@@ -9,14 +9,15 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import prometheus, publisher, registry, remote, sites, updates, vault
 from commands.table import table
-from tests.e2e.checkout import Checkout, place_named
+from tests.e2e.checkout import Checkout, over_ssh, this_machine
 from tests.e2e.support.clean import stack_name
-from tests.e2e.support.second_host import requires_root
+from tests.e2e.support.second_host import SecondHost, requires_root
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def _figures(name: str, topic: Topic) -> str:
         places = tuple(place for place in places if place != "ssh")
     rows: dict[str, list[str]] = {}
     for at in places:
-        with tempfile.TemporaryDirectory() as folder, place_named(at) as place:
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as open_:
+            place = over_ssh(open_.enter_context(SecondHost())) if at == "ssh" else this_machine()
             checkout = Checkout(Path(folder) / "checkout", place, stack_name(f"bench-{at}"))
             try:
                 for what, figure in topic.measure(checkout):

@@ -32,24 +32,26 @@ class EngineError(Exception):
     """The engine could not be reached or refused; the message says so in one sentence."""
 
 
-def connect(docker_host: str) -> docker.DockerClient:
+def connect(docker_host: str, *, timeout: int = _TIMEOUT) -> docker.DockerClient:
     """A client of `docker_host`, one for each thread: its connections are not thread-safe.
 
-    SSH goes through the person's own `ssh`, so it follows their configuration alone.
+    SSH goes through the person's own `ssh`, so it follows their configuration alone. `timeout`
+    is how many seconds the engine may say nothing.
     """
-    known: dict[str, docker.DockerClient] = _clients.__dict__.setdefault("known", {})
-    if docker_host not in known:
+    known: dict[tuple[str, int], docker.DockerClient]
+    known = _clients.__dict__.setdefault("known", {})
+    if (docker_host, timeout) not in known:
         try:
-            known[docker_host] = (
-                ssh_transport.client(docker_host, timeout=_TIMEOUT)
+            known[docker_host, timeout] = (
+                ssh_transport.client(docker_host, timeout=timeout)
                 if docker_host.startswith("ssh://")
-                else docker.DockerClient(base_url=docker_host, timeout=_TIMEOUT)
+                else docker.DockerClient(base_url=docker_host, timeout=timeout)
             )
         except (docker.errors.DockerException, requests.RequestException) as error:
             raise EngineError(
                 f"{docker_host}: the Docker engine doesn't answer: {error}"
             ) from error
-    return known[docker_host]
+    return known[docker_host, timeout]
 
 
 def reachable(docker_host: str) -> bool:

@@ -17,6 +17,9 @@ from components.apply_provider import ApplyProvider, Props
 
 # Built from images/, never pulled: whoever owned that name at a registry could run code here.
 _OWN = "homeport/"
+# Seconds in which an engine may say nothing: one that hands an image on writes all of it to its
+# disk before the first byte, one that is given it unpacks all of it before it answers.
+_PATIENCE = 900
 
 
 class HostImageProvider(ApplyProvider):
@@ -54,7 +57,7 @@ class HostImage(Resource, module="homeport", name="HostImage"):
 
 
 def _bring(docker_host: str, ref: str) -> None:
-    host = engine.connect(docker_host)
+    host = engine.connect(docker_host, timeout=_PATIENCE)
     if engine.has_image(host, ref):
         return
     here = _this_machines_engine()
@@ -79,6 +82,6 @@ def _bring(docker_host: str, ref: str) -> None:
 
 def _this_machines_engine() -> docker.DockerClient | None:
     try:
-        return docker.from_env()
+        return docker.from_env(timeout=_PATIENCE)
     except docker.errors.DockerException:
         return None

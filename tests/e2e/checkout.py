@@ -9,8 +9,8 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,15 +45,15 @@ class Place:
     environment: Mapping[str, str]
 
 
-@contextmanager
-def place_named(name: str) -> Iterator[Place]:
-    """`socket`, this machine's engine, or `ssh`, a second host that lives as long as the block."""
-    if name == "socket":
-        engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-        yield Place("socket", engine, engine, "127.0.0.1", os.environ)
-        return
-    with SecondHost() as host:
-        yield Place("ssh", host.docker_host, host.docker, host.address, host.environment())
+def this_machine() -> Place:
+    """This machine's engine."""
+    engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    return Place("socket", engine, engine, "127.0.0.1", os.environ)
+
+
+def over_ssh(host: SecondHost) -> Place:
+    """A second host's engine, over SSH."""
+    return Place("ssh", host.docker_host, host.docker, host.address, host.environment())
 
 
 class Checkout:

@@ -8,11 +8,11 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.e2e.checkout import Checkout, Place, place_named
+from tests.e2e.checkout import Checkout, Place, over_ssh, this_machine
 from tests.e2e.following import HOOKED, OTHERS, Following
 from tests.e2e.sites import every_kind
 from tests.e2e.support.clean import stack_name, sweep
-from tests.e2e.support.second_host import requires_root
+from tests.e2e.support.second_host import SecondHost, requires_root
 from tests.e2e.vaulted import Vaulted
 
 
@@ -24,13 +24,21 @@ def what_killed_runs_left() -> None:
     client.close()
 
 
-@pytest.fixture(scope="session", params=["socket", "ssh"])
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    """This machine's engine, and a second host's over SSH."""
-    if request.param == "ssh" and (reason := requires_root()):
+@pytest.fixture(scope="session")
+def second_host() -> Iterator[SecondHost]:
+    """One for all stacks of a worker, as it takes a while to have all images there."""
+    if reason := requires_root():
         pytest.skip(reason)
-    with place_named(request.param) as place:
-        yield place
+    with SecondHost() as host:
+        yield host
+
+
+@pytest.fixture(scope="session", params=["socket", "ssh"])
+def place(request: pytest.FixtureRequest) -> Place:
+    """This machine's engine, and a second host's over SSH."""
+    if request.param == "socket":
+        return this_machine()
+    return over_ssh(request.getfixturevalue("second_host"))
 
 
 @pytest.fixture(scope="session")
