@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from components.prometheus_rules import BEHIND_GATEWAY, GATEWAY_DOWN
+from components.prometheus_config import PROBE
+from components.prometheus_rules import BEHIND_GATEWAY, GATEWAY_DOWN, TARGET_MISSING
 
 CONFIG_AT = "/config"
 CONFIG = "alertmanager.yml"
@@ -59,8 +60,12 @@ def alertmanager_yml(receivers: Receivers) -> str:
         "inhibit_rules": [
             {
                 "source_matchers": [f'alertname="{GATEWAY_DOWN}"'],
-                "target_matchers": [f'alertname=~"{"|".join(BEHIND_GATEWAY)}"'],
+                "target_matchers": matchers,
             }
+            for matchers in (
+                [f'alertname=~"{"|".join(BEHIND_GATEWAY)}"'],
+                [f'alertname="{TARGET_MISSING}"', f'job="{PROBE}"'],
+            )
         ],
         "receivers": [{"name": _NOBODY}, *([{"name": _EVERYBODY, **told}] if told else [])],
     }

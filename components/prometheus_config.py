@@ -82,19 +82,24 @@ class Probe:
 
 
 def probes(routes: Iterable[Route], door: GatewayAt) -> list[Probe]:
-    """A probe for each route that visitors take; servers outside are nobody's to ask."""
+    """A probe for each route that visitors take, by each scheme that doesn't send them to the
+    other one; servers outside are nobody's to ask.
+    """
     return [
-        _probe(route, door, statuses)
+        _probe(route, door, statuses, scheme)
         for route in sorted(routes, key=lambda route: (route.host, route.path))
         if route.visited and (statuses := _statuses(route))
+        for scheme in ("https", *(["http"] if route.host in door.plain_hosts else []))
     ]
 
 
-def _probe(route: Route, door: GatewayAt, statuses: Sequence[int]) -> Probe:
+def _probe(route: Route, door: GatewayAt, statuses: Sequence[int], scheme: str) -> Probe:
+    path = route.path or "/"
+    if route.path and isinstance(route.handler, Upstream):
+        path += "/"  # without it a web server redirects by itself, and PHP for one is never asked
     # The gateway asks for passwords by itself, whether anything answers behind it or not.
-    path = (route.guard and route.guard.open) or route.path or "/"
-    plain = route.host in door.plain_hosts
-    scheme, port, usual = ("http", door.http, 80) if plain else ("https", door.https, 443)
+    path = (route.guard and route.guard.open) or path
+    port, usual = (door.http, 80) if scheme == "http" else (door.https, 443)
     shown = route.host if port == usual else f"{route.host}:{port}"
     return Probe(
         site=route.component,

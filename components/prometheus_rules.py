@@ -15,8 +15,11 @@ from components.prometheus_config import PROBE, seconds
 GATEWAY_DOWN = "GatewayDown"
 BEHIND_GATEWAY = ("SiteDown", "CertificateNearEnd")
 """Alerts that a dead gateway raises as well, and that nobody needs to be told then."""
+TARGET_MISSING = "TargetMissing"
 _OWN_ALERT = ("gateway", "registry", PROBE)
-"""Jobs whose silence another alert tells."""
+"""Jobs whose silence another alert tells, or tells under more conditions."""
+_NODE = '{job="node"}'
+"""The host's own; a person may scrape other machines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +89,8 @@ def _sites(durations: Durations) -> list[dict[str, object]]:
             f'probe_ssl_earliest_cert_expiry{{job="{PROBE}"}} - time() '
             f"< {seconds(durations.certificate)}",
             "The certificate of {{ $labels.instance }} ends in {{ $value | humanizeDuration }}",
+            # One that has ended is read no more. This lasts until the site is told to be down.
+            keep_firing_for=f"{seconds(durations.site) + 3 * seconds(durations.interval)}s",
         ),
         _alert(
             "ContentNotSynced",
@@ -115,8 +120,10 @@ def _services(durations: Durations) -> list[dict[str, object]]:
             severity="critical",
         ),
         _alert(
-            "TargetMissing",
-            f'up{{job!~"{"|".join(_OWN_ALERT)}"}} == 0',
+            TARGET_MISSING,
+            # A probe can't be asked for, though who shall ask is well: nobody knows of its site.
+            f'up{{job!~"{"|".join(_OWN_ALERT)}"}} == 0 or '
+            f'(up{{job="{PROBE}"}} == 0 unless on () up{{job="blackbox"}} == 0)',
             "{{ $labels.instance }} of job {{ $labels.job }} can't be scraped",
             lasting=durations.target,
         ),
@@ -129,19 +136,19 @@ def _host(durations: Durations) -> list[dict[str, object]]:
             "DiskFilling",
             # One alert for a disk, however many of its folders are seen.
             "min by (job, instance, device) "
-            "(node_filesystem_avail_bytes / node_filesystem_size_bytes) < 0.1",
+            f"(node_filesystem_avail_bytes{_NODE} / node_filesystem_size_bytes{_NODE}) < 0.1",
             "{{ $labels.device }} of the host has {{ $value | humanizePercentage }} free",
             lasting=durations.disk,
         ),
         _alert(
             "MemoryShort",
-            "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes < 0.1",
+            f"node_memory_MemAvailable_bytes{_NODE} / node_memory_MemTotal_bytes{_NODE} < 0.1",
             "The host has {{ $value | humanizePercentage }} of its memory available",
             lasting=durations.memory,
         ),
         _alert(
             "HostRebooted",
-            f"time() - node_boot_time_seconds < {seconds(durations.reboot)}",
+            f"time() - node_boot_time_seconds{_NODE} < {seconds(durations.reboot)}",
             "The host started {{ $value | humanizeDuration }} ago",
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,15 @@ def _often(time: str) -> str:
         # Prometheus forgets what it saw five minutes ago.
         raise ValueError("must be 2m or less")
     return time
+
+
+def _server(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not (re.fullmatch(r"[A-Za-z0-9.-]+", host) and re.fullmatch(r"[0-9]{1,5}", port)):
+        raise ValueError("must be host:port")
+    if not 1 <= int(port) <= 65535:
+        raise ValueError("must have a port from 1 to 65535")
+    return text
 
 
 class Retention(Model):
@@ -61,29 +71,19 @@ class Alerts(Model):
     reboot: Time = "15m"
     """For how long a reboot of the host is told."""
 
-    @model_validator(mode="after")
-    def _gateway_comes_first(self) -> Self:
-        if seconds(self.gateway) >= seconds(self.site):
-            raise FieldsError(
-                ["gateway", "site"],
-                f"gateway is {self.gateway} and site is {self.site}; make gateway the shorter, or "
-                "a dead gateway is told as many dead sites",
-            )
-        return self
-
 
 class Email(Model):
     """A mail server, and who gets mail from whom."""
 
-    server: Annotated[str, matching(r"[A-Za-z0-9.-]+:[0-9]+", "host:port")] = Field(
-        examples=["smtp.example.org:587"]
-    )
+    server: Annotated[str, AfterValidator(_server)] = Field(examples=["smtp.example.org:587"])
     tls: bool = True
-    """Whether the server must offer TLS."""
+    """Without it all is said in the open, the password as well, whatever the server offers."""
     from_: Address = Field(alias="from", examples=["homeport@example.org"])
     to: Address = Field(examples=["ada@example.org"])
     user: str | None = None
-    password: Annotated[SecretStr, secret(r"[^\x00-\x1f\x7f]+", "text of one line")] | None = None
+    password: Annotated[SecretStr, secret(r"[^\x00-\x1f\x7f]+", "text of one line")] | None = Field(
+        default=None, repr=False
+    )
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
@@ -96,7 +96,7 @@ class Notify(Model):
     """Who is told of an alert, and of its end. Without webhook and e-mail nobody is."""
 
     webhook: Annotated[SecretStr, secret(r"https?://[^\s/]+\S*", "an http or https URL")] | None = (
-        None
+        Field(default=None, repr=False)
     )
     """A URL that Alertmanager posts to."""
     email: Email | None = None
@@ -117,7 +117,26 @@ class PrometheusSettings(Model):
     """From one look at everything to the next."""
     retention: Retention = Retention()
     alerts: Alerts = Alerts()
-    notify: Notify = Field(default=Notify(), repr=False)
+    notify: Notify = Notify()
+
+    @model_validator(mode="after")
+    def _alerts_can_be_told(self) -> Self:
+        often, alerts = seconds(self.interval), self.alerts
+        # Figures and rules are each looked at once in an interval, at moments of their own.
+        known = seconds(alerts.gateway) + 3 * often
+        if known > seconds(alerts.site):
+            raise FieldsError(
+                ["alerts.site", "alerts.gateway", "interval"],
+                f"site is {alerts.site}, gateway {alerts.gateway}, and every {self.interval} is "
+                f"looked; make site {known}s or more, or a dead gateway is told as many dead sites",
+            )
+        if seconds(alerts.restarts) < 4 * often:
+            raise FieldsError(
+                ["alerts.restarts"],
+                f"is {alerts.restarts}: three restarts can't be seen within it, every "
+                f"{self.interval}; must be {4 * often}s or more",
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -140,6 +159,12 @@ class OwnFiles:
                 for file in sorted((root / OWN / "rules").glob("[!.]*"))
             },
         )
+        problems += [
+            f"{stray.relative_to(root).as_posix()}: is read by nobody; here stand scrape.yml and "
+            "rules/*.yml; rename it, or move it away"
+            for stray in sorted((root / OWN).glob("[!.]*"))
+            if stray.name not in ("scrape.yml", "rules")
+        ]
         if problems:
             raise ConfigError(problems)
         return read

@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
     "alerts": {
         "gateway": "2s",
         "restarts": "40s",
-        "site": "4s",
+        "site": "8s",
         "certificate": "20h",  # of a certificate that lives for twelve
         "content": "4s",
         "disk": "2s",

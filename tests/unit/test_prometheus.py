@@ -106,9 +106,19 @@ def test_the_answer_that_is_expected_comes_from_the_route(site: str, statuses: l
 
 
 def test_a_site_that_has_no_content_or_no_container_is_down() -> None:
-    (probe,) = (probe for probe in PROBED if probe.site == "welcome")
+    (probe,) = (probe for probe in PROBED if probe.site == "new")
     assert 200 in probe.statuses
     assert {404, 500, 502, 503}.isdisjoint(probe.statuses)
+
+
+def test_a_host_that_answers_by_both_schemes_is_asked_by_both() -> None:
+    urls = {probe.url for probe in PROBED if probe.site == "welcome"}
+    assert urls == {"http://welcome.localhost:8080", "https://welcome.localhost:8443"}
+
+
+def test_a_site_below_a_path_is_asked_for_its_page_and_not_for_a_redirect_to_it() -> None:
+    (probe,) = (probe for probe in PROBED if probe.site == "new")
+    assert probe.asked == "https://proxy:8443/new/"
 
 
 def test_the_order_of_routes_and_targets_changes_nothing() -> None:
@@ -229,7 +239,8 @@ def test_own_files_are_taken_by_name(tmp_path: Path) -> None:
 
 
 def test_own_files_that_cant_be_read_are_named(tmp_path: Path) -> None:
-    write_files(tmp_path, {"config/prometheus/rules/mine.yaml": ""})
+    strays = ["rules/mine.yaml", "scrape.yaml"]
+    write_files(tmp_path, {f"config/prometheus/{stray}": "" for stray in strays})
     (tmp_path / "config/prometheus/scrape.yml").write_bytes(b"\xff")
     with pytest.raises(ConfigError) as caught:
         OwnFiles.read(tmp_path)
@@ -237,6 +248,8 @@ def test_own_files_that_cant_be_read_are_named(tmp_path: Path) -> None:
         "config/prometheus/scrape.yml: is not UTF-8 text; save it as UTF-8",
         "config/prometheus/rules/mine.yaml: must be a file that ends in .yml; rename it, or move "
         "it away",
+        "config/prometheus/scrape.yaml: is read by nobody; here stand scrape.yml and rules/*.yml; "
+        "rename it, or move it away",
     )
 
 
@@ -268,14 +281,25 @@ def test_a_good_section_is_taken(section: str) -> None:
         ("{retention: {size: 2G}}", ".retention.size is '2G': must be a size such as 2GB"),
         (
             "{alerts: {site: 1m}}",
-            ".alerts.gateway, homeport:prometheus.alerts.site: gateway is 1m and site is 1m; make "
-            "gateway the shorter, or a dead gateway is told as many dead sites",
+            ".alerts.site, homeport:prometheus.alerts.gateway, homeport:prometheus.interval: site "
+            "is 1m, gateway 1m, and every 15s is looked; make site 105s or more, or a dead gateway "
+            "is told as many dead sites",
+        ),
+        (
+            "{interval: 2m, alerts: {site: 10m, restarts: 5m}}",
+            ".alerts.restarts: is 5m: three restarts can't be seen within it, every 2m; must be "
+            "480s or more",
+        ),
+        ("{notify: {wait: 5}}", ".notify.wait is 5: must be text, put in quotes"),
+        (
+            "{notify: {email: {server: 'a:99999', from: a@b, to: c@d}}}",
+            ".notify.email.server is 'a:99999': must have a port from 1 to 65535",
         ),
         ("{notify: {webhook: s3cr3t}}",
          ".notify.webhook is [secret]: must be an http or https URL"),
         (
             "{notify: {email: {server: smtp, from: a@b, to: c@d}}}",
-            ".notify.email.server is [secret]: must be host:port",
+            ".notify.email.server is 'smtp': must be host:port",
         ),
         (
             "{notify: {email: {server: 'a:25', from: a@b, to: c@d, user: x}}}",
