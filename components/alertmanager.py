@@ -89,6 +89,7 @@ class Alertmanager(pulumi.ComponentResource):
                     Mount(volume=data, at=_DATA_AT, read_only=False),
                 ],
                 memory_mib=96,
+                cpus=0.5,
             ),
             pulumi.ResourceOptions.merge(
                 host.child(self, args.image), pulumi.ResourceOptions(depends_on=[config.written])

@@ -41,9 +41,11 @@ handle_errors {{
 
 # The first is the socket of the router's current configuration alone, so nothing arrives any
 # more at one that is about to stop. The second is there before and after a reload. Connections
-# that idle are given up before the router, which drains for two seconds, closes them.
+# that idle are given up before the router, which drains for two seconds, closes them. The router
+# counts requests by host only where no port is beside it, and puts the port back.
 _TO_ROUTER = f"""\
 reverse_proxy {SOCKET}-{{file.{ROUTES_AT}/current/{REVISION}}}.sock {SOCKET}.sock {{
+	header_up Host {{host}}
 	lb_policy first
 	fail_duration 1s
 	lb_try_duration 15s

@@ -164,6 +164,7 @@ def _handler(route: Route, gateway: Gateway) -> Iterable[str]:
         case Upstream(address=address, patience=patience):
             yield block(
                 f"reverse_proxy {address}",
+                "header_up Host {header.X-Forwarded-Host}",
                 f"lb_try_duration {patience}",
                 "lb_try_interval 100ms",
                 f"stream_close_delay {gateway.stream_close_delay}",

@@ -183,6 +183,10 @@ class Prometheus(pulumi.ComponentResource):
                     f"--storage.tsdb.path={_DATA_AT}",
                     f"--storage.tsdb.retention.time={how.retention_time}",
                     f"--storage.tsdb.retention.size={how.retention_size}",
+                    # The page may be open to anyone: what all questions at once may take, at 16
+                    # bytes a sample, fits into its memory beside what it needs itself.
+                    "--query.max-concurrency=4",
+                    "--query.max-samples=4000000",
                     f"--web.external-url={how.url}",
                     "--log.format=json",
                 ],
@@ -199,6 +203,7 @@ class Prometheus(pulumi.ComponentResource):
                     Mount(volume=data, at=_DATA_AT, read_only=False),
                 ],
                 memory_mib=512,
+                cpus=1,
             ),
             pulumi.ResourceOptions.merge(
                 child, pulumi.ResourceOptions(depends_on=[config.written])

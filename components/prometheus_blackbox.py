@@ -80,6 +80,7 @@ class Blackbox(pulumi.ComponentResource):
                 replace="in_place",
                 mounts=[config.mount],
                 memory_mib=96,
+                cpus=0.5,
             ),
             pulumi.ResourceOptions.merge(
                 host.child(self, args.image), pulumi.ResourceOptions(depends_on=[config.written])

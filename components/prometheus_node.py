@@ -66,6 +66,7 @@ class NodeExporter(pulumi.ComponentResource):
                     Mount(volume=args.data, at=f"{_DISKS_AT}/docker"),
                 ],
                 memory_mib=48,
+                cpus=0.5,
             ),
             host.child(self, args.image),
         )

@@ -191,6 +191,12 @@ def test_what_is_believed_over_tls_comes_from_the_issuer(tmp_path: Path) -> None
     )
     assert local["files"]["root.crt"] == "prometheus-value"
     assert "root.crt" not in prod["files"]
+    own = an_estate(tmp_path / "c", {})
+    pem = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n"
+    write_files(own, {"config/ca.pem": pem})
+    tls = {"issuer": "letsencrypt", "directory": "https://acme.lan/dir", "root": "config/ca.pem"}
+    graph = run_main("prod", own, settings={"tls": tls}, services=True)
+    assert files_of(graph, "blackbox-config")["files"]["root.crt"] == pem
 
 
 def test_nobody_who_watches_mounts_the_gateways_keys(graph: Graph) -> None:

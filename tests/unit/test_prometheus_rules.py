@@ -1,5 +1,6 @@
 """The alerts, unit-tested by Prometheus' own `promtool test rules`."""
 
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -231,6 +232,13 @@ def test_every_alert_has_a_test_and_a_page_that_tells_what_to_do() -> None:
     assert pages == set(RULES)
     for name, rule in RULES.items():
         assert rule["annotations"]["runbook"] == f"docs/runbooks/{name}.md"
+
+
+def test_what_a_page_has_typed_names_the_stack_that_tells() -> None:
+    for page in (ROOT / "docs/runbooks").glob("*.md"):
+        for command in re.findall(r"`(make [^`]*)`", page.read_text()):
+            # Locally nobody is told, so who reads this means another stack.
+            assert "STACK=" in command, (page.name, command)
 
 
 def test_what_a_dead_gateway_silences_exists() -> None:
