@@ -131,7 +131,8 @@ def service_container(
         security_opts=["no-new-privileges:true"],
         memory=args.memory_mib,
         memory_swap=args.memory_mib,  # equal: no swap
-        cpus=None if args.cpus is None else f"{args.cpus:g}",
+        # As the provider reads them back: "1" would replace the container in every update.
+        cpus=None if args.cpus is None else str(float(args.cpus)),
         # Docker's own process limit isn't in the provider. This one counts all processes of
         # the user id, so it is wide: it ends a fork bomb, and no busy neighbour.
         ulimits=[

@@ -135,6 +135,8 @@ def test_adding_editing_and_removing_a_site_replaces_nothing_and_fails_no_reques
     assert estate.ids() == before
 
 
+# Adding and editing above is done over SSH as well.
+@pytest.mark.parametrize("place", ["socket"], indirect=True)
 def test_a_new_image_of_a_site_drops_no_request(estate: Checkout) -> None:
     before = containers.one(estate.docker, estate.label, "program").id
     good = estate.image("php")

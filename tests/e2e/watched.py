@@ -108,8 +108,6 @@ class Watched:
         sites.page(checkout, "escape", "marker-of-escape", more="egress: true\n")
         checkout.write_site("moved", "hosts: [moved]\nredirect: {to: https://blog.localhost}\n")
         checkout.write_site("outside", "hosts: [outside]\nupstream: http://192.0.2.1:9\n")
-        journal = f"{{git: {git_server.URL}journal, every: 5s}}"
-        checkout.write_site("journal", f"hosts: [journal]\nsource: {journal}\n")
         image = checkout.image("publisher")
         if self.small_disk:
             volume = f"{checkout.label.replace('/', '-')}-prometheus-data"
@@ -121,6 +119,9 @@ class Watched:
         self._open.enter_context(self._beside)
         self.git = self._beside.enter_context(GitServer(checkout.docker, checkout.label, image))
         self.git.push("journal", {"index.html": "marker-of-journal"})
+        journal = f"{{git: {git_server.URL}journal, every: 5s}}"
+        checkout.write_site("journal", f"hosts: [journal]\nsource: {journal}\n")
+        self.up()
         if self._told:
             self._receiver = self._beside.enter_context(AlertReceiver(self._bridge()))
             self._tell(self._receiver)
