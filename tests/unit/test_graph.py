@@ -644,6 +644,16 @@ def volume_files(**different: Any) -> VolumeFilesArgs:
     )
 
 
+@pytest.mark.parametrize(("given", "declared"), [("1", "1.0"), ("0.5", "0.5"), ("1.125", "1.125")])
+def test_a_limit_is_declared_as_the_provider_reads_it_back(
+    tmp_path: Path, given: str, declared: str
+) -> None:
+    site = f"hosts: [blog]\nsource: {{folder: sites/blog}}\ncpus: {given}\n"
+    graph = run_main("local", an_estate(tmp_path, {"blog.yaml": site}))
+    (container,) = [c for c in graph.containers if component_of(graph, c) == "blog"]
+    assert container.inputs["cpus"] == declared
+
+
 # The publisher
 
 
