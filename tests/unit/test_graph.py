@@ -340,7 +340,9 @@ def test_a_site_is_limited_as_its_file_says(graph: Graph) -> None:
     for site, container in sites(graph):
         usual = 256 if site.runtime == "php" else 128
         assert container.inputs["memory"] == (site.memory_mib or usual), container
-        assert container.inputs.get("cpus") == (f"{site.cpus:g}" if site.cpus else None), container
+        assert container.inputs.get("cpus") == (str(float(site.cpus)) if site.cpus else None), (
+            container
+        )
 
 
 def test_free_lines_are_checked_before_they_are_written(graph: Graph) -> None:
