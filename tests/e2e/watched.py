@@ -19,6 +19,7 @@ from tests.e2e.checkout import Checkout
 from tests.e2e.support import containers, git_server, vault
 from tests.e2e.support.alert_receiver import AlertReceiver
 from tests.e2e.support.git_server import GitServer
+from tests.e2e.support.second_host import carry_image
 from tests.e2e.support.small_disk import SmallDisk
 from tests.e2e.support.waiting import wait_until
 
@@ -117,6 +118,8 @@ class Watched:
             self._open.enter_context(disk)
         self.up()
         self._open.enter_context(self._beside)
+        if checkout.place.name == "ssh":  # nothing of the stack needs it there yet
+            carry_image(image, checkout.place.socket)
         self.git = self._beside.enter_context(GitServer(checkout.docker, checkout.label, image))
         self.git.push("journal", {"index.html": "marker-of-journal"})
         journal = f"{{git: {git_server.URL}journal, every: 5s}}"

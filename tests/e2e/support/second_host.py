@@ -100,12 +100,7 @@ class SecondHost:
 
     def load_image(self, ref: str) -> None:
         """Carry an image over from this machine's daemon, as a registry isn't in reach."""
-        with (
-            contextlib.closing(docker.from_env()) as here,
-            contextlib.closing(docker.DockerClient(self.docker)) as there,
-        ):
-            stream = here.images.get(ref).save(named=ref)
-            there.images.load(cast("bytes", stream))  # the SDK takes an iterator just as well
+        carry_image(ref, self.docker)
 
     def stop_everything(self) -> None:
         """Pull the plug: no process, mount or network of the host is left; its disk is."""
@@ -181,6 +176,16 @@ class SecondHost:
         ssh.parent.mkdir()
         ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/ssh_config "$@"\n')
         ssh.chmod(0o755)
+
+
+def carry_image(ref: str, socket: str) -> None:
+    """Have the daemon at `socket` get an image of this machine's."""
+    with (
+        contextlib.closing(docker.from_env()) as here,
+        contextlib.closing(docker.DockerClient(socket)) as there,
+    ):
+        stream = here.images.get(ref).save(named=ref)
+        there.images.load(cast("bytes", stream))  # the SDK takes an iterator just as well
 
 
 # Whom the host lets in beside root. Docker's socket is in a folder that only root may enter.
