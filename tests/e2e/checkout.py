@@ -132,7 +132,7 @@ class Checkout:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=300,
+            timeout=600,  # a first update carries all images over
         )
         if check and done.returncode:
             # Why is at the end: many failures at once are cut where CI shows them.
