@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 
 from commands.context import CommandError, Context
 from commands.pulumi_cli import deployment, set_config
-from config.settings import PROJECT, ROOT
+from config.settings import PROJECT
 from config.vault_section import MADE
-from config.yaml_file import YamlFile
 
 _MAKE: Mapping[str, Callable[[], str]] = {
     "seal_key": lambda: secrets.token_hex(32),
@@ -20,11 +19,10 @@ _MAKE: Mapping[str, Callable[[], str]] = {
 
 def run(context: Context) -> int:
     """Set each secret that the stack's file hasn't. One that stands there is never changed."""
+    section = context.settings.vault
+    missing = section.missing if section else list(MADE)
     deployment(context)
     name = f"Pulumi.{context.stack}.yaml"
-    config = YamlFile(ROOT / name, name).data.get("config") or {}
-    section = config.get(f"{PROJECT}:vault") or {}
-    missing = [key for key in MADE if key not in section]
     for key in missing:
         path = f"{PROJECT}:vault.{key}"
         if not set_config(context, path, _MAKE[key]()):

@@ -9,12 +9,11 @@ from docker.models.containers import Container
 from commands.context import CommandError, Context
 from commands.status import health
 from components import engine
-from components.vault_server_config import COMPONENT, DATA_AT, PORT, USERPASS
+from components.vault_server_config import COMPONENT, DATA_AT, PORT, WHOLE
 from components.vault_server_reason import failed_half_way
 
 _PATIENCE = 20  # seconds for a start, which is tried again and again
-# 405 where the mount is there, 403 where it isn't; asking so counts as no attempt to log in.
-_ASK = f"wget -q -O - http://127.0.0.1:{PORT}/v1/auth/{USERPASS}/login/nobody 2>&1"
+_ASK = f"wget -q -O - http://127.0.0.1:{PORT}/v1/{WHOLE} 2>&1"
 
 
 def run(context: Context) -> int:
@@ -23,8 +22,8 @@ def run(context: Context) -> int:
     if not _failed_half_way(container):
         raise CommandError(
             f"stack {context.stack}: the vault's first start was whole, so its storage may hold "
-            "what nobody has elsewhere; nothing was changed. `make logs NAME=vault` tells what is "
-            "wrong with it"
+            "what nobody has elsewhere; nothing was changed. "
+            f"`{context.make('logs NAME=vault')}` tells what is wrong with it"
         )
     container.stop()  # else it could begin anew in storage that is half empty
     volume = next(m["Name"] for m in container.attrs["Mounts"] if m["Destination"] == DATA_AT)
@@ -39,7 +38,7 @@ def run(context: Context) -> int:
         code, output = engine.run_to_end(emptying)
     if code:
         raise CommandError(f"volume {volume} can't be emptied: {output}")
-    print(f"emptied {volume}; `make up` lets the vault start anew")
+    print(f"emptied {volume}; `{context.make('up')}` lets the vault start anew")
     return 0
 
 
@@ -48,13 +47,13 @@ def _vault(context: Context) -> Container:
         if engine.THROWAWAY not in container.labels:
             return container
     raise CommandError(
-        f"stack {context.stack} has no vault that was started; `make up` starts it, where "
-        f"homeport:vault stands in Pulumi.{context.stack}.yaml"
+        f"stack {context.stack} has no vault that was started; `{context.make('up')}` starts it, "
+        f"where homeport:vault stands in Pulumi.{context.stack}.yaml"
     )
 
 
 def _failed_half_way(container: Container) -> bool:
-    """Whether it said so when it was last started, or serves without what it should have made.
+    """Whether it said so when it was last started, or serves without what it makes last.
 
     Where it is starting, its end is awaited.
     """
@@ -64,7 +63,7 @@ def _failed_half_way(container: Container) -> bool:
         state = container.attrs["State"]
         if health(container) == "healthy":
             _, said = container.exec_run(["sh", "-c", _ASK])
-            return b" 403 " in said
+            return b" 403 " in said or b" 404 " in said
         if failed_half_way(engine.last_start(container)):
             return True
         ended = not state["Running"] and not state["Restarting"]

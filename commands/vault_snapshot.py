@@ -23,6 +23,7 @@ from config.settings import PROJECT
 
 _SNAPSHOT = "/v1/sys/storage/raft/snapshot"
 _TIMEOUT = (5, 120)  # seconds to connect, and between two parts of an answer
+_OTHER_KEY = "different autoseal key"  # beside the advice to do it by force
 _PATIENCE = 60  # seconds for the vault to take up what was restored
 
 
@@ -33,12 +34,7 @@ def save(context: Context) -> int:
     )
     with _vault(context) as vault:
         content: bytes = vault.get(_SNAPSHOT, timeout=_TIMEOUT).content
-    try:
-        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            whole = "SHA256SUMS" in tar.getnames()
-    except (tarfile.TarError, EOFError, OSError):
-        whole = False
-    if not whole:
+    if not _is_snapshot(content):
         raise CommandError("the vault's snapshot came broken, so nothing was written; try again")
     try:
         file.touch(mode=0o600, exist_ok=False)
@@ -64,22 +60,35 @@ def restore(context: Context) -> int:
         content = Path(file).read_bytes()
     except OSError as error:
         raise CommandError(f"{file} can't be read: {error.strerror}") from error
+    if not _is_snapshot(content):
+        raise CommandError(
+            f"{file} is no snapshot of a vault, or only a part of one; nothing was changed"
+        )
     if not context.may_act("restoring the vault of", always_ask=True):
         wanted = input("All that the vault holds now is lost. Type the stack's name to go on: ")
         if wanted != context.stack:
             print("Nothing was changed.")
             return 1
     with _vault(context) as vault:
-        vault.post(_SNAPSHOT, data=content, timeout=_TIMEOUT)
+        try:
+            vault.post(_SNAPSHOT, data=content, timeout=_TIMEOUT)
+        except hvac.exceptions.InvalidRequest as error:
+            if _OTHER_KEY not in str(error):
+                raise
+            raise CommandError(
+                f"{file} was sealed with another key than homeport:vault.seal_key, and nothing "
+                "was changed; set its key as homeport:vault.previous_seal_key, type "
+                f"`{context.make('up')}`, and restore it then (docs/vault.md)"
+            ) from error
         deadline = time.monotonic() + _PATIENCE
         while not _is_well(vault):
             if time.monotonic() > deadline:
                 raise CommandError(
-                    "the snapshot was restored, and the vault isn't well since; `make logs "
-                    "NAME=vault` tells why"
+                    "the snapshot was restored, and the vault isn't well since; "
+                    f"`{context.make('logs NAME=vault')}` tells why"
                 )
             time.sleep(0.5)
-    print(f"restored {file}; `make up` brings what the files declare up to date")
+    print(f"restored {file}; `{context.make('up')}` brings what the files declare up to date")
     return 0
 
 
@@ -89,8 +98,8 @@ def _vault(context: Context) -> Iterator[RawAdapter]:
     settings = context.settings
     if not settings.vault:
         raise CommandError(
-            f"stack {context.stack} has no vault; `make vault-key STACK={context.stack}` makes "
-            "what it is opened with"
+            f"stack {context.stack} has no vault; `{context.make('vault-key')}` makes what it "
+            "is opened with"
         )
     _ = context.docker  # tells why it doesn't answer
     section = json.loads(secret(context, f"{PROJECT}:vault"))  # at once: a passphrase is asked for
@@ -106,6 +115,15 @@ def _vault(context: Context) -> Iterator[RawAdapter]:
             yield RawAdapter.from_adapter(vault.adapter)
     except VaultError as error:
         raise CommandError(str(error)) from error
+
+
+def _is_snapshot(content: bytes) -> bool:
+    """Whether it is a whole one: its sums come last."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            return "SHA256SUMS" in tar.getnames()
+    except (tarfile.TarError, EOFError, OSError):
+        return False
 
 
 def _is_well(vault: RawAdapter) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import subprocess
 import time
@@ -21,6 +22,8 @@ from components.ssh_transport import ssh_options
 
 _TIMEOUT = 5  # seconds for one answer
 _ATTEMPTS = 3
+_FORWARDED = b"ok"
+_FORWARDING_PATIENCE = 20  # seconds for a host to let this machine in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,21 +102,22 @@ def _forwarded(host: str, address: str, entrance: Entrance) -> Iterator[tuple[in
         http, https = _free_port(), _free_port()
         forwards = [f"127.0.0.1:{http}:{address}:{entrance.http}",
                     f"127.0.0.1:{https}:{address}:{entrance.https}"]  # fmt: skip
-        tunnel = subprocess.Popen(
+        with subprocess.Popen(
             # A connection of its own: a shared one would keep the forwarding after the end. `cat`
             # ends with its input, so the tunnel ends with this process, however that one ends.
             ["ssh", *ssh_options(), "-S", "none", "-o", "ExitOnForwardFailure=yes",
-             *(word for forward in forwards for word in ("-L", forward)), "--", host, "cat"],
+             *(word for forward in forwards for word in ("-L", forward)), "--", host,
+             f"echo {_FORWARDED.decode()}; cat"],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            if _listens(tunnel, https):
-                yield http, https
-                return
-        finally:
-            tunnel.terminate()
-            tunnel.communicate()
+            stdout=subprocess.PIPE,
+            bufsize=0,  # what `select` tells of is read at once
+        ) as tunnel:  # fmt: skip
+            try:
+                if _is_up(tunnel):
+                    yield http, https
+                    return
+            finally:
+                tunnel.terminate()
     raise engine.EngineError(f"{host}: no SSH forwarding to the gateway could be opened")
 
 
@@ -136,15 +140,22 @@ def root_certificate(docker_host: str, stack: str) -> str:
     )
 
 
-def _listens(tunnel: subprocess.Popen[bytes], port: int) -> bool:
-    """Whether the tunnel came up. It ends where another program took its port meanwhile."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and tunnel.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
+def _is_up(tunnel: subprocess.Popen[bytes]) -> bool:
+    """Whether the tunnel came up. It ends where another program took one of its ports meanwhile.
+
+    Its own word tells, which it gives after it has the ports: whoever has one of them instead
+    would answer there as well.
+    """
+    deadline, said = time.monotonic() + _FORWARDING_PATIENCE, b""
+    while tunnel.stdout and (left := deadline - time.monotonic()) > 0:
+        if not select.select([tunnel.stdout], [], [], left)[0]:
+            break
+        part = tunnel.stdout.read(4096)
+        said += part
+        if not part:  # it ended
+            break
+        # Somebody's shell may say more when it starts.
+        if b"\n%b\n" % _FORWARDED in b"\n" + said:
             return True
     return False
 

@@ -39,7 +39,7 @@ class VaultAccessProvider(ApplyProvider):
     """
 
     named_after = "named"
-    compared = ("environments", "people", "hashes", "program", "undeclared", "vault")
+    compared = ("reach", "environments", "people", "hashes", "program", "undeclared", "vault")
 
     def apply(self, props: Props) -> None:
         with open_vault(props["reach"], patient=True) as vault:

@@ -10,26 +10,29 @@ from typing import Any
 
 import hvac
 import requests
-from hvac import exceptions
+from hvac import exceptions, utils
+from hvac.adapters import RawAdapter
 from requests.adapters import HTTPAdapter
 
 from components.apply_provider import Props
 from components.door import Door, Entrance, open_door
 from components.engine import EngineError
+from components.vault_server_config import WHOLE
+from components.vault_server_reason import half_way, make
 
 _CERTIFICATE_PATIENCE = 120  # seconds for a new host's certificate: somebody may set its DNS now
 _START_PATIENCE = 15  # seconds for a vault that just started: it unseals itself and elects itself
 _LOGIN_PATIENCE = 5  # seconds for a vault that is making its first roles
 _TIMEOUT = 15  # seconds for one answer; the gateway would try for a minute
 _GLANCE = 5  # seconds for one answer where nobody waits
-_HALF_WAY = (
-    "the vault's first start was cut off half-way; `make vault-reset` empties its storage, then "
-    "`make up` starts anew"
-)
 
 
 class VaultError(Exception):
     """The vault could not be reached or refused; the message says so in one sentence."""
+
+
+class _HalfWayError(Exception):
+    """The vault lacks what its first start makes last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +135,9 @@ def _log_in(client: hvac.Client, reach: Props, *, patient: bool) -> None:
     began, pause = time.monotonic(), 1
     while True:
         try:
+            _must_be_whole(client)
             client.auth.approle.login(reach["role_id"], reach["secret_id"])
-        except (requests.RequestException, exceptions.VaultError) as error:
+        except (requests.RequestException, exceptions.VaultError, _HalfWayError) as error:
             sentence, patience = _trouble(error, reach)
             if not patient or time.monotonic() - began > patience:
                 raise VaultError(sentence) from error
@@ -143,9 +147,23 @@ def _log_in(client: hvac.Client, reach: Props, *, patient: bool) -> None:
             return
 
 
+def _must_be_whole(client: hvac.Client) -> None:
+    """Ask before anything is written: a vault that isn't whole can only be emptied."""
+    path = f"/v1/{WHOLE}"
+    answer = RawAdapter.from_adapter(client.adapter).get(path, raise_exception=False)
+    match answer.status_code:
+        case 405:
+            return
+        case 403 | 404:
+            raise _HalfWayError
+        case status:
+            utils.raise_for_error("GET", path, status, answer.text)
+
+
 def _trouble(error: Exception, reach: Props) -> tuple[str, int]:
     """What an error means and what to do, and for how many seconds it may yet pass."""
-    host = reach["host"]
+    host, stack = reach["host"], reach["entrance"]["stack"].rpartition("/")[2]
+    logs = make(stack, "logs NAME=vault")
     match error:
         case requests.exceptions.SSLError() if "CERTIFICATE_VERIFY" in str(error):
             return (
@@ -153,45 +171,49 @@ def _trouble(error: Exception, reach: Props) -> tuple[str, int]:
                 "names the file of those that it is known by"
             ), _START_PATIENCE
         case requests.exceptions.SSLError():
-            return _without_certificate(reach), _CERTIFICATE_PATIENCE
+            return _without_certificate(reach, stack), _CERTIFICATE_PATIENCE
         case requests.exceptions.ReadTimeout() | exceptions.BadGateway():
             return (
                 f"the vault doesn't answer at https://{host}, though the gateway does; "
-                "`make logs NAME=vault` tells why"
+                f"`{logs}` tells why"
             ), 0  # that was time enough
         case requests.RequestException():
             at = _entrance(reach)
             return (
                 f"the gateway doesn't answer at {at.address}:{at.https}, so the vault can't "
-                "be reached; `make status` shows what runs"
+                f"be reached; `{make(stack, 'status')}` shows what runs"
             ), _START_PATIENCE
+        case _HalfWayError():
+            return half_way(stack), _LOGIN_PATIENCE
         case exceptions.VaultNotInitialized():
-            return _HALF_WAY, _START_PATIENCE
+            return half_way(stack), _START_PATIENCE
         case exceptions.VaultDown():
             return (
-                "the vault is sealed; `make logs NAME=vault` tells why. Where "
-                "homeport:vault.seal_key isn't the key of its storage, set that one again and "
-                "type `make up`"
+                f"the vault is sealed; `{logs}` tells why. Where homeport:vault.seal_key isn't "
+                f"the key of its storage, set that one again and type `{make(stack, 'up')}`"
             ), _START_PATIENCE
-        case exceptions.Forbidden() if str(error.url).endswith("/login"):
-            return _HALF_WAY, _LOGIN_PATIENCE  # nothing is mounted there
         case exceptions.InvalidRequest() if str(error.url).endswith("/login"):
             return (
                 "the vault refuses the program's credential; set homeport:vault.role_id and "
-                "homeport:vault.secret_id to those that it was first started with, or, where its "
-                "first start was cut off, type `make vault-reset`"
+                "homeport:vault.secret_id to those that it was first started with"
             ), _LOGIN_PATIENCE
         case exceptions.Forbidden():
-            return f"the vault's policy doesn't let the program do it ({error})", 0
+            return f"the vault's policy doesn't let the program do it ({_flat(error)})", 0
         case _:
-            return f"the vault answers with an error ({error})", _START_PATIENCE
+            return f"the vault answers with an error ({_flat(error)})", _START_PATIENCE
 
 
-def _without_certificate(reach: Props) -> str:
+def _flat(error: Exception) -> str:
+    """In one line: OpenBao's own words may have several, and tabs."""
+    return " ".join(str(error).split())
+
+
+def _without_certificate(reach: Props, stack: str) -> str:
     host = reach["host"]
     if _entrance(reach).internal_ca:
-        return f"the gateway has no certificate for {host}; `make logs NAME=router` tells why"
+        logs = make(stack, "logs NAME=router")
+        return f"the gateway has no certificate for {host}; `{logs}` tells why"
     return (
         f"{host} has no certificate after {_CERTIFICATE_PATIENCE} s; its DNS record has to lead to "
-        "this server, reachable on ports 80 and 443: set it, then type `make up` again"
+        f"this server, reachable on ports 80 and 443: set it, then type `{make(stack, 'up')}` again"
     )

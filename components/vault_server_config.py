@@ -23,7 +23,11 @@ KV_MOUNT = "services"
 APPROLE = "approle"
 """Where applications log in, and the program."""
 USERPASS = "userpass"
-"""Where people log in. The mount is made last but one, so it tells a first start that was whole."""
+"""Where people log in. The mount is made last of all, so it tells a first start that was whole."""
+WHOLE = f"auth/{USERPASS}/login/_"
+"""What tells anybody who asks (GET) whether the first start was whole: 405 where it was, 403 or
+404 where it wasn't. No user has this name, as a name begins with a letter or digit; so nobody can
+have it locked out, which would be answered with 403 as well."""
 PROGRAM = "homeport-program"
 """The program's own role, and its policy."""
 
@@ -165,9 +169,10 @@ def _first_requests() -> Iterator[str]:
         token_no_default_policy=True,
     )
     yield _request("role_id", f"{role}/role-id", role_id=_from_file(_ROLE_ID))
-    # Only after this can anybody log in: a vault without this mount holds nothing of anybody's.
-    yield _request("userpass", f"sys/auth/{USERPASS}", type="userpass")
     yield _request("secret_id", f"{role}/custom-secret-id", secret_id=_from_file(_SECRET_ID))
+    # The last one is the mark of a whole first start, which may have been cut off after any of
+    # these. The program writes nothing into a vault without it, so one without it is empty.
+    yield _request("userpass", f"sys/auth/{USERPASS}", type="userpass")
 
 
 def _request(name: str, path: str, **data: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 _HALF_WAY = ("failed to initialize: ", "self-initialization failed: refusing to unseal")
 # An initialised storage that can't be read begins with the same words.
 _UNREADABLE = "unable to check core initialization"
@@ -19,14 +21,24 @@ def _own_lines(log: str) -> str:
     return "\n".join(line for line in log.splitlines() if not line.startswith("{"))
 
 
+def make(stack: str, target: str) -> str:
+    """What a person types for a command on a stack."""
+    return f"make {target}" + ("" if stack == "local" else f" STACK={shlex.quote(stack)}")
+
+
+def half_way(stack: str) -> str:
+    """What to do about a first start that wasn't whole, however that shows."""
+    return (
+        "vault: its first start failed half-way, so nothing is stored yet, and it can't be "
+        f"repaired; `{make(stack, 'vault-reset')}` empties its storage, then "
+        f"`{make(stack, 'up')}` starts anew"
+    )
+
+
 def vault_reason(log: str, stack: str) -> str:
     """The reason that the log of one start tells; empty where it tells none of these."""
     if failed_half_way(log):
-        return (
-            "vault: its first start failed half-way, so nothing is stored yet, and it can't be "
-            f"repaired; `make vault-reset STACK={stack}` empties its storage, then `make up` "
-            "starts anew"
-        )
+        return half_way(stack)
     if _OTHER_KEY in _own_lines(log):
         return (
             f"vault: it is sealed, because homeport:vault.seal_key in Pulumi.{stack}.yaml isn't "

@@ -7,7 +7,8 @@ renaming this module or the class breaks every existing stack.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -46,6 +47,7 @@ _ATTEMPTS = 5  # each loses against somebody else who writes at the same moment
 _ROLE = {"token_type": "batch", "token_ttl": 3600}
 """An application reads when it starts. A batch token costs the storage nothing, and ends by
 itself."""
+_said: set[str] = set()
 
 
 class VaultServiceProvider(ResourceProvider):
@@ -58,6 +60,11 @@ class VaultServiceProvider(ResourceProvider):
     serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
+        # The engine shows of a value that it is secret, changed or not.
+        for line in differences(olds, news):
+            if line not in _said:  # it asks more than once
+                _said.add(line)
+                print(line, file=sys.stderr)
         return DiffResult(changes=any(olds.get(key) != news.get(key) for key in _COMPARED))
 
     def create(self, props: Props) -> CreateResult:
@@ -105,6 +112,20 @@ class VaultService(Resource, module="homeport", name="VaultService"):
         super().__init__(VaultServiceProvider(), name, props, opts)
 
 
+def differences(olds: Props, news: Props) -> Iterator[str]:
+    """A line for each key that differs, without its value."""
+    for key in sorted({*olds["keys"], *news["keys"]}):
+        if key not in olds["keys"]:
+            what = "is new"
+        elif key not in news["keys"]:
+            what = "isn't declared any more"
+        elif any(olds[part].get(key) != news[part].get(key) for part in ("keys", "values")):
+            what = "changes"
+        else:
+            continue
+        yield f"vault: {news['service']}: {key} {what}"
+
+
 def dropped(olds: Props, news: Props) -> frozenset[str]:
     """The keys that the program wrote, and that aren't declared or have no value any more."""
     undeclared = {
@@ -125,12 +146,15 @@ def merged(
     origins: Mapping[str, str],
     values: Mapping[str, str],
     dropped: frozenset[str],
-    generate: Callable[[], str],
+    generate: Callable[[str], str],
 ) -> dict[str, str]:
-    """What an environment shall hold, by key: what it holds, with what is declared enforced."""
+    """What an environment shall hold, by key: what it holds, with what is declared enforced.
+
+    `generate` is asked for each generated key that it lacks.
+    """
     kept = {key: value for key, value in current.items() if key not in dropped}
     generated = {
-        key: generate()
+        key: generate(key)
         for key, origin in origins.items()
         if origin.endswith(GENERATED) and key not in current
     }
@@ -152,7 +176,7 @@ def _apply(props: Props, *, dropped: frozenset[str]) -> None:
                 origins=_below(environment, props["keys"]),
                 values=_below(environment, props["values"]),
                 dropped=frozenset(_below(environment, dict.fromkeys(dropped, ""))),
-                generate=_generate,
+                generate=partial(_as_before_or_new, vault, path),
             )
             _write(vault, path, change)
 
@@ -177,18 +201,44 @@ def _write(
                 raise
         else:
             return
-    raise VaultError(
-        f"{KV_MOUNT}/{path} is written by somebody else all the time; type `make up` again"
-    )
+    raise VaultError(f"{KV_MOUNT}/{path} is written by somebody else all the time; try again")
 
 
-def _current(vault: hvac.Client, path: str) -> tuple[int, bool, dict[str, str]]:
-    """The number of the last version, whether it is deleted but kept, and what it holds."""
+def _as_before_or_new(vault: hvac.Client, path: str, key: str) -> str:
+    """What a generated key was when the vault last had it; a new value, where it never had."""
+    return next((held[key] for held in _versions(vault, path) if key in held), _generate())
+
+
+def _versions(vault: hvac.Client, path: str) -> Iterator[dict[str, str]]:
+    """What each version holds that the vault keeps, the newest first.
+
+    Those that somebody deleted come last, and are brought back one by one: what is in them
+    alone has to be, as they can't be read otherwise.
+    """
+    kv = vault.secrets.kv.v2
+    try:
+        about = kv.read_secret_metadata(path, mount_point=KV_MOUNT)["data"]["versions"]
+    except exceptions.InvalidPath:
+        return
+    kept = {int(number): each for number, each in about.items() if not each["destroyed"]}
+    deleted = {number for number, each in kept.items() if each["deletion_time"]}
+    for number in sorted(kept, key=lambda number: (number in deleted, -number)):
+        if number in deleted:
+            kv.undelete_secret_versions(path, [number], mount_point=KV_MOUNT)
+        yield _current(vault, path, number)[2]
+
+
+def _current(
+    vault: hvac.Client, path: str, version: int | None = None
+) -> tuple[int, bool, dict[str, str]]:
+    """A version, else the last: its number, whether it is deleted but kept, and what it holds."""
     try:
         answer = vault.secrets.kv.v2.read_secret_version(
-            path, mount_point=KV_MOUNT, raise_on_deleted_version=False
+            path, version, mount_point=KV_MOUNT, raise_on_deleted_version=True
         )
-    except exceptions.InvalidPath:
+    except exceptions.InvalidPath as error:  # with what is known of one that is gone
+        answer = error.json or {}
+    if not answer.get("data"):
         return 0, False, {}
     about = answer["data"]["metadata"]
     deleted = bool(about["deletion_time"]) and not about["destroyed"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import hvac
 import pytest
@@ -87,7 +88,7 @@ def test_the_pages_commands_and_program_work_as_they_stand_there(
 ) -> None:
     page = (ROOT / "docs/secrets.md").read_text()
     lines = re.findall(r"^bao .*", page, re.MULTILINE)
-    login, read, field, patch, role_id, secret_id = _in_a_shell(
+    login, read, field, patch, role_id, secret_id, wrapping = _in_a_shell(
         vaulted,
         [
             # What they ask for comes from a file: there is no terminal.
@@ -104,6 +105,12 @@ def test_the_pages_commands_and_program_work_as_they_stand_there(
         values["database_password"],
     )
     assert ("version" in patch, values["mail_password"]) == (True, "of-the-page")
+    unwrapping = vaulted.client()
+    unwrapping.token = wrapping
+    unwrapped: Any = unwrapping.write_data("sys/wrapping/unwrap", data={})
+    vaulted.client().auth.approle.login(role_id, unwrapped["data"]["secret_id"])
+    with pytest.raises(exceptions.VaultError):
+        unwrapping.write_data("sys/wrapping/unwrap", data={})
 
     (tmp_path / "login").write_text(f"{role_id}\n{secret_id}\n")
     (tmp_path / "sitecustomize.py").write_text(
@@ -138,6 +145,10 @@ def test_what_people_write_is_kept_and_all_that_drifts_is_shown_and_mended(
     wrong = f"wrong-{secrets.token_hex(8)}"
     vaulted.patch("shop/prod", api_token=wrong, **by_hand)
     ada = vaulted.person("ada")
+    # As somebody does who puts where a patch was meant: what was generated isn't in it.
+    local = vaulted.values("shop/local")
+    put = {key: value for key, value in local.items() if key != "database_password"}
+    ada.secrets.kv.v2.create_or_update_secret("shop/local", put, mount_point="services")
     ada.secrets.kv.v2.delete_latest_version_of_secret("odd/local", mount_point="services")
     # What only the program, or a vault that was restored, could do.
     program = _program(vaulted)
@@ -155,10 +166,15 @@ def test_what_people_write_is_kept_and_all_that_drifts_is_shown_and_mended(
             "values odd",
             f"changed: {', '.join(f'local/{k}' for k in sorted(ODD))}",
         ],
-        ["vault-contents", "values shop", "changed: prod/api_token, local"],
+        [
+            "vault-contents",
+            "values shop",
+            "changed: local/database_password, prod/api_token, local",
+        ],
     ]
     vaulted.up()
     assert vaulted.values("shop/prod") == {**before, **by_hand}
+    assert vaulted.values("shop/local") == local
     assert vaulted.values("odd/local") == ODD
     assert vaulted.status(vaulted.person("bob"), "shop/local") == 200
     roles = {cell.replace("/", ".") for cell in vaulted.cells}
@@ -177,7 +193,12 @@ def test_services_environments_keys_and_people_come_and_go(vaulted: Vaulted) -> 
     with LeakSearch(vaulted.secrets | planted) as search:
         prod = vaulted.services["shop"].pop("prod")
         vaulted.services["shop"]["staging"] = {"token": "credential generated"}
-        vaulted.services["shop"]["local"] = {"port": {"port": 8001}, "extra": {"config": "new"}}
+        declared = vaulted.services["shop"]["local"]
+        vaulted.services["shop"]["local"] = {
+            "port": {"port": 8001},
+            "extra": {"config": "new"},
+            "welcome_url": declared["welcome_url"],
+        }
         vaulted.services["mill"] = {"local": {"port": {"port": 1}}}
         removed = vaulted.services.pop("odd")
         given = vaulted.section.pop("values")
@@ -185,7 +206,8 @@ def test_services_environments_keys_and_people_come_and_go(vaulted: Vaulted) -> 
         vaulted.rights["zoe"] = {"read": ["mill/local"]}
         bob = vaulted.rights.pop("bob")
         vaulted.write()
-        told = checkout.pulumi("preview", "--diff").stdout + vaulted.apply()
+        preview = checkout.command("preview").stdout
+        told = preview + checkout.pulumi("preview", "--diff").stdout + vaulted.apply()
         exported = checkout.pulumi("stack", "export").stdout
     search.assert_absent(
         state=exported,
@@ -194,11 +216,16 @@ def test_services_environments_keys_and_people_come_and_go(vaulted: Vaulted) -> 
         stack=checkout.label,
         files=[checkout.folder / f"Pulumi.{checkout.stack}.yaml"],
     )
-    for key in ("local/port", "local/extra", "local/database_password", "staging/token"):
-        assert key in told
-    by_hand = {
-        key: local[key] for key in local.keys() - {"port", "welcome_url", "database_password"}
-    }
+    named = preview.partition("Diagnostics:")[2]  # above it is what a terminal shows meanwhile
+    assert re.findall(r"vault: shop.*", named) == [
+        "vault: shop: local/database_password isn't declared any more",
+        "vault: shop: local/extra is new",
+        "vault: shop: local/port changes",
+        *(f"vault: shop: prod/{key} isn't declared any more" for key in sorted(prod)),
+        "vault: shop: staging/token is new",
+    ]
+    assert "8001" not in preview
+    by_hand = {key: local[key] for key in local.keys() - {"port", "database_password"}}
     assert vaulted.values("shop/local", application) == {"port": "8001", "extra": "new", **by_hand}
     assert vaulted.values("shop/staging", vaulted.application("shop/staging"))["token"]
     assert vaulted.values("mill/local", vaulted.person("zoe")) == {"port": "1"}
@@ -216,12 +243,14 @@ def test_services_environments_keys_and_people_come_and_go(vaulted: Vaulted) -> 
     assert older["data"]["data"] == local
 
     # And what is declared again is as it was.
-    vaulted.services["shop"]["prod"], vaulted.services["odd"] = prod, removed
+    vaulted.services["shop"] = {"local": declared, "prod": prod}
+    vaulted.services["odd"] = removed
     vaulted.section["values"] = given
     vaulted.rights["bob"] = bob
     vaulted.write()
     vaulted.apply()
     assert vaulted.values("shop/prod") == kept
+    assert vaulted.values("shop/local") == local
     assert vaulted.values("odd/local") == ODD
     vaulted.person("bob")
 

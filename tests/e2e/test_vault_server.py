@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from docker.models.containers import Container
-from hvac.exceptions import InvalidPath
+from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
 
 from tests.e2e.checkout import ROOT, WELCOME_MARKER, Checkout, Place
 from tests.e2e.support import containers
@@ -218,6 +218,18 @@ def test_a_vault_that_was_initialised_is_never_emptied(vault: Vault) -> None:
     refused = vault.run("vault-reset", check=False)
     assert refused.returncode == 1
     assert "the vault's first start was whole" in refused.stdout
+    # Nor one in which a person is locked out, whatever their name.
+    token = vault.login()
+    vault.ask("POST", "auth/userpass/users/nobody", {"password": "nobodys"}, token=token)
+    try:
+        for _ in range(6):
+            with pytest.raises((Forbidden, InvalidRequest)):
+                vault.ask("POST", "auth/userpass/login/nobody", {"password": "wrong"})
+        with pytest.raises(Forbidden):  # locked out, with the right one as well
+            vault.ask("POST", "auth/userpass/login/nobody", {"password": "nobodys"})
+        assert vault.run("vault-reset", check=False).returncode == 1
+    finally:
+        vault.ask("DELETE", "auth/userpass/users/nobody", token=token)
     # Nor one that doesn't run.
     vault.container.stop()
     assert vault.run("vault-reset", check=False).returncode == 1
@@ -257,6 +269,7 @@ def test_destroy_keeps_keys_and_data(vault: Vault) -> None:
 
 @once
 def test_another_seal_key_is_told_while_the_rest_deploys(vault: Vault, search: LeakSearch) -> None:
+    vault.run("vault-snapshot", "--file", str(vault.checkout.folder / "before.snap"))
     vault.checkout.configure(vault=vault.other)
     vault.checkout.write_site("beside", "hosts: [beside]\nsource: {folder: sites/welcome}\n")
     failed = vault.run("up", check=False)
@@ -276,7 +289,16 @@ def test_the_seal_key_is_rotated_as_the_page_says(vault: Vault) -> None:
     file = vault.checkout.folder / f"Pulumi.{vault.checkout.stack}.yaml"
     old = yaml.safe_load(file.read_text())["config"]["homeport:vault"]["seal_key"]
     page = (ROOT / "docs/vault.md").read_text()
-    for line in page.partition("## Another seal key")[2].split("```")[1].strip().splitlines():
+    lines = page.partition("## Another seal key")[2].split("```")[1].strip().splitlines()
+    # Typed without the passphrase, they leave the only key where it is.
+    typed = "\n".join(line for line in lines[:3] if line.startswith(("pulumi", "grep")))
+    before = file.read_bytes()
+    without = "export PULUMI_CONFIG_PASSPHRASE=wrong\n" + typed.replace(
+        "--stack prod", f"--stack {vault.checkout.stack}"
+    )
+    assert vault.checkout.run("bash", "-c", without, check=False).returncode != 0
+    assert file.read_bytes() == before
+    for line in "\n".join(lines).replace("STACK=prod && ", "STACK=prod\n").splitlines():
         if made := re.fullmatch(r"make (\S+) STACK=prod", line):
             vault.run(made[1])
         else:
@@ -285,7 +307,12 @@ def test_the_seal_key_is_rotated_as_the_page_says(vault: Vault) -> None:
     section = yaml.safe_load(file.read_text())["config"]["homeport:vault"]
     assert set(section) == set(KEYS)
     assert section["seal_key"] != old
-    vault.digest()
+    held = vault.digest()
+    snapshot = str(vault.checkout.folder / "before.snap")
+    refused = vault.run("vault-restore", "--file", snapshot, check=False)
+    assert refused.returncode == 1
+    assert "before.snap was sealed with another key than homeport:vault.seal_key" in refused.stdout
+    assert vault.digest() == held
 
 
 # --- A first start that fails, and a snapshot on an empty volume
@@ -304,16 +331,13 @@ def test_a_snapshot_restored_on_an_empty_volume_is_equal(vault: Vault, place: Pl
         fails = (
             "vault: its first start failed half-way, so nothing is stored yet, and it can't be "
             f"repaired; `make vault-reset STACK={vault.checkout.stack}` empties its storage, then "
-            "`make up` starts anew"
+            f"`make up STACK={vault.checkout.stack}` starts anew"
         )
         _begins_badly_and_is_reset(vault, ("custom-secret-id", "no-such-thing"), fails)
-        # Cut off after the initialisation and before all that shall be made.
-        cut = '    yield _request("approle"'
-        _begins_badly_and_is_reset(
-            vault,
-            (cut, f"    return\n{cut}"),
-            "the vault's first start was cut off half-way; `make vault-reset` empties its storage",
-        )
+        # Cut off after the initialisation and before all that shall be made, or the last of it.
+        for name in ("approle", "userpass"):
+            cut = f'    yield _request("{name}"'
+            _begins_badly_and_is_reset(vault, (cut, f"    return\n{cut}"), fails)
     vault.up()
     with pytest.raises(InvalidPath):
         vault.digest()

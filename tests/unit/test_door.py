@@ -1,27 +1,36 @@
 """How this machine reaches the gateway of a remote host."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 import urllib3
 
+from components import door
 from components.door import Entrance, open_door
 from components.engine import EngineError
 
-# It serves the first port that it shall forward, but for its first so many runs.
+# It serves the ports that it shall forward, but for its first so many runs. Where somebody else
+# has one of them, it takes a second to notice, as over a slow line.
 _SSH = """\
 #!{python}
-import http.server, pathlib, sys, threading
+import http.server, pathlib, sys, threading, time
 runs = pathlib.Path({folder!r}) / "runs"
 runs.write_text(runs.read_text() + "x" if runs.exists() else "x")
 if len(runs.read_text()) <= {failing}:
     sys.exit("bind: Address already in use")
 for word in [after for word, after in zip(sys.argv, sys.argv[1:]) if word == "-L"]:
     port = int(word.split(":")[1])
-    server = http.server.HTTPServer(("127.0.0.1", port), http.server.SimpleHTTPRequestHandler)
+    try:
+        server = http.server.HTTPServer(("127.0.0.1", port), http.server.SimpleHTTPRequestHandler)
+    except OSError:
+        time.sleep(1)
+        sys.exit("bind: Address already in use")
     threading.Thread(target=server.serve_forever, daemon=True).start()
+assert sys.argv[-1] == "echo ok; cat"
+print("a shell that greets", "ok", sep="\\n", flush=True)
 sys.stdin.read()
 """
 _ENTRANCE = Entrance(
@@ -45,10 +54,24 @@ def test_a_port_that_another_program_took_meanwhile_costs_another_attempt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_ssh(tmp_path, monkeypatch, failing=2)
-    with open_door(_ENTRANCE) as door:
-        assert door.get("http://blog.example.org/").status == 200
+    with open_door(_ENTRANCE) as opened:
+        assert opened.get("http://blog.example.org/").status == 200
     with pytest.raises(urllib3.exceptions.HTTPError):  # it ends with the block
-        door.get("http://blog.example.org/")
+        opened.get("http://blog.example.org/")
+
+
+def test_who_listens_on_a_port_in_its_place_is_not_taken_for_the_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_ssh(tmp_path, monkeypatch, failing=0)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        first = iter([door._free_port(), other.getsockname()[1]])
+        free = door._free_port
+        monkeypatch.setattr(door, "_free_port", lambda: next(first, None) or free())
+        with open_door(_ENTRANCE) as opened:
+            assert opened.https != other.getsockname()[1]
+            assert opened.get("http://blog.example.org/").status == 200
+    assert (tmp_path / "runs").read_text() == "xx"
 
 
 def test_what_never_comes_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,11 @@ from components import vault_client, vault_service
 from components.apply_provider import Props
 from components.door import Entrance
 from components.engine import EngineError
+from components.vault_access import VaultAccessProvider
 from components.vault_client import VaultError, open_vault
 from components.vault_policies import person_policy, role_name, service_policy
+from components.vault_server_config import WHOLE
+from components.vault_server_reason import half_way
 from components.vault_service import VaultServiceProvider, dropped, merged
 from tests.unit.program import run_main
 
@@ -38,7 +41,7 @@ def test_only_what_is_declared_is_written_and_only_what_was_dropped_is_removed(
     current: dict[str, str], origins: dict[str, str], values: dict[str, str], gone: frozenset[str]
 ) -> None:
     gone = gone - origins.keys() - values.keys()
-    wanted = merged(current, origins, values, gone, lambda: "made")
+    wanted = merged(current, origins, values, gone, lambda _: "made")
     assert values.items() <= wanted.items()
     for key in KEYS:
         if key in values:
@@ -49,7 +52,7 @@ def test_only_what_is_declared_is_written_and_only_what_was_dropped_is_removed(
             assert wanted[key] == current[key]
         else:
             assert wanted.get(key) == ("made" if "generated" in origins.get(key, "") else None)
-    assert merged(wanted, origins, values, gone, lambda: "made anew") == wanted, "it settles"
+    assert merged(wanted, origins, values, gone, lambda _: "made anew") == wanted, "it settles"
 
 
 def test_a_key_is_dropped_only_if_the_program_wrote_it() -> None:
@@ -114,7 +117,10 @@ class FakeVault:
     values: dict[str, str] = field(default_factory=dict)
     version: int = 0
     deleted: bool = False
+    destroyed: bool = False
     interruptions: int = 0
+    older: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What is known of the versions before, with what they hold."""
     written: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -132,18 +138,32 @@ class FakeVault:
     def read(self, path: str) -> Any:
         return {"data": self.written[path]} if path in self.written else None
 
-    def read_secret_version(self, *_: object, **__: object) -> Any:
+    @property
+    def versions(self) -> dict[int, dict[str, Any]]:
+        last = about(self.values, deleted=self.deleted, destroyed=self.destroyed)
+        return {**self.older, self.version: last} if self.version else {}
+
+    def read_secret_metadata(self, *_: object, **__: object) -> Any:
         if not self.version:
             raise exceptions.InvalidPath
-        about = {
-            "version": self.version,
-            "deletion_time": "now" if self.deleted else "",
-            "destroyed": False,
-        }
-        return {"data": {"metadata": about, "data": None if self.deleted else dict(self.values)}}
+        return {"data": {"versions": {str(n): each for n, each in self.versions.items()}}}
 
-    def undelete_secret_versions(self, *_: object, **__: object) -> None:
-        self.deleted = False
+    def read_secret_version(self, _path: str, version: int | None = None, **_: object) -> Any:
+        number = version or self.version
+        if not number:
+            raise exceptions.InvalidPath(json={"errors": []})
+        each = self.versions[number]
+        told: dict[str, Any] = {"metadata": {**each, "version": number}, "data": None}
+        if each["deletion_time"] or each["destroyed"]:
+            raise exceptions.InvalidPath(json={"data": told})
+        return {"data": {**told, "data": dict(each["holds"])}}
+
+    def undelete_secret_versions(self, _path: str, versions: list[int], **_: object) -> None:
+        for number in versions:
+            if number == self.version:
+                self.deleted = False
+            else:
+                self.older[number]["deletion_time"] = ""
 
     def create_or_update_secret(
         self, _path: str, values: dict[str, str], *, cas: int, mount_point: str
@@ -157,7 +177,20 @@ class FakeVault:
             raise exceptions.InvalidRequest(
                 "check-and-set parameter did not match the current version"
             )
+        self.put(values)
+
+    def put(self, values: dict[str, str]) -> None:
+        """What a person does as well, with `bao kv put`."""
+        self.older |= self.versions
         self.version, self.values = self.version + 1, dict(values)
+        self.deleted = self.destroyed = False
+
+
+def about(
+    holds: dict[str, str], *, deleted: bool = False, destroyed: bool = False
+) -> dict[str, Any]:
+    """A version, as the vault tells about it, and what it holds."""
+    return {"holds": holds, "deletion_time": "now" if deleted else "", "destroyed": destroyed}
 
 
 PROPS: Props = {
@@ -211,6 +244,56 @@ def test_a_deleted_version_comes_back_instead_of_a_new_value(vault: FakeVault) -
     vault.deleted = True
     VaultServiceProvider().update("shop", PROPS, PROPS)
     assert (vault.deleted, vault.values) == (False, before)
+
+
+def test_a_generated_value_that_an_older_version_has_comes_back(vault: FakeVault) -> None:
+    VaultServiceProvider().create(PROPS)
+    made = vault.values["made"]
+    vault.put({"made": "rotated by hand"})
+    vault.put({"token": "t"})  # and not a word of what was made
+    VaultServiceProvider().update("shop", PROPS, PROPS)
+    assert vault.values == {"token": "t", "made": "rotated by hand"}
+    vault.put({})
+    for number in (2, 4):
+        vault.older[number]["destroyed"] = True
+    VaultServiceProvider().update("shop", PROPS, PROPS)
+    assert vault.values["made"] == made, "what is gone for good isn't asked for"
+
+
+def test_a_last_version_that_was_destroyed_is_followed_by_another(vault: FakeVault) -> None:
+    VaultServiceProvider().create(PROPS)
+    before = dict(vault.values)
+    vault.put({"made": "destroyed"})
+    vault.destroyed = True
+    VaultServiceProvider().update("shop", PROPS, PROPS)
+    assert (vault.values, vault.version) == (before, 3)
+
+
+def test_a_key_that_is_declared_again_has_the_value_of_before(vault: FakeVault) -> None:
+    VaultServiceProvider().create(PROPS)
+    before = dict(vault.values)
+    fewer = {**PROPS, "keys": {"prod/theirs": "credential by hand"}, "values": {}}
+    VaultServiceProvider().update("shop", PROPS, fewer)
+    assert vault.values == {}
+    VaultServiceProvider().update("shop", fewer, PROPS)
+    assert vault.values == before
+
+
+def test_a_version_that_somebody_deleted_is_brought_back_only_for_what_no_other_has(
+    vault: FakeVault,
+) -> None:
+    vault.older = {
+        1: about({"made": "first"}),
+        2: about({"made": "second"}, deleted=True),
+        3: about({"made": "third"}, deleted=True),
+    }
+    vault.version = 4
+    VaultServiceProvider().update("shop", PROPS, PROPS)
+    assert vault.values["made"] == "first"
+    vault.older, vault.version, vault.values = {n: vault.older[n] for n in (2, 3)}, 4, {}
+    VaultServiceProvider().update("shop", PROPS, PROPS)
+    assert vault.values["made"] == "third"
+    assert [n for n, each in vault.versions.items() if each["deletion_time"]] == [2]
 
 
 def test_a_key_that_is_no_longer_declared_is_not_in_the_next_version(vault: FakeVault) -> None:
@@ -270,6 +353,63 @@ def test_a_vault_that_does_not_answer_is_a_difference_and_no_failure(
 def test_another_way_to_the_vault_is_kept_as_a_refresh_takes_it() -> None:
     moved = {**PROPS, "reach": {"host": "vault.example.org"}}
     assert VaultServiceProvider().diff("shop", PROPS, moved).changes
+
+
+def test_another_way_to_the_vault_is_a_change_of_who_is_let_in_as_well() -> None:
+    before = {"reach": {"host": "vault.example.com"}}
+    moved = {"reach": {"host": "vault.example.org"}}
+    assert VaultAccessProvider().diff("vault-people", before, moved).changes
+    assert not VaultAccessProvider().diff("vault-people", moved, moved).changes
+
+
+def test_a_difference_names_each_key_that_differs_once_and_no_value(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(vault_service, "_said", set())
+    olds = {
+        **PROPS,
+        "keys": {
+            "prod/same": "config from config",
+            "prod/other_value": "port written",
+            "prod/other_origin": "credential by hand",
+            "prod/gone": "config from config",
+            "prod/drifted": "changed in the vault",
+            "prod/not_given_any_more": "config from config",
+        },
+        "values": {
+            "prod/same": "planted-same",
+            "prod/other_value": "planted-old",
+            "prod/gone": "planted-gone",
+            "prod/drifted": "planted-drifted",
+            "prod/not_given_any_more": "planted-taken-out",
+        },
+    }
+    news = {
+        **PROPS,
+        "keys": {
+            "prod/same": "config from config",
+            "prod/other_value": "port written",
+            "prod/other_origin": "credential generated",
+            "prod/drifted": "config from config",
+            "prod/not_given_any_more": "config from config",
+            "staging/made": "credential generated",
+        },
+        "values": {
+            "prod/same": "planted-same",
+            "prod/other_value": "planted-new",
+            "prod/drifted": "planted-drifted",
+        },
+    }
+    for _ in range(2):  # the engine asks more than once
+        assert VaultServiceProvider().diff("shop", olds, news).changes
+    assert capsys.readouterr().err.splitlines() == [
+        "vault: shop: prod/drifted changes",
+        "vault: shop: prod/gone isn't declared any more",
+        "vault: shop: prod/not_given_any_more changes",
+        "vault: shop: prod/other_origin changes",
+        "vault: shop: prod/other_value changes",
+        "vault: shop: staging/made is new",
+    ]
 
 
 # What is wrong, in a sentence
@@ -334,14 +474,14 @@ class Clock:
             30,
         ),
         (requests.exceptions.ReadTimeout(), "the vault doesn't answer at https://vault.ex", 0, 1),
-        (exceptions.BadGateway(), "`make logs NAME=vault` tells why", 0, 1),
+        (exceptions.BadGateway(), "`make logs NAME=vault STACK=prod` tells why", 0, 1),
         (
             exceptions.VaultDown(),
-            "the vault is sealed; `make logs NAME=vault` tells why",
+            "the vault is sealed; `make logs NAME=vault STACK=prod` tells why",
             15,
             30,
         ),
-        (exceptions.VaultNotInitialized(), "`make vault-reset` empties its storage", 15, 30),
+        (exceptions.VaultNotInitialized(), half_way("prod"), 15, 30),
         (
             exceptions.InvalidRequest(url=LOGIN),
             "the vault refuses the program's credential; set homeport:vault.role_id and "
@@ -349,7 +489,12 @@ class Clock:
             5,
             10,
         ),
-        (exceptions.Forbidden(url=LOGIN), "`make vault-reset` empties its storage", 5, 10),
+        (
+            exceptions.InternalServerError("2 errors occurred:\n\t* one\n\t* two"),
+            "(2 errors occurred: * one * two, on",
+            15,
+            30,
+        ),
         (EngineError("no Docker engine answers"), "no Docker engine answers", 0, 0),
     ],
 )
@@ -362,6 +507,7 @@ def test_each_trouble_is_waited_for_as_long_as_it_may_pass_and_then_told(
     def refuse(*_: object, **__: object) -> object:
         raise error
 
+    monkeypatch.setattr(vault_client, "_must_be_whole", lambda _: None)
     monkeypatch.setattr("hvac.api.auth_methods.AppRole.login", refuse)
     if isinstance(error, EngineError):
         monkeypatch.setattr(vault_client, "open_door", refuse)
@@ -382,9 +528,77 @@ def test_what_passes_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
         if clock.gone < 60:
             raise ALERT
 
+    monkeypatch.setattr(vault_client, "_must_be_whole", lambda _: None)
     monkeypatch.setattr("hvac.api.auth_methods.AppRole.login", later)
     with open_vault(REACH, patient=True):
         assert 60 <= clock.gone < 70
+
+
+class Answers:
+    """A gateway that answers each request with a status, by what it is asked for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, clock: Clock, whole_after: float) -> None:
+        self.asked: list[str] = []
+        monkeypatch.setattr(vault_client, "time", clock)
+
+        def send(_adapter: object, request: requests.PreparedRequest, **_: object) -> Any:
+            path = request.path_url.removeprefix("/v1/")
+            self.asked.append(path)
+            answer = requests.Response()
+            answer.request, answer.url = request, request.url or ""
+            if path == WHOLE:
+                answer.status_code = 405 if clock.gone >= whole_after else self.before
+                answer._content = b'{"errors": ["unsupported operation"]}'
+            else:
+                answer.status_code = 200
+                answer._content = b'{"auth": {"client_token": "t"}}'
+            return answer
+
+        self.before = 403
+        monkeypatch.setattr("components.vault_client._ThroughDoor.send", send)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_vault_that_is_not_whole_is_never_logged_in_to(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    answers = Answers(monkeypatch, clock := Clock(), whole_after=1000)
+    answers.before = status
+    for patient in (True, False):
+        clock.gone = 0
+        with pytest.raises(VaultError) as caught, open_vault(REACH, patient=patient):
+            pass
+        assert str(caught.value) == (
+            "vault: its first start failed half-way, so nothing is stored yet, and it can't be "
+            "repaired; `make vault-reset STACK=prod` empties its storage, then `make up "
+            "STACK=prod` starts anew"
+        )
+        assert (5 <= clock.gone <= 10) if patient else clock.gone == 0
+    assert set(answers.asked) == {WHOLE}
+
+
+def test_a_vault_that_is_making_its_first_roles_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = Answers(monkeypatch, clock := Clock(), whole_after=3)
+    with open_vault(REACH, patient=True):
+        assert 3 <= clock.gone <= 5
+    assert answers.asked == [WHOLE] * 3 + ["auth/approle/login"]
+
+
+def test_a_sealed_vault_is_not_taken_for_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = Answers(monkeypatch, Clock(), whole_after=1000)
+    answers.before = 503
+    with (
+        pytest.raises(VaultError, match=r"^the vault is sealed"),
+        open_vault(REACH, patient=False),
+    ):
+        pass
+
+
+def test_commands_are_named_for_the_stack_that_they_are_about() -> None:
+    assert "`make vault-reset` empties its storage, then `make up` starts" in half_way("local")
+    assert "`make vault-reset STACK=prod` empties" in half_way("prod")
 
 
 # In the program

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 
 import pulumi
 import pytest
+from hvac import exceptions
 from pulumi.runtime import rpc
 
-from commands import vault_key, vault_snapshot
+from commands import vault_key, vault_reset, vault_snapshot
 from commands.context import CommandError, Context
+from components import engine
 from components.vault_server_config import PROGRAM_POLICY, VaultKeys, configuration, secret_files
 from components.vault_server_reason import failed_half_way, vault_reason
 from config.estate import Estate
@@ -221,6 +224,31 @@ def test_a_vault_that_may_hold_something_is_never_taken_for_one_that_failed(line
 # Commands
 
 
+def a_context(folder: Path, **settings: object) -> Context:
+    """A stack whose file says no more than it must, and `settings`."""
+    context = Context("prod", {"file": ""})
+    config = own_config("prod") | settings
+    context.__dict__["estate"] = Estate.load("prod", config, a_root(folder))
+    return context
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("config: {'homeport:vault': true}", "homeport:vault is [secret]: must be fields"),
+        ("config: [1]", "Pulumi.prod.yaml: config must be a mapping of keys to values"),
+    ],
+)
+def test_a_file_in_which_no_secret_can_be_set_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    (tmp_path / "Pulumi.prod.yaml").write_text(text)
+    of_files = Estate.of_files
+    monkeypatch.setattr(Estate, "of_files", lambda stack: of_files(stack, tmp_path))
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        vault_key.run(Context("prod"))
+
+
 def test_only_missing_secrets_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,12 +258,10 @@ def test_only_missing_secrets_are_made(
         made[path.removeprefix("homeport:vault.")] = value
         return True
 
-    monkeypatch.setattr(vault_key, "ROOT", tmp_path)
     monkeypatch.setattr(vault_key, "deployment", lambda _context: {})
     monkeypatch.setattr(vault_key, "set_config", set_config)
-    file = tmp_path / "Pulumi.prod.yaml"
-    file.write_text("config:\n  homeport:vault:\n    role_id: {secure: v1:abc}\n")
-    assert vault_key.run(Context("prod")) == 0
+    section = {"role_id": {"secure": "v1:abc"}, "seal_key": None}  # a line that was left empty
+    assert vault_key.run(a_context(tmp_path, vault=section)) == 0
     assert set(made) == {"seal_key", "secret_id"}
     settings(role_id="0123456789abcdef0123", **made)  # of the right form
     assert not [value for value in made.values() if value in capsys.readouterr().out]
@@ -249,6 +275,9 @@ def snapshot(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     class Vault:
         def get(self, *_: object, **__: object) -> Any:
             return SimpleNamespace(content=answers[0])
+
+        def post(self, *_: object, **__: object) -> None:
+            raise exceptions.InvalidRequest(answers[0].decode())
 
     @contextmanager
     def vault(_context: Context) -> Iterator[Any]:
@@ -273,10 +302,97 @@ def test_a_broken_snapshot_is_not_kept(
     assert not file.exists()
 
 
+def a_snapshot(folder: Path) -> Path:
+    """A file that has what every snapshot has."""
+    file = folder / "vault.snap"
+    with tarfile.open(file, "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("SHA256SUMS"))
+    return file
+
+
+@pytest.mark.parametrize("content", [b"", b"# Homeport\n", gzip.compress(b"x" * 2000)])
+def test_what_is_no_snapshot_is_told_before_anybody_is_asked(
+    tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "README.md"
+    file.write_bytes(content)
+    with pytest.raises(CommandError, match=r"README.md is no snapshot of a vault, or only a part"):
+        vault_snapshot.restore(Context("local", {"file": str(file)}))
+
+
+def test_a_snapshot_of_another_seal_key_is_told_with_what_to_do(
+    tmp_path: Path, snapshot: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    snapshot.append(
+        b"could not verify hash file, possibly the snapshot is using a different autoseal key; "
+        b"use the snapshot-force API to bypass this check"
+    )
+    file = a_snapshot(tmp_path)
+    with pytest.raises(CommandError) as caught:
+        vault_snapshot.restore(Context("prod", {"file": str(file)}))
+    assert str(caught.value) == (
+        f"{file} was sealed with another key than homeport:vault.seal_key, and nothing was "
+        "changed; set its key as homeport:vault.previous_seal_key, type `make up STACK=prod`, and "
+        "restore it then (docs/vault.md)"
+    )
+
+
+class FakeContainer:
+    """A vault that serves, and answers 405 or 403."""
+
+    def __init__(self, status: str) -> None:
+        self.status, self.stopped = status, False
+        self.labels: dict[str, str] = {}
+        self.attrs: dict[str, Any] = {
+            "State": {"Running": True, "Restarting": False, "Health": {"Status": "healthy"}},
+            "Mounts": [{"Name": "the-volume", "Destination": "/var/lib/openbao"}],
+            "Config": {"Image": "openbao", "User": "1000"},
+        }
+
+    def reload(self) -> None:
+        """It is as it is."""
+
+    def exec_run(self, command: list[str]) -> tuple[int, bytes]:
+        assert "/v1/auth/userpass/login/_ " in command[-1], "what no lock-out changes"
+        return 1, f"wget: server returned error: HTTP/1.1 {self.status}\n".encode()
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+@pytest.mark.parametrize(
+    ("status", "emptied"), [("405 Method Not Allowed", False), ("403 Forbidden", True)]
+)
+def test_only_a_vault_that_never_was_whole_is_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str, *, emptied: bool
+) -> None:
+    container, done = FakeContainer(status), list[object]()
+
+    @contextmanager
+    def throwaway(*_: object, volumes: object, **__: object) -> Iterator[None]:
+        assert container.stopped
+        done.append(volumes)
+        yield
+
+    monkeypatch.setattr(vault_reset, "_vault", lambda _context: container)
+    monkeypatch.setattr(engine, "throwaway", throwaway)
+    monkeypatch.setattr(engine, "run_to_end", lambda _container: (0, ""))
+    context = a_context(tmp_path)
+    context.__dict__["docker"] = None
+    if emptied:
+        assert vault_reset.run(context) == 0
+        assert done == [{"the-volume": "/var/lib/openbao"}]
+        return
+    with pytest.raises(CommandError, match=r"first start was whole.*`make logs NAME=vault STACK=p"):
+        vault_reset.run(context)
+    assert not container.stopped
+    assert not done
+
+
 def test_a_restore_asks_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("YES", raising=False)
-    file = tmp_path / "vault.snap"
-    file.touch()
+    file = a_snapshot(tmp_path)
     with pytest.raises(CommandError, match="needs a yes"):
         vault_snapshot.restore(Context("local", {"file": str(file)}))
     with pytest.raises(CommandError, match="name the snapshot"):

@@ -109,13 +109,6 @@ initialize "homeport" {
       }
     }
   }
-  request "userpass" {
-    operation = "update"
-    path      = "sys/auth/userpass"
-    data = {
-      type = "userpass"
-    }
-  }
   request "secret_id" {
     operation = "update"
     path      = "auth/approle/role/homeport-program/custom-secret-id"
@@ -125,6 +118,13 @@ initialize "homeport" {
         eval_source = "file"
         path = "/etc/openbao/current/secret_id"
       }
+    }
+  }
+  request "userpass" {
+    operation = "update"
+    path      = "sys/auth/userpass"
+    data = {
+      type = "userpass"
     }
   }
 }
