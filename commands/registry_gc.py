@@ -61,6 +61,7 @@ def run(context: Context) -> int:
     keep = context.given["keep"]
     if keep and not (keep.isdecimal() and int(keep)):
         raise CommandError(f"KEEP is {keep!r}: must be a number of tags, 1 or more")
+    keep = keep and str(int(keep))  # the shell would take 010 for 8
     if context.settings.registry is None:
         raise CommandError(
             f"stack {context.stack} has no image registry; `homeport:registry: {{}}` in "

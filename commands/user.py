@@ -75,6 +75,7 @@ def _store(context: Context, hashes: Mapping[str, str], rights: str) -> bool:
     file = ROOT / f"Pulumi.{context.stack}.yaml"
     with TemporaryDirectory(dir=ROOT, prefix=".user-") as folder:
         copy = Path(shutil.copy(file, folder))
+        read = copy.read_bytes()
         for name, hashed in hashes.items():
             user = f'{PROJECT}:users["{name}"]'  # in brackets, as a name may hold dots
             if not set_config(context, f"{user}.hash", hashed, file=copy):
@@ -83,5 +84,10 @@ def _store(context: Context, hashes: Mapping[str, str], rights: str) -> bool:
                 context, f"{user}.registry", rights, plain=True, file=copy
             ):
                 return False
+        if file.read_bytes() != read:
+            raise CommandError(
+                f"{file.name} was changed by somebody else meanwhile, so nothing was stored; type "
+                "it again"
+            )
         copy.replace(file)  # at once: half a file would have lost all other secrets
     return True

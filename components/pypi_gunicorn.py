@@ -15,7 +15,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 _LIMIT_MIB = int(os.environ.get("UPLOAD_MIB", "512"))
-_PIECE = 2**20
+_PIECE = 2**14  # bytes: each thread may hold some of them
 
 errorlog = "-"
 preload_app = True
@@ -23,17 +23,40 @@ workers = 1
 # Threads, and not the event loop of the official image: reading a large form would silence the
 # health check, which ends a service that is silent.
 worker_class = "gthread"
-threads = 16
+# A slow client keeps one for as long as its download or upload takes, at 60 to 250 KiB.
+threads = 256
 
 App = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
 
 
 def post_worker_init(worker: Any) -> None:
     """Called by Gunicorn before the first request."""
-    from pypiserver import backend  # noqa: PLC0415 - in the container alone
+    from pypiserver import backend, cache  # noqa: PLC0415 - in the container alone
 
     backend.write_file = store_whole
+    backend.Backend.find_version = find_version
+    watch(worker.wsgi._pypiserver_config.backend.backend.cache_manager, cache.Observer())
     worker.wsgi = whole_uploads(worker.wsgi)
+
+
+def watch(cache: Any, observer: Any) -> None:
+    """Have the cache forget what changes on the disk.
+
+    Its own observer is a thread of Gunicorn's first process, and this one was forked without it.
+    """
+    observer.start()
+    cache.observer = observer
+    for remembered in (cache.watched, cache.listdir_cache, cache.digest_cache):
+        remembered.clear()
+
+
+def find_version(backend: Any, name: str, version: str) -> Iterable[Any]:
+    """The files of a version, by any spelling of its package's name, as pip finds them.
+
+    pypiserver's own compares with the spelling in the files' names.
+    """
+    packages = backend.find_project_packages(name)
+    return [package for package in packages if package.version == version]
 
 
 def store_whole(content: IO[bytes], destination: Path) -> None:
@@ -73,7 +96,8 @@ class _Body:
         self.missing = length
 
     def read(self, size: int = -1) -> bytes:
-        piece: bytes = self._stream.read(self.missing if size < 0 else size)
+        wanted = self.missing if size < 0 else min(size, _PIECE)
+        piece: bytes = self._stream.read(wanted)
         self.missing -= len(piece)
         if not piece and size and self.missing > 0:
             raise OSError("the upload was broken off")

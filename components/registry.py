@@ -65,8 +65,8 @@ class RegistryArgs:
 class Registry(pulumi.ComponentResource):
     """A package index (pypiserver) and an image registry (distribution).
 
-    Neither asks for a password: the gateway does (docs/decisions/0007-passwords.md), and nobody
-    else stands on their network.
+    Neither asks for a password: the gateway does (docs/decisions/0007-passwords.md), and no
+    other container stands on their network.
     """
 
     def __init__(

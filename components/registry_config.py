@@ -35,9 +35,9 @@ CLOSED = json.dumps({"errors": [{"code": "UNAVAILABLE", "message": _CLOSED_ERROR
 def distribution_config() -> Mapping[str, str]:
     """The configuration file of distribution 3.
 
-    It listens on the network `guarded` alone, by the name that it has only there, so nobody gets
-    past the gateway, which asks for passwords; its figures are for `services`. No cache of what
-    the volume holds, which the removal of unused layers would make untrue.
+    It listens on the network `guarded` alone, by the name that it has only there, so no container
+    gets past the gateway, which asks for passwords; its figures are for `services`. No cache of
+    what the volume holds, which the removal of unused layers would make untrue.
     """
     config = {
         "version": 0.1,
@@ -57,7 +57,7 @@ def distribution_config() -> Mapping[str, str]:
         "http": {
             "addr": f"{IMAGES}:{IMAGES_PORT}",
             "relativeurls": True,
-            "draintimeout": "20s",
+            "draintimeout": "25s",
             "debug": {
                 "addr": f":{FIGURES_PORT}",
                 "prometheus": {"enabled": True, "path": "/metrics"},

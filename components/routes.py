@@ -47,7 +47,8 @@ class Guard:
     denied: str = ""
     """What a reader who writes is told, with 403."""
     open: str = ""
-    """A path that tells whether the service answers, for which nobody is asked."""
+    """A path that tells whether the service answers, for which nobody is asked. The upstream gets
+    a GET without a body."""
     closed: str = ""
     """What a writer is told, with 503, while a command keeps the component from being written;
     empty where none does."""

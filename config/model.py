@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import pydantic
 
@@ -184,13 +184,20 @@ def _model_at(model: type[pydantic.BaseModel], path: Path) -> type[pydantic.Base
 
 
 def _is_secret(model: type[pydantic.BaseModel], path: Path) -> bool:
-    """Whether the value at `path` may hold a secret, as all of a field that has no `repr` may."""
+    """Whether the value at `path` may hold a secret: all of a field that has no `repr`, and what
+    stands where fields of such a model should.
+    """
+    whole, key = True, False
     for part in path:
-        field = model.model_fields.get(str(part))
-        if field is not None and not field.repr:
-            return True
-        model = _model_at(model, (part,))
-    return False
+        field = None if key else model.model_fields.get(str(part))
+        key = False
+        if field is not None:
+            if not field.repr:
+                return True
+            below = _model_at(model, (part,))
+            whole, key = below is not model, get_origin(field.annotation) is Mapping
+            model = below
+    return whole and any(not field.repr for field in model.model_fields.values())
 
 
 _PASSWORD = re.compile(r"(https?://|ssh://[^\s/@:]*:)[^\s/@]+@")

@@ -113,7 +113,7 @@ class Settings(Model):
     stream_close_delay: Annotated[str, matching(r"[0-9]+[smh]", "a time such as 1h")] = "1h"
     sources: Sources = Sources()
     site_secrets: Mapping[str, SiteSecrets] = Field(default={}, repr=False)
-    users: Users = Field(default={}, repr=False)
+    users: Users = Field(default={})
     registry: RegistrySettings | None = None
     vault: VaultSection | None = Field(default=None, repr=False)
     prometheus: PrometheusSettings | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import socket
 import ssl
 import zipfile
 from contextlib import ExitStack
@@ -161,6 +162,16 @@ class Registries:
                 **request,
             )
 
+    def connected(self, service: str, request: str) -> ssl.SSLSocket:
+        """A connection on which this was sent, for somebody slow."""
+        checkout, host = self.checkout, f"{service}.localhost"
+        line, _, rest = request.partition("\r\n")
+        there = socket.create_connection((checkout.place.address, checkout.https), timeout=30)
+        context = ssl.create_default_context(cafile=checkout.ca)
+        connection = context.wrap_socket(there, server_hostname=host)
+        connection.sendall(f"{line}\r\nHost: {host}:{checkout.https}\r\n{rest}".encode())
+        return connection
+
     def upload(self, user: str | None, file: tuple[str, bytes]) -> httpx.Response:
         """Upload a package, and be told apart from twine, which is answered otherwise."""
         form = {":action": "file_upload"}
@@ -214,6 +225,11 @@ class Registries:
         """Paths of the files that a registry holds."""
         script = f"find /state -type f -path '{pattern}'"
         return set(containers.run_in(self.container(component), script).splitlines())
+
+    def served(self) -> int:
+        """How many connections the package index has, one of its health check's among them."""
+        script = "grep -c ':1F90 [0-9A-F:]* 01 ' /proc/net/tcp || true"  # established, port 8080
+        return int(containers.run_in(self.container(PACKAGES), script))
 
     def started(self) -> dict[str, str]:
         """When each container of the stack was started, by its id."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from hashlib import sha256
 
 import pytest
 
@@ -22,6 +25,7 @@ from tests.e2e.registries import (
     hashed,
     wheel,
 )
+from tests.e2e.sites import page
 from tests.e2e.support import containers
 from tests.e2e.support.clean import stack_name
 from tests.e2e.support.clients import missing
@@ -44,6 +48,7 @@ def registries(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     )
     try:
         with Registries(checkout, folder / "clients") as registries:
+            page(checkout, "outgoing", "marker-of-outgoing", more="egress: true\n")
             if place.name != "socket":  # there the page's own commands do it, in the first test
                 registries.bring_up()
             yield registries
@@ -224,18 +229,109 @@ def _reading(registries: Registries) -> str:
 
 
 @once
+def test_a_version_is_deleted_by_its_name_and_another_build_takes_its_place(
+    registries: Registries,
+) -> None:
+    clients = registries.clients
+    for size in (1, 2):
+        file = wheel("two_words", mib=size)
+        assert registries.upload(WRITER, file).status_code == 200
+        there = registries.ask("GET", PACKAGES, "/simple/two-words/", READER).text
+        assert f"#sha256={sha256(file[1]).hexdigest()}" in there
+        if size == 1:
+            form = {":action": "remove_pkg", "name": "Two-Words", "version": "1.0"}
+            assert registries.ask("POST", PACKAGES, "/", WRITER, data=form).status_code == 200
+            assert f"/state/{file[0]}" not in registries.stored(PACKAGES)
+    ca, index = str(registries.checkout.ca), f"{registries.index}simple/"
+    installed = clients.ok("pip", "install", "--cert", ca, "-i", index, "two-words")
+    assert "Successfully installed two-words-1.0" in installed
+    assert (clients.home / "installed/two_words.bin").stat().st_size == 2 * 2**20
+
+
+# --- Who is slow.
+
+
+@once
+def test_a_slow_body_without_a_password_occupies_nothing(registries: Registries) -> None:
+    lengths = {
+        "Content-Length: 2": ("x", "y"),
+        "Transfer-Encoding: chunked": ("1\r\nx\r\n", "0\r\n\r\n"),
+    }
+    before = registries.started()
+    with ExitStack() as left:
+        slow = [
+            (
+                left.enter_context(
+                    registries.connected(
+                        PACKAGES, f"{method} {path} HTTP/1.1\r\n{length}\r\n\r\n{begun}"
+                    )
+                ),
+                rest,
+            )
+            for method in ("GET", "HEAD", "POST", "PUT")
+            for path in ("/health", "//Health?x")
+            for length, (begun, rest) in lengths.items()
+            # Of those that the index would wait for, more than it has threads.
+            for _ in range(300 if (method, path, begun) == ("GET", "/health", "1\r\nx\r\n") else 1)
+        ]
+        other = registries.ask("GET", PACKAGES, "/simple/", READER)
+        assert other.status_code == 200
+        assert other.elapsed.total_seconds() < 3
+        for connection, rest in slow:
+            connection.sendall(rest.encode())
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+    assert registries.ask("GET", PACKAGES, "/healthy").status_code == 401
+    assert registries.ask("GET", PACKAGES, "/health/").status_code == 401
+    assert registries.started() == before
+
+
+@once
+def test_many_slow_downloads_leave_room_for_others(registries: Registries) -> None:
+    before, name = registries.started(), "large-1.0-py3-none-any.whl"
+    index = registries.container(PACKAGES)
+    # More than all buffers on its way take, and put there by hand, which is seen as well.
+    containers.run_in(index, f"truncate -s 64M /state/{name}")
+    there = registries.ask("GET", PACKAGES, "/simple/large/", READER)
+    assert name in there.text
+    sent = f"Authorization: {registries.authorization(READER)}"
+    with ExitStack() as left:
+        for _ in range(60):
+            request = f"GET /packages/{name} HTTP/1.1\r\n{sent}\r\n\r\n"
+            connection = left.enter_context(registries.connected(PACKAGES, request))
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+        for _ in range(3):
+            time.sleep(3)  # longer than a connection without a request is kept
+            assert registries.served() >= 60
+            other = registries.ask("GET", PACKAGES, "/packages/first-1.0-py3-none-any.whl", READER)
+            assert other.status_code == 200
+            assert other.elapsed.total_seconds() < 3
+    containers.run_in(index, f"rm /state/{name}")
+    wait_until(
+        lambda: registries.ask("GET", PACKAGES, "/simple/large/", READER).status_code == 404,
+        "it isn't listed any more",
+    )
+    assert registries.started() == before
+
+
+@once
 def test_nobody_but_the_gateway_reaches_the_registries(registries: Registries) -> None:
     docker = registries.checkout.docker
-    addresses = [
-        f"{host}:{port}"
+    guarded = {f"{IMAGES}:5000/", f"{PACKAGES}:8080/"}
+    paths = {5000: "/", 5001: "/metrics", 8080: "/"}
+    everything = _asking(
+        f"{host}:{port}{path}"
+        for component in (IMAGES, PACKAGES)
+        for host in [component, "registry-figures", *_addresses(registries, component)]
+        for port, path in paths.items()
+    )
+    assert guarded <= set(containers.run_in(registries.container("router"), everything).split())
+    for site in ("welcome", "outgoing"):
+        assert containers.run_in(registries.container(site), everything) == ""
+    asked = _asking(
+        f"{host}:{port}/"
         for component, port in ((IMAGES, 5000), (PACKAGES, 8080))
         for host in [component, *_addresses(registries, component)]
-    ]
-    ask = "(timeout 5 wget -q -O /dev/null http://{at}/ && echo {at}) &"
-    asked = " ".join([*(ask.format(at=address) for address in addresses), "wait"])
-    guarded = {f"{IMAGES}:5000", f"{PACKAGES}:8080"}
-    assert guarded <= set(containers.run_in(registries.container("router"), asked).split())
-    assert containers.run_in(registries.container("welcome"), asked) == ""
+    )
     networks = registries.container(IMAGES).attrs["NetworkSettings"]["Networks"]
     services = next(name for name in networks if name.startswith("services-"))
     neighbour = docker.containers.run(
@@ -248,6 +344,12 @@ def test_nobody_but_the_gateway_reaches_the_registries(registries: Registries) -
     finally:
         neighbour.remove(force=True)
     assert "registry_http_requests_total" in figures
+
+
+def _asking(urls: Iterable[str]) -> str:
+    """A shell script that asks all of them at once and prints those that answer."""
+    ask = "(timeout 5 wget -q -O /dev/null http://{url} && echo {url}) &"
+    return " ".join([*(ask.format(url=url) for url in urls), "wait"])
 
 
 def _addresses(registries: Registries, component: str) -> list[str]:
@@ -381,10 +483,23 @@ def test_what_no_tag_names_is_removed_from_a_remote_host(registries: Registries)
 def test_data_is_kept_when_all_else_goes(registries: Registries) -> None:
     checkout, image = registries.checkout, f"{registries.name}/big:1"
     digest = registries.ask("HEAD", IMAGES, "/v2/big/manifests/1", READER).headers
-    packages = registries.stored(PACKAGES)
+    data = {
+        mount["Name"]
+        for component in (IMAGES, PACKAGES)
+        for mount in registries.container(component).attrs["Mounts"]
+        if mount["Destination"] == "/state"
+    }
+    before = _content(checkout, data)
     checkout.pulumi("preview", "--expect-no-changes")
     checkout.pulumi("destroy", "--yes", "--skip-preview")
     assert checkout.ids() == set()
     checkout.up()
-    assert registries.stored(PACKAGES) == packages
+    assert _content(checkout, data) == before
     assert registries.pull(image) == digest["Docker-Content-Digest"]
+
+
+def _content(checkout: Checkout, volumes: set[str]) -> dict[str, dict[str, str]]:
+    """Each path in these volumes, with a digest."""
+    found = containers.volume_digests(checkout.docker, checkout.label)
+    assert volumes <= set(found)
+    return {name: found[name] for name in volumes}

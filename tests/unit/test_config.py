@@ -306,7 +306,16 @@ def test_good_settings_are_taken(key: str, value: str) -> None:
         (
             "users",
             f"{{alice: {{hash: {HASH}, registry: admin}}}}",
-            ".alice.registry is [secret]: must be 'read' or 'write'",
+            ".alice.registry is 'admin': must be 'read' or 'write'",
+        ),
+        ("users", "{alice: s3cr3t}", ".alice is [secret]: must be fields with values"),
+        ("users", "{registry: s3cr3t}", ".registry is [secret]: must be fields with values"),
+        ("users", "{hash: s3cr3t}", ".hash is [secret]: must be fields with values"),
+        ("users", "s3cr3t", " is [secret]: must be fields with values"),
+        (
+            "users",
+            "{alice: {hash: [s3cr3t]}}",
+            ".alice.hash is [secret]: must be text, put in quotes",
         ),
         ("registry", "{upload_mib: 0}", ".upload_mib is 0: must be a number from 1 to 10000"),
         # Set without the rest of its path.
@@ -867,6 +876,36 @@ def test_a_secret_is_not_in_what_a_debugger_prints() -> None:
     parsed = Settings.parse("prod", own)
     assert "s3cr3t" not in repr(parsed)
     assert "s3cr3t" not in repr(parsed.site_secrets)
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        HASH,
+        [HASH],
+        {"alice": HASH},
+        {"registry": HASH},
+        {"hash": [HASH]},
+        {"alice": {"hash": [HASH]}},
+        {"alice": {"hash": {"closed": HASH}}},
+        {"alice": {"hash": HASH[:-1]}},
+        {"alice": {"hash": HASH, "registry": "all"}},
+        {"a b": {"hash": HASH}},
+    ],
+)
+def test_no_hash_is_in_an_error(users: object) -> None:
+    handed = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
+    given = users if isinstance(users, str) else json.dumps(users)
+    with pytest.raises(ConfigError) as caught:
+        Settings.parse("prod", handed | {"users": given})
+    assert "a./Z9" not in str(caught.value)
+
+
+def test_no_hash_is_in_what_a_debugger_prints() -> None:
+    own = own_config("prod") | {"users": json.dumps({"alice": {"hash": HASH}})}
+    shown = repr(Settings.parse("prod", own))
+    assert "alice" in shown
+    assert "a./Z9" not in shown
 
 
 def test_a_stand_in_that_is_missing_is_told_where_a_site_needs_it(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from components import pypi_gunicorn
-from components.pypi_gunicorn import store_whole, whole_uploads
+from components.pypi_gunicorn import find_version, store_whole, watch, whole_uploads
 
 MIB = 2**20
 
@@ -64,6 +65,40 @@ def test_one_without_a_length_is_refused() -> None:
     assert status.startswith("411 ")
     assert b"Content-Length" in text
     assert got == body.read() == b""
+
+
+def test_a_thread_holds_little_of_an_upload_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stream(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            assert size is not None
+            assert 0 <= size <= 2**14
+            return super().read(size)
+
+    content = bytes(3 * MIB)
+    assert upload(Stream(content), len(content)) == ("200 OK", b"", content)
+    monkeypatch.setattr(pypi_gunicorn, "_LIMIT_MIB", 2)
+    assert upload(Stream(content), len(content))[0].startswith("413 ")
+
+
+def test_a_version_is_found_by_any_spelling_of_its_name() -> None:
+    first, second = SimpleNamespace(version="1.0"), SimpleNamespace(version="2.0")
+    packages = {"My-Pkg": [first, second]}  # pypiserver's own search knows the spellings
+    backend = SimpleNamespace(find_project_packages=packages.__getitem__)
+    assert find_version(backend, "My-Pkg", "2.0") == [second]
+    assert find_version(backend, "My-Pkg", "3.0") == []
+
+
+def test_the_cache_is_watched_by_a_thread_of_this_process_and_begins_empty() -> None:
+    done: list[str] = []
+    observer = SimpleNamespace(start=lambda: done.append("start"))
+    cache = SimpleNamespace(
+        observer=None, watched={"/state"}, listdir_cache={"/state": []}, digest_cache={"sha256": {}}
+    )
+    watch(cache, observer)
+    assert done == ["start"]
+    assert cache.observer is observer
+    for remembered in (cache.watched, cache.listdir_cache, cache.digest_cache):
+        assert not remembered
 
 
 def test_a_file_is_stored_whole_and_never_over_another_one(tmp_path: Path) -> None:

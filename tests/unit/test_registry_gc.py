@@ -151,7 +151,7 @@ class Box:
         return 0, b""
 
     def restart(self, *, timeout: int) -> None:
-        assert timeout > 20, "uploads have that long to end"
+        assert timeout > 25, "uploads have that long to end"
         self._do("restart")
 
     def start(self) -> None:
@@ -334,6 +334,17 @@ def test_what_is_not_well_is_left_alone(host: Host, component: str) -> None:
 def test_keep_is_a_number_of_tags(host: Host, keep: str) -> None:
     assert refusal(host, keep) == f"KEEP is {keep!r}: must be a number of tags, 1 or more"
     assert host.done == []
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("010", 10), ("08", 8)])
+def test_keep_is_decimal_for_the_shell_as_well(
+    host: Host, volume: Path, keep: str, kept: int
+) -> None:
+    run(host, keep)
+    handed = host.created["command"][-1]
+    push(volume, "app", *map(str, range(12)))
+    collect(volume, handed)
+    assert tags(volume, "app") == {str(number) for number in range(12 - kept, 12)}
 
 
 def test_a_stack_without_a_registry_says_how_to_get_one(host: Host) -> None:

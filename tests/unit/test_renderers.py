@@ -29,6 +29,13 @@ def guarded(name: str, accounts: dict[str, str], writers: frozenset[str] | None)
     return replace(route(name, f"{name}.localhost", handler), guard=guard)
 
 
+def opened(name: str, accounts: dict[str, str]) -> Route:
+    """A guarded one with a path for which nobody is asked."""
+    there = guarded(name, accounts, frozenset())
+    assert there.guard
+    return replace(there, guard=replace(there.guard, open="/health"))
+
+
 def redirect(to: str, *, status: int = 301, keep_path: bool = True) -> Redirect:
     return Redirect(to=to, status=status, keep_path=keep_path)
 
@@ -53,6 +60,8 @@ LOCAL = Gateway(
         guarded("shut", {}, frozenset()),
         guarded("shown", {"alice": "$2b$11$A"}, None),
         guarded("read-only", {"alice": "$2b$11$A"}, frozenset()),
+        opened("asked", {"alice": "$2b$11$A"}),
+        opened("asked-of-nobody", {}),
     ],
     http=8080,
     https=8443,

@@ -324,6 +324,27 @@ def test_where_the_engine_refuses_one_nothing_is_stored(engine: Engine, tmp_path
     assert not engine.changed()
 
 
+def test_what_somebody_else_wrote_meanwhile_stays(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = engine.folder / "Pulumi.local.yaml"
+    run = engine.run
+
+    def beside(argv: list[str], **given: Any) -> Any:
+        file.write_text(f"{file.read_text()}# theirs\n")
+        return run(argv, **given)
+
+    monkeypatch.setattr(subprocess, "run", beside)
+    hashes = tmp_path / "f"
+    hashes.write_text(f"ada:{HASH}\n")
+    assert refusal(file=str(hashes)) == (
+        "Pulumi.local.yaml was changed by somebody else meanwhile, so nothing was stored; type it "
+        "again"
+    )
+    assert file.read_text() == (ROOT / file.name).read_text() + "# theirs\n"
+    assert list(engine.folder.glob(".user-*")) == []
+
+
 # The list
 
 
