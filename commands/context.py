@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import docker
 from docker.models.containers import Container
 
 from components import engine, reachability
+from components.make import make
 from config.estate import Estate
 from config.settings import LOCAL_STACK, PROJECT, Settings
 
@@ -68,8 +68,7 @@ class Context:
 
     def make(self, target: str) -> str:
         """What a person types for another command on the same stack."""
-        stack = "" if self.stack == LOCAL_STACK else f" STACK={shlex.quote(self.stack)}"
-        return f"make {target}{stack}"
+        return make(self.stack, target)
 
     def may_act(self, what: str, *, always_ask: bool = False) -> bool:
         """Whether to go on without asking: on `local`, or with YES=1; else a terminal asks.

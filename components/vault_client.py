@@ -17,8 +17,9 @@ from requests.adapters import HTTPAdapter
 from components.apply_provider import Props
 from components.door import Door, Entrance, open_door
 from components.engine import EngineError
+from components.make import make
 from components.vault_server_config import WHOLE
-from components.vault_server_reason import half_way, make
+from components.vault_server_reason import half_way
 
 _CERTIFICATE_PATIENCE = 120  # seconds for a new host's certificate: somebody may set its DNS now
 _START_PATIENCE = 15  # seconds for a vault that just started: it unseals itself and elects itself

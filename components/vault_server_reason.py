@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+from components.make import make
 
 _HALF_WAY = ("failed to initialize: ", "self-initialization failed: refusing to unseal")
 # An initialised storage that can't be read begins with the same words.
@@ -19,11 +19,6 @@ def failed_half_way(log: str) -> bool:
 def _own_lines(log: str) -> str:
     """The log without the lines of the audit, which quote what strangers ask, each in a brace."""
     return "\n".join(line for line in log.splitlines() if not line.startswith("{"))
-
-
-def make(stack: str, target: str) -> str:
-    """What a person types for a command on a stack."""
-    return f"make {target}" + ("" if stack == "local" else f" STACK={shlex.quote(stack)}")
 
 
 def half_way(stack: str) -> str:
