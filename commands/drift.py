@@ -49,7 +49,7 @@ def run(context: Context) -> int:
         print(f"stack {context.stack}: the host is what the files say")
         return 0
     print(table(("component", "what", "how"), rows))
-    print("\n`make up` brings the host back to what the files say.")
+    print(f"\n`{context.make('up')}` brings the host back to what the files say.")
     return DRIFTED
 
 

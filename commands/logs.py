@@ -14,9 +14,9 @@ def run(context: Context) -> int:
     if not containers:
         names = sorted({c.labels["homeport.component"] for c in context.containers()})
         raise CommandError(
-            f"make logs NAME=…: {name or 'a name'} is "
+            f"{context.make('logs NAME=…')}: {name or 'a name'} is "
             f"{'not a component that runs' if name else 'missing'}; "
-            f"there are: {', '.join(names) or 'none, as nothing runs (make up)'}"
+            f"there are: {', '.join(names) or 'none, as nothing runs'}"
         )
     newest = max(containers, key=lambda container: str(container.attrs["Created"]))
     # The docker command line follows well, also over SSH, and ends with Ctrl-C.

@@ -48,7 +48,8 @@ def run(context: Context) -> int:
             if answer.empty and fetched:
                 empty.add(entry["name"])
     for name in sorted(empty):
-        print(f"{name}: no content yet; `make logs NAME=publisher` tells what became of it")
+        logs = context.make("logs NAME=publisher")
+        print(f"{name}: no content yet; `{logs}` tells what became of it")
     return 1 if failed else 0
 
 

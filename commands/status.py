@@ -15,7 +15,7 @@ def run(context: Context) -> int:
     """Print components with their health and URLs with their answers; 1 where one is not well."""
     containers = [c for c in context.containers() if THROWAWAY not in c.labels]
     if not containers:
-        print(f"stack {context.stack}: nothing runs; `make up` brings it up")
+        print(f"stack {context.stack}: nothing runs; `{context.make('up')}` brings it up")
         return 1
     rows = [(c.labels["homeport.component"], health(c), c.attrs["Config"]["Image"])
             for c in containers]  # fmt: skip

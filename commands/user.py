@@ -63,7 +63,7 @@ def users(context: Context) -> int:
         ]
         print(table(("name", "registry", "vault: reads", "vault: writes"), rows))
     else:
-        print(f"stack {context.stack} has no users; `make user NAME=…` makes one")
+        print(f"stack {context.stack} has no users; `{context.make('user NAME=…')}` makes one")
     return 0
 
 

@@ -18,6 +18,7 @@ import urllib3.util
 
 from components import engine, reachability
 from components.caddy_proxy import COMPONENT, ROOT_CERTIFICATE
+from components.make import make
 from components.ssh_transport import ssh_options
 
 _TIMEOUT = 5  # seconds for one answer
@@ -134,9 +135,10 @@ def root_certificate(docker_host: str, stack: str) -> str:
             return content.decode()
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise engine.EngineError(reachability.why_unreachable(docker_host)) from error
+    name = stack.rpartition("/")[2]
     raise engine.EngineError(
-        f"stack {stack.rpartition('/')[2]} has no certificate of its own CA: the gateway doesn't "
-        "run yet (`make up`), or its certificates come from elsewhere (tls.issuer)"
+        f"stack {name} has no certificate of its own CA: the gateway doesn't "
+        f"run yet (`{make(name, 'up')}`), or its certificates come from elsewhere (tls.issuer)"
     )
 
 

@@ -412,7 +412,11 @@ def probing(
     [
         (0, 0, ""),
         (7, 7, ""),
-        (99, 20, "blog: no content yet; `make logs NAME=publisher` tells what became of it\n"),
+        (
+            99,
+            20,
+            "blog: no content yet; `make logs NAME=publisher STACK=prod` tells what became of it\n",
+        ),
     ],
 )
 def test_content_from_git_is_waited_for_and_missed_without_a_failure(

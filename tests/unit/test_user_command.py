@@ -365,7 +365,10 @@ def test_users_are_listed_with_rights_and_without_hashes(
 
 def test_a_stack_without_users_says_how_to_make_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert user.users(a_context("prod", {})) == 0
-    assert capsys.readouterr().out == "stack prod has no users; `make user NAME=…` makes one\n"
+    assert (
+        capsys.readouterr().out
+        == "stack prod has no users; `make user NAME=… STACK=prod` makes one\n"
+    )
 
 
 # With the engine itself
