@@ -174,9 +174,11 @@ def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
     """What is done with a request; `more` goes to the upstream, where there is one."""
     match route.handler:
         case Upstream(address=address, patience=patience):
+            # With the port again. A server of its own name, asked by TLS, is asked by that name.
+            host = [] if address.startswith("https://") else ["Host {header.X-Forwarded-Host}"]
             yield block(
                 f"reverse_proxy {address}",
-                "header_up Host {header.X-Forwarded-Host}",
+                *(f"header_up {header}" for header in host),
                 f"lb_try_duration {patience}",
                 "lb_try_interval 100ms",
                 f"stream_close_delay {gateway.stream_close_delay}",

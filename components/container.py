@@ -131,8 +131,7 @@ def service_container(
         security_opts=["no-new-privileges:true"],
         memory=args.memory_mib,
         memory_swap=args.memory_mib,  # equal: no swap
-        # As the provider reads them back: "1" would replace the container in every update.
-        cpus=None if args.cpus is None else str(float(args.cpus)),
+        cpus=None if args.cpus is None else _cpus(args.cpus),
         # Docker's own process limit isn't in the provider. This one counts all processes of
         # the user id, so it is wide: it ends a fork bomb, and no busy neighbour.
         ulimits=[
@@ -155,6 +154,14 @@ def service_container(
             ),
         ),
     )
+
+
+def _cpus(number: float) -> str:
+    """As the provider reads it back (`nanoInt64ToDecimalString`): 1.0 and 0.25, but 10. for ten.
+    Anything else would replace the container in every update.
+    """
+    text = f"{number:.9f}"
+    return f"{number:.1f}" if text.count("0") == 9 else text.rstrip("0")
 
 
 def _mount(mount: Mount | Bind) -> docker.ContainerMountArgs:

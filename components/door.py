@@ -119,6 +119,8 @@ def _forwarded(host: str, address: str, entrance: Entrance) -> Iterator[tuple[in
                     return
             finally:
                 tunnel.terminate()
+        if _is_free(http) and _is_free(https):
+            break  # that wasn't the reason, so another attempt would fail as well
     raise engine.EngineError(f"{host}: no SSH forwarding to the gateway could be opened")
 
 
@@ -160,6 +162,15 @@ def _is_up(tunnel: subprocess.Popen[bytes]) -> bool:
         if b"\n%b\n" % _FORWARDED in b"\n" + said:
             return True
     return False
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as ours:
+        try:
+            ours.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _free_port() -> int:

@@ -210,22 +210,18 @@ def _as_before_or_new(vault: hvac.Client, path: str, key: str) -> str:
 
 
 def _versions(vault: hvac.Client, path: str) -> Iterator[dict[str, str]]:
-    """What each version holds that the vault keeps, the newest first.
+    """What each version holds that can be read, the newest first.
 
-    Those that somebody deleted come last, and are brought back one by one: what is in them
-    alone has to be, as they can't be read otherwise.
+    Not those that somebody deleted, who had a reason: brought back, all readers could read them.
     """
-    kv = vault.secrets.kv.v2
     try:
-        about = kv.read_secret_metadata(path, mount_point=KV_MOUNT)["data"]["versions"]
+        kept = vault.secrets.kv.v2.read_secret_metadata(path, mount_point=KV_MOUNT)
     except exceptions.InvalidPath:
         return
-    kept = {int(number): each for number, each in about.items() if not each["destroyed"]}
-    deleted = {number for number, each in kept.items() if each["deletion_time"]}
-    for number in sorted(kept, key=lambda number: (number in deleted, -number)):
-        if number in deleted:
-            kv.undelete_secret_versions(path, [number], mount_point=KV_MOUNT)
-        yield _current(vault, path, number)[2]
+    about = {int(number): each for number, each in kept["data"]["versions"].items()}
+    for number in sorted(about, reverse=True):
+        if not about[number]["destroyed"] and not about[number]["deletion_time"]:
+            yield _current(vault, path, number)[2]
 
 
 def _current(

@@ -26,7 +26,7 @@ def pages_of_prometheus(settings: Settings) -> list[Route]:
 def what_is_watched(estate: Estate, given: PrometheusSettings) -> Watching:
     """How Prometheus looks at the stack, and who is told."""
     settings, images = estate.settings, estate.images
-    alerts = given.alerts.model_dump()
+    alerts = given.alerts.model_dump() | {"site": given.site_down_after}
     # Between what is renewed in time and what ends: the gateway changes its own CA's
     # certificates, of twelve hours, with more than an hour left, and others with a tenth of
     # their life left: nine days of ninety, four and a half of forty-five.

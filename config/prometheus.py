@@ -18,6 +18,7 @@ OWN = "config/prometheus"
 _TIME = matching(r"[1-9][0-9]{0,4}[smhd]", "a time such as 5m")
 _ADDRESS = matching(r"[^@\s\"']+@[^@\s\"']+", "an e-mail address, such as ada@example.com")
 
+_SITE = "2m"
 Time = Annotated[str, _TIME]
 Address = Annotated[str, _ADDRESS]
 
@@ -52,8 +53,9 @@ class Alerts(Model):
     """The gateway doesn't answer."""
     restarts: Time = "1h"
     """Three restarts of the gateway within this time are an alert."""
-    site: Time = "2m"
-    """A site, redirect or service doesn't answer as it should."""
+    site: Time | None = None
+    """A site, redirect or service doesn't answer as it should; by default 2m, or the time within
+    which a dead gateway is known, where that is longer."""
     certificate: Time | None = None
     """How much of a certificate's life may be left; by default as the issuer renews."""
     content: Time = "30m"
@@ -119,16 +121,28 @@ class PrometheusSettings(Model):
     alerts: Alerts = Alerts()
     notify: Notify = Notify()
 
+    @property
+    def site_down_after(self) -> str:
+        """How long a site must be down to be told."""
+        usual = _SITE if seconds(_SITE) >= self._gateway_known else f"{self._gateway_known}s"
+        return self.alerts.site or usual
+
+    @property
+    def _gateway_known(self) -> int:
+        """Seconds after which a dead gateway is known: figures and rules are each looked at once
+        in an interval, at moments of their own.
+        """
+        return seconds(self.alerts.gateway) + 3 * seconds(self.interval)
+
     @model_validator(mode="after")
     def _alerts_can_be_told(self) -> Self:
         often, alerts = seconds(self.interval), self.alerts
-        # Figures and rules are each looked at once in an interval, at moments of their own.
-        known = seconds(alerts.gateway) + 3 * often
-        if known > seconds(alerts.site):
+        if alerts.site and seconds(alerts.site) < self._gateway_known:
             raise FieldsError(
                 ["alerts.site", "alerts.gateway", "interval"],
                 f"site is {alerts.site}, gateway {alerts.gateway}, and every {self.interval} is "
-                f"looked; make site {known}s or more, or a dead gateway is told as many dead sites",
+                f"looked; make site {self._gateway_known}s or more, or a dead gateway is told as "
+                "many dead sites",
             )
         if seconds(alerts.restarts) < 4 * often:
             raise FieldsError(
@@ -162,8 +176,8 @@ class OwnFiles:
         problems += [
             f"{stray.relative_to(root).as_posix()}: is read by nobody; here stand scrape.yml and "
             "rules/*.yml; rename it, or move it away"
-            for stray in sorted((root / OWN).glob("[!.]*"))
-            if stray.name not in ("scrape.yml", "rules")
+            for stray in sorted((root / OWN).glob("[!.]*.y*ml"))
+            if stray.name != "scrape.yml"
         ]
         if problems:
             raise ConfigError(problems)

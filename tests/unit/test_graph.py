@@ -646,7 +646,9 @@ def volume_files(**different: Any) -> VolumeFilesArgs:
     )
 
 
-@pytest.mark.parametrize(("given", "declared"), [("1", "1.0"), ("0.5", "0.5"), ("1.125", "1.125")])
+@pytest.mark.parametrize(
+    ("given", "declared"), [("1", "1.0"), ("0.5", "0.5"), ("1.125", "1.125"), ("10", "10.")]
+)
 def test_a_limit_is_declared_as_the_provider_reads_it_back(
     tmp_path: Path, given: str, declared: str
 ) -> None:

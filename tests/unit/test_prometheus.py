@@ -268,6 +268,7 @@ def test_own_files_that_cant_be_read_are_named(tmp_path: Path) -> None:
         "{}",
         "{behind_users: true, interval: 5s, retention: {time: 1d, size: 500MB}}",
         "{alerts: {site: 7m, certificate: 3d}}",
+        "{interval: 2m}",
         "{notify: {webhook: {secure: 'v1:a:b'}}}",
         "{notify: {email: {server: 'a:25', tls: false, from: a@b, to: c@d}}}",
     ],
@@ -319,6 +320,18 @@ def test_a_bad_section_is_told_in_one_sentence(section: str, problem: str) -> No
         parsed(section)
     (said,) = caught.value.problems
     assert said == f"Pulumi.prod.yaml: homeport:prometheus{problem}"
+
+
+@pytest.mark.parametrize(
+    ("section", "after"),
+    [("{}", "2m"), ("{interval: 1m}", "240s"), ("{interval: 1m, alerts: {site: 5m}}", "5m")],
+)
+def test_a_site_is_told_to_be_down_once_a_dead_gateway_would_be_known(
+    section: str, after: str
+) -> None:
+    prometheus = parsed(section).prometheus
+    assert prometheus
+    assert prometheus.site_down_after == after
 
 
 def parsed(section: str) -> Settings:

@@ -279,21 +279,20 @@ def test_a_key_that_is_declared_again_has_the_value_of_before(vault: FakeVault) 
     assert vault.values == before
 
 
-def test_a_version_that_somebody_deleted_is_brought_back_only_for_what_no_other_has(
+def test_a_version_that_somebody_deleted_stays_deleted_and_is_no_place_to_look(
     vault: FakeVault,
 ) -> None:
     vault.older = {
         1: about({"made": "first"}),
         2: about({"made": "second"}, deleted=True),
-        3: about({"made": "third"}, deleted=True),
+        3: about({"made": "third", "theirs": "leaked"}, deleted=True),
     }
     vault.version = 4
-    VaultServiceProvider().update("shop", PROPS, PROPS)
+    more = {**PROPS, "keys": {**PROPS["keys"], "prod/new": "credential generated"}}
+    VaultServiceProvider().update("shop", PROPS, more)
     assert vault.values["made"] == "first"
-    vault.older, vault.version, vault.values = {n: vault.older[n] for n in (2, 3)}, 4, {}
-    VaultServiceProvider().update("shop", PROPS, PROPS)
-    assert vault.values["made"] == "third"
-    assert [n for n, each in vault.versions.items() if each["deletion_time"]] == [2]
+    assert vault.values["new"]
+    assert [n for n, each in vault.versions.items() if each["deletion_time"]] == [2, 3]
 
 
 def test_a_key_that_is_no_longer_declared_is_not_in_the_next_version(vault: FakeVault) -> None:
@@ -549,12 +548,13 @@ class Answers:
             if path == WHOLE:
                 answer.status_code = 405 if clock.gone >= whole_after else self.before
                 answer._content = b'{"errors": ["unsupported operation"]}'
+                answer.headers["Content-Type"] = self.content_type
             else:
                 answer.status_code = 200
                 answer._content = b'{"auth": {"client_token": "t"}}'
             return answer
 
-        self.before = 403
+        self.before, self.content_type = 403, "application/json"
         monkeypatch.setattr("components.vault_client._ThroughDoor.send", send)
 
 
@@ -575,6 +575,16 @@ def test_a_vault_that_is_not_whole_is_never_logged_in_to(
         )
         assert (5 <= clock.gone <= 10) if patient else clock.gone == 0
     assert set(answers.asked) == {WHOLE}
+
+
+def test_a_gateway_that_does_not_know_the_host_says_nothing_of_the_vault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = Answers(monkeypatch, Clock(), whole_after=1000)
+    answers.before, answers.content_type = 404, "text/plain; charset=utf-8"
+    with pytest.raises(VaultError) as caught, open_vault(REACH, patient=False):
+        pass
+    assert "half-way" not in str(caught.value)
 
 
 def test_a_vault_that_is_making_its_first_roles_is_waited_for(
