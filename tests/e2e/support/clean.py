@@ -6,9 +6,11 @@ the next one does, without touching a run that is still alive or a stack that is
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from pathlib import Path
+from tempfile import gettempdir
 
 import docker
 
@@ -27,8 +29,15 @@ def stack_name(purpose: str) -> str:
 def sweep(client: docker.DockerClient) -> None:
     """Remove what killed test runs left on this machine.
 
-    A stack is a test's when its name, or its project's, begins with `e2e-`.
+    A stack is a test's when its name, or its project's, begins with `e2e-`. One run at a time: what
+    another one is removing can't be removed.
     """
+    with Path(gettempdir(), f"e2e-sweep-{os.getuid()}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _sweep(client)
+
+
+def _sweep(client: docker.DockerClient) -> None:
     if not requires_root():
         sweep_hosts()
     for container in client.containers.list(all=True, filters={"label": RUN}, ignore_removed=True):
