@@ -39,6 +39,16 @@ handle_errors {{
 	respond "{{err.status_code}} {{err.status_text}}"
 }}"""
 
+# What other gateways say of a visitor, and programs believe whoever says it. This one says
+# X-Forwarded-For, -Proto and -Host, which `reverse_proxy` sets.
+_SAID_BY_GATEWAYS = (
+    "X-Forwarded*", "Forwarded*", "X-Original-*", "X-Rewrite-*", "X-Real-*", "*Client-IP",
+    "CF-*", "X-Envoy-*", "X-Azure-*", "X-Appengine-*", "X-ARR-*", "Front-End-Https", "HTTPS",
+    "X-Url-Scheme", "X-Scheme", "X-Host", "X-HTTP-Host-Override", "X-ProxyUser-IP", "Proxy",
+    "Remote-*", "X-Remote-*", "X-Client-*",
+)  # fmt: skip
+_NOT_BELIEVED = "\n".join(f"request_header -{name}" for name in _SAID_BY_GATEWAYS)
+
 # The first is the socket of the router's current configuration alone, so nothing arrives any
 # more at one that is about to stop. The second is there before and after a reload. Connections
 # that idle are given up before the router, which drains for two seconds, closes them. The router
@@ -135,7 +145,7 @@ def proxy_caddyfile(gateway: Gateway) -> str:
             block(f"http://:{_ASK_PORT}", "bind 127.0.0.1", block("route", _ASK)),
             block(f"http://:{METRICS_PORT}", "metrics"),
             block(f"http://:{ROUTER_METRICS_PORT}", f"reverse_proxy {METRICS_SOCKET}"),
-            block(f":{gateway.http}", _TO_ROUTER, ERRORS),
-            block("https://", block("tls", "on_demand"), _TO_ROUTER, ERRORS),
+            block(f":{gateway.http}", _NOT_BELIEVED, _TO_ROUTER, ERRORS),
+            block("https://", block("tls", "on_demand"), _NOT_BELIEVED, _TO_ROUTER, ERRORS),
         ]
     )

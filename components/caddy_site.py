@@ -10,15 +10,13 @@ import pulumi
 
 from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddy_files
 from components.caddy_site_caddyfile import (
-    CONTENT_AT,
     HEALTH_HOST,
     PORT,
     SiteServer,
-    lines_begin_at,
-    site_block,
     site_caddyfile,
 )
-from components.caddyfile_lines import ALONE, CaddyfileLines
+from components.caddy_site_content import CONTENT_AT
+from components.caddyfile_lines import CaddyfileLines
 from components.container import Bind, ContainerArgs, Mount, service_container
 from components.content_view import content_view
 from components.docker_host import DockerHost
@@ -145,13 +143,12 @@ class CaddySite(pulumi.ComponentResource):
     def _check_lines(self, name: str, host: DockerHost, content: Content) -> list[pulumi.Resource]:
         if not content.server.lines:
             return []
-        block = site_block(content.server, f"http://{ALONE}:{PORT}")
         lines = CaddyfileLines(
             name,
             docker_host=host.docker_host,
             image=content.image,
-            block=block,
-            first_line=lines_begin_at(block),
+            server=content.server,
+            egress=content.egress,
             shown_as=content.declared_in,
             shown_line=content.lines_at,
             labels=host.plain_labels(name),

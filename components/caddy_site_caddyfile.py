@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
+from components import caddy_site_php
 from components.caddy import GLOBAL_OPTIONS, block
+from components.caddy_site_content import HIDDEN, ROOT
+from components.caddy_site_lines import OwnerLines, owner_lines
 
 PORT = 80
-CONTENT_AT = "/srv"
-ROOT = f"{CONTENT_AT}/current"
-"""The web root: a link that is switched to the next release."""
 HEALTH_HOST = "health.invalid"
-FPM_SOCKET = "unix//tmp/php-fpm.sock"
-# The image's own: a socket and a script for the health check alone (images/php).
-FPM_HEALTH_SOCKET = "unix//tmp/php-fpm-health.sock"
-FPM_HEALTH_ROOT = "/etc/homeport"
 
 # A folder that isn't there at all: nothing was published yet.
 _NO_CONTENT = f"""\
 @no_content not file {{
-	root {CONTENT_AT}
-	try_files /current/
+	root {ROOT}
+	try_files /
 }}
 header @no_content Retry-After 60
 respond @no_content "This site has no content yet; please try again in a minute." 503"""
-
-
-_VISITORS_HTTPS = """\
-map {header.X-Forwarded-Proto} {visitors_https} {
-	https on
-	default ""
-}"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +36,20 @@ class SiteServer:
     lines: str = ""
     """Lines of the site's owner for its own block."""
 
+    @property
+    def hidden(self) -> Sequence[str]:
+        """Files that no file server sends or lists."""
+        return (*HIDDEN, *(caddy_site_php.LEFTOVERS if self.runtime == "php" else ()))
+
+    @cached_property
+    def owner_lines(self) -> OwnerLines:
+        """The owner's lines as they stand in the block.
+
+        Scripts that reach a file server of theirs weren't run.
+        """
+        script = [caddy_site_php.SCRIPT] if self.runtime == "php" else []
+        return owner_lines(self.lines, [*self.hidden, *script])
+
 
 def site_caddyfile(server: SiteServer) -> str:
     """The whole Caddyfile.
@@ -52,77 +57,63 @@ def site_caddyfile(server: SiteServer) -> str:
     The health check has a host of its own: its answer depends on no content, and no visitor
     reaches it, because the gateway passes on the site's own hosts alone.
     """
-    health = ["respond 200"]
-    if server.runtime == "php":
-        health = [
-            f"root * {FPM_HEALTH_ROOT}",
-            "rewrite * /health.php",
-            block(f"reverse_proxy {FPM_HEALTH_SOCKET}", block("transport fastcgi", "split .php")),
-        ]
+    health = caddy_site_php.health() if server.runtime == "php" else ["respond 200"]
     return "\n".join(
         [
             block(
                 "",
                 *GLOBAL_OPTIONS,
                 "auto_https off",
+                *_order(server),
                 # The gateway alone reaches a site from another machine's address.
                 block("servers", "trusted_proxies static private_ranges"),
             ),
             block(f"http://{HEALTH_HOST}:{PORT}", *health),
+            *_named_routes(server),
             site_block(server),
         ]
     )
 
 
+def site_alone(server: SiteServer, address: str) -> str:
+    """A Caddyfile of nothing but the block that visitors reach, at another address."""
+    options = [block("", *_order(server))] if _order(server) else []
+    return "\n".join([*options, *_named_routes(server), site_block(server, address)])
+
+
 def site_block(server: SiteServer, address: str = f":{PORT}") -> str:
     """The block that visitors reach, with the owner's lines in it and nothing beside it."""
-    not_found = []
-    if server.not_found:
-        page = block(
-            "handle_errors 404",
-            f"root * {ROOT}",
-            f"rewrite * /{server.not_found}",
-            block("file_server", "status 404"),
-        )
-        not_found = [page]
-    php = []
-    if server.runtime == "php":
-        # The real path of a release is what opcache knows a script by, so a switched release
-        # is another script.
-        # Caddy's own way is that of today's programs: what isn't a file is index.php's to answer.
-        # A page for what isn't there says that this one isn't such a program.
-        own_404 = ["try_files {path} {path}/index.php =404"] if server.not_found else []
-        php = [
-            _VISITORS_HTTPS,
-            block(
-                f"php_fastcgi {FPM_SOCKET}",
-                "resolve_root_symlink",
-                # As if there were no gateway between the visitor and PHP.
-                "env HTTPS {visitors_https}",
-                "env REMOTE_ADDR {client_ip}",
-                *own_404,
-            ),
-        ]
-    files = block(f"file_server{' browse' if server.listing else ''}", "hide .git .user.ini")
+    php, not_found = server.runtime == "php", server.not_found
+    hide = f"hide {' '.join(server.hidden)}"
     return block(
         address,
+        *([f"invoke {caddy_site_php.NAMED_ROUTE}"] if php else []),
         f"root * {ROOT}",
-        *server.lines.splitlines(),
+        *server.owner_lines.rendered,
         _NO_CONTENT,
-        *php,
-        files,
-        *not_found,
+        # A page for what isn't there says that this is no program that answers it all.
+        *(caddy_site_php.php(front=not not_found) if php else ()),
+        block(f"file_server{' browse' if server.listing else ''}", hide),
+        *([_not_found(not_found, hide, php=php)] if not_found else []),
         "log",
     )
+
+
+def _order(server: SiteServer) -> Sequence[str]:
+    return caddy_site_php.GLOBAL_OPTIONS if server.runtime == "php" else ()
+
+
+def _named_routes(server: SiteServer) -> Sequence[str]:
+    return [caddy_site_php.script_route(server.lines)] if server.runtime == "php" else ()
+
+
+def _not_found(page: str, hide: str, *, php: bool) -> str:
+    shown = [f"rewrite * /{page}", block("file_server", "status 404", hide)]
+    if php and page.endswith(".php"):
+        shown = list(caddy_site_php.run_page(page))
+    return block("handle_errors 404", f"root * {ROOT}", *shown)
 
 
 def lines_begin_at(caddyfile: str) -> int:
     """The number of the line of a rendered Caddyfile at which the owner's lines begin."""
     return caddyfile.split("\n").index(f"\troot * {ROOT}") + 2
-
-
-def lines_end_at(caddyfile: str) -> int:
-    """The number of the line of a rendered Caddyfile at which the owner's lines end."""
-    # The last one: the owner may write the same line.
-    before, _, _ = caddyfile.rpartition(f"\n\t{_NO_CONTENT.splitlines()[0]}\n")
-    return before.count("\n") + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import docker
@@ -17,19 +18,22 @@ from pulumi.dynamic import CheckFailure, CheckResult, Resource
 from components import engine, file_tree
 from components.apply_provider import ApplyProvider, Props
 from components.caddy_reason import caddy_reason
-from components.caddy_site_caddyfile import lines_end_at
-from components.caddyfile_lines_adapted import Problem, problem_of
+from components.caddy_site_caddyfile import PORT, SiteServer, lines_begin_at, site_alone
+from components.caddyfile_lines_adapted import CLOSES, Problem, problem_of
+from components.caddyfile_lines_rules import Server, problem_of_rules
+from components.caddyfile_tokens import tokens
 from components.file_tree import Entry
 
 ALONE = "site.invalid"
 """The host under which a site's block is adapted alone: what it says of itself shows there."""
 
-# Wherever a token may start: Caddy's idea of a line's beginning follows quotes, heredocs and
-# escaped line ends. What is imported is read again when the site starts, and then unchecked.
-_IMPORT = re.compile(r"import(?=[\s\"`\\]|\Z)")
-# A transport's own `tls` has nothing behind it.
-_TLS = re.compile(r"^\s*tls[ \t]+\S", re.MULTILINE)
 _AT_LINE = re.compile(r"(?:, at )?/tmp/Caddyfile:(\d+)(?:: )?|(?: on line #)(\d+)")
+_OUTSIDE = "directive 'log' is not an ordered HTTP handler"
+_UNKNOWN = re.compile(r"unrecognized directive: (\S+)")
+_NO_PLUGINS = "the official Caddy has no such directive, as plugins aren't part of it"
+_OF_PLUGINS = {
+    "rate_limit": f"{_NO_PLUGINS}; a site is bounded by memory_mib and cpus of its file",
+}
 # Where in Caddy's own parts it failed, before what failed.
 _AROUND = re.compile(r"^.*parsing caddyfile tokens for |^validation: .*provision (?:[a-z_]+\.)+")
 
@@ -38,7 +42,7 @@ class CaddyfileLinesProvider(ApplyProvider):
     """Checks; there is nothing to create."""
 
     named_after = "shown_as"
-    compared = ("block", "image", "first_line", "shown_as")
+    compared = ("block", "image", "egress", "shown_as")
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         problem = _problem(news) if self.changed(olds, news) and _can_check(news) else ""
@@ -54,7 +58,8 @@ class CaddyfileLines(Resource, module="homeport", name="CaddyfileLines"):
 
     The site's block is adapted alone by the site's own image, under the host `ALONE`: the result
     must be one server with one route for that host, made of handlers that are allowed, without a
-    placeholder of environment or files, and with no other root than the site's content.
+    placeholder of environment or files, with no other root than the site's content, and hiding
+    what no site shows. Rules that look like protection and are none are refused as well.
     """
 
     def __init__(
@@ -63,19 +68,27 @@ class CaddyfileLines(Resource, module="homeport", name="CaddyfileLines"):
         *,
         docker_host: str,
         image: str,
-        block: str,
-        first_line: int,
+        server: SiteServer,
+        egress: bool,
         shown_as: str,
         shown_line: int,
         labels: dict[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`first_line` of `block` is the line `shown_line` of the person's file `shown_as`."""
+        """The lines of `server` begin at the line `shown_line` of the person's file `shown_as`;
+        with `egress`, the site reaches the outside.
+        """
+        block = site_alone(server, f"http://{ALONE}:{PORT}")
         props: dict[str, Any] = {
             "docker_host": docker_host,
             "image": image,
             "block": block,
-            "first_line": first_line,
+            "first_line": lines_begin_at(block),
+            "lines": server.lines,
+            "numbers": list(server.owner_lines.numbers),
+            "hidden": list(server.hidden),
+            "runtime": server.runtime,
+            "egress": egress,
             "shown_as": shown_as,
             "shown_line": shown_line,
             "labels": labels,
@@ -85,12 +98,21 @@ class CaddyfileLines(Resource, module="homeport", name="CaddyfileLines"):
 
 def problem_of_text(lines: str) -> Problem | None:
     """Why free lines can't even be adapted: Caddy would read the server doing so."""
-    if "{$" in lines:
-        return "{$", "…} reads the server's environment; write the value itself"
-    if _IMPORT.search(lines):
-        return "import", " reads the server's files; write the lines themselves"
-    if _TLS.search(lines):
-        return "tls", " is the gateway's matter; remove it"
+    words = list(tokens(lines))
+    for at, word in enumerate(words):
+        if word.text == "import" and word.may_be_directive:
+            return "import", " reads the server's files; write the lines themselves"
+        # A transport's own `tls` has nothing behind it.
+        behind = words[at + 1] if at + 1 < len(words) else None
+        if word.text == "tls" and word.first and behind and not behind.first:
+            return "tls", (
+                " is the gateway's matter, as homeport:tls of the stack's file says; remove it"
+            )
+        if "{$" in word.text and not word.quoted:
+            return "{$", (
+                "…} reads the server's environment; write the value itself, or put it in quotes "
+                "where it is a text"
+            )
     return None
 
 
@@ -100,21 +122,30 @@ def _can_check(props: Props) -> bool:
 
 
 def _problem(props: Props) -> str:
-    first = int(props["first_line"])
-    lines = str(props["block"]).split("\n")[first - 1 : lines_end_at(props["block"])]
-    refusal = ""
-    problem = problem_of_text("\n".join(lines))
-    if not problem:
-        adapted, refusal = _adapt(engine.connect(props["docker_host"]), props)
-        problem = problem_of(json.loads(adapted), ALONE) if adapted else None
-    if problem:
+    lines = str(props["lines"]).split("\n")
+    if problem := problem_of_text(str(props["lines"])):
         fault, why = problem
-        return _told(props, _at(fault, lines), lines, fault + why)
+        return _told(props, _at(fault, lines), fault + why)
+    adapted, refusal = _adapt(engine.connect(props["docker_host"]), props)
+    if adapted and (problem := _problem_of_configuration(json.loads(adapted), props)):
+        fault, why = problem
+        return _told(props, _at(fault, lines), fault + why)
     if refusal:
         number, why = _said(refusal, lines)
-        at = number - first if number else _at(why.partition(":")[0], lines)
-        return _told(props, at, lines, why)
+        index = number - int(props["first_line"])
+        at = _owner_line(props["numbers"], index) if number else _at(why.partition(":")[0], lines)
+        return _told(props, at, why)
     return ""
+
+
+def _problem_of_configuration(adapted: dict[str, Any], props: Props) -> Problem | None:
+    server = Server(runtime=props["runtime"], egress=props["egress"])
+    return problem_of(adapted, ALONE, props["hidden"]) or problem_of_rules(adapted, server)
+
+
+def _owner_line(numbers: Sequence[float], index: int) -> int:
+    """The owner's line that a line of the block comes from; what shows behind began in them."""
+    return int(numbers[min(max(index, 0), len(numbers) - 1)])
 
 
 def _at(fault: str, lines: list[str]) -> int:
@@ -124,10 +155,9 @@ def _at(fault: str, lines: list[str]) -> int:
     return next(whole, next(part, 0))
 
 
-def _told(props: Props, at: int, lines: list[str], why: str) -> str:
-    """Why, at the line of the person's own file; what shows behind the lines began in them."""
-    line = int(props["shown_line"]) + min(max(at, 0), len(lines) - 1)
-    return f"{props['shown_as']}:{line}: caddyfile: {why}"
+def _told(props: Props, at: int, why: str) -> str:
+    """Why, at the line of the person's own file."""
+    return f"{props['shown_as']}:{int(props['shown_line']) + at}: caddyfile: {why}"
 
 
 def _said(refusal: str, lines: list[str]) -> tuple[int, str]:
@@ -135,9 +165,14 @@ def _said(refusal: str, lines: list[str]) -> tuple[int, str]:
     if sum(line.endswith("{") for line in lines) > sum(line.strip() == "}" for line in lines):
         return 0, "a { isn't closed; add a line with its }"
     said = caddy_reason(refusal.splitlines()[-1]).splitlines()[0]
+    if _OUTSIDE in said:  # the block's own last line
+        return 0, CLOSES
     found = _AT_LINE.search(said)
     number = int(found[1] or found[2]) if found else 0
-    return number, _AROUND.sub("", _AT_LINE.sub("", said))
+    why = _AROUND.sub("", _AT_LINE.sub("", said))
+    if unknown := _UNKNOWN.search(why):
+        why += f"; {_OF_PLUGINS.get(unknown[1], _NO_PLUGINS)}"
+    return number, why
 
 
 def _adapt(client: docker.DockerClient, props: Props) -> tuple[str, str]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from components.caddy_site_caddyfile import CONTENT_AT, FPM_SOCKET, PORT, ROOT
+from components.caddy_site_caddyfile import PORT
+from components.caddy_site_content import ROOT
+from components.caddy_site_php import FPM_SOCKET, NAMED_ROUTE
 
 Problem = tuple[str, str]
 """What is at fault, as its owner wrote it where that is known, and why: together a sentence."""
 
+CLOSES = "} closes the site's own block; remove it"
 # What an own block may do with a request. Left out is what reads the server's files or environment
-# by itself (templates, tracing), shows more than the site (metrics), stands outside the block
-# (invoke), or isn't part of Caddy as it is shipped.
+# by itself (templates, tracing), shows more than the site (metrics), or isn't part of Caddy as it
+# is shipped. What `invoke` names is the program's own (`_is_own`).
 _HANDLERS = {
     "authentication", "copy_response", "copy_response_headers", "encode", "error", "file_server",
-    "headers", "intercept", "log_append", "map", "push", "request_body", "reverse_proxy", "rewrite",
-    "static_response", "subroute", "timeouts", "vars",
+    "headers", "intercept", "invoke", "log_append", "map", "push", "request_body",
+    "reverse_proxy", "rewrite", "static_response", "subroute", "timeouts", "vars",
 }  # fmt: skip
 # The fields of what opens files and connections. Left out is what opens any file by its name
 # (template_file, etag_file_extensions, ca, client_certificate_file) and what goes where a request
@@ -56,17 +59,23 @@ _STATUS_TEST = re.compile(
 )
 
 
-def problem_of(adapted: dict[str, Any], host: str) -> Problem | None:
-    """Why an adapted configuration isn't the one block of a site of that host; None where it is."""
+def problem_of(adapted: dict[str, Any], host: str, hidden: Sequence[str]) -> Problem | None:
+    """Why an adapted configuration isn't the one block of a site of that host; None where it is.
+
+    Each of its file servers hides what is `hidden`.
+    """
     if "logging" in adapted:
-        return "log", " is set up already; remove it"
+        return "log", " is set up already: `make logs NAME=router` shows each request; remove it"
     apps = adapted.get("apps", {})
     servers = list(apps.get("http", {}).get("servers", {}).values())
     if len(servers) == 1 and servers[0]["listen"] != [f":{PORT}"]:
-        return "bind", " changes where the gateway finds the site; remove it"
+        return "bind", (
+            " changes where the gateway finds the site; remove it: the gateway listens where "
+            "homeport:listen of the stack's file says"
+        )
     if set(apps) != {"http"} or len(servers) != 1 or not _is_own(servers[0], host):
-        return "}", " closes the site's own block; remove it"
-    problems = (_problem_at(under, value) for under, value in _walk(adapted))
+        return "}", CLOSES.removeprefix("}")
+    problems = (_problem_at(under, value, hidden) for under, value in walk(adapted))
     return next(filter(None, problems), None)
 
 
@@ -74,23 +83,24 @@ def _is_own(server: dict[str, Any], host: str) -> bool:
     """Whether the site's block is all there is, down to the `log` in its last line."""
     routes = server["routes"]
     fields = {"listen", "routes", "logs"}
-    whole = fields <= set(server) <= {*fields, "errors"}
+    whole = fields <= set(server) <= {*fields, "errors", "named_routes"}
+    whole = whole and set(server.get("named_routes", {})) <= {NAMED_ROUTE}
     return whole and len(routes) == 1 and routes[0].get("match") == [{"host": [host]}]
 
 
-def _walk(value: object, under: str = "") -> Iterator[tuple[str, object]]:
+def walk(value: object, under: str = "") -> Iterator[tuple[str, object]]:
     """Every value, with the key it stands under; every key is a value, too."""
     yield under, value
     if isinstance(value, dict):
         for key, item in value.items():
             yield "", key
-            yield from _walk(item, key)
+            yield from walk(item, key)
     elif isinstance(value, list):
         for item in value:
-            yield from _walk(item)
+            yield from walk(item)
 
 
-def _problem_at(under: str, value: object) -> Problem | None:
+def _problem_at(under: str, value: object, hidden: Sequence[str]) -> Problem | None:
     if isinstance(value, str):
         return _problem_of_value(under, value)
     if not isinstance(value, dict):
@@ -101,6 +111,8 @@ def _problem_at(under: str, value: object) -> Problem | None:
         return kind, f" with {stray[0]} may read what isn't the site's; remove that"
     if handler == "vars" and (names := [name for name in value if "{" in name]):
         return names[0], " is no name of a variable; write one without a placeholder"
+    if handler == "file_server" and not set(hidden) <= set(value.get("hide", ())):
+        return "file_server", " can't be told what to hide; begin a line with it"
     return None
 
 
@@ -113,7 +125,7 @@ def _problem_of_value(under: str, value: str) -> Problem | None:
         case "root" if not _is_content(value):
             return value, f" is not the site's content; leave root at {ROOT} or below"
         case "dial" | "upstream" if not _ADDRESS.fullmatch(value):
-            return value, " is no address to ask; name host and port, such as backend:8080"
+            return value, " is no address to ask; name host and port, such as api.example.org:80"
         case "expression" | "expr" if not _STATUS_TEST.fullmatch(value):
             return "expression", " may read the server's environment or files; use other matchers"
         case "uri" if _NESTED.search(value):
@@ -122,5 +134,5 @@ def _problem_of_value(under: str, value: str) -> Problem | None:
 
 
 def _is_content(root: str) -> bool:
-    inside = root in (CONTENT_AT, ROOT) or root.startswith(f"{ROOT}/")
+    inside = root == ROOT or root.startswith(f"{ROOT}/")
     return inside and ".." not in root and "{" not in root

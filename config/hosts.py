@@ -15,6 +15,16 @@ def canonical_host(text: str) -> str:
     One label (`welcome`) is fine: the stack's domain is added to it later. Raises
     ValueError with what is allowed.
     """
+    if "{$" in text:
+        raise ValueError(
+            "nothing of the environment is read; a host of one label, such as blog, stands below "
+            "the stack's domain (homeport:domain)"
+        )
+    if "*" in text:
+        raise ValueError(
+            "certificates for a wildcard need a DNS plugin, which the official Caddy hasn't; list "
+            "the hosts themselves"
+        )
     try:
         mapped = text if text.isascii() else idna.uts46_remap(text, std3_rules=False)
         # Each label by itself: what other scripts have to keep to isn't asked of ASCII ones.

@@ -176,6 +176,12 @@ class SiteFile(Model):
             raise FieldsError(
                 stray, f"only for a site with a source, and this one has {given[0]}; leave it out"
             )
+        if self.runtime == "static" and (self.not_found or "").lower().endswith(".php"):
+            raise FieldsError(
+                ["not_found"],
+                "is a script, and runtime is static, so visitors would read its text; name a "
+                "page, or add runtime: php",
+            )
         return self
 
 

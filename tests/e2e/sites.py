@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.e2e.checkout import Checkout
+from tests.unit.site_blocks import BCRYPT
 
 _PHP = "<?php echo 'marker-of-program PHP/' . PHP_VERSION . ' HTTPS=' . ($_SERVER['HTTPS'] ?? '');"
 
@@ -36,6 +37,7 @@ def every_kind(checkout: Checkout) -> None:
         "hosts: [program]\nsource: {folder: sites/program}\nruntime: php\nnot_found: lost.html\n"
         "caddyfile: header Referrer-Policy no-referrer\n",
     )
+    _walled(checkout)
     checkout.write_site("empty", "hosts: [empty]\nsource: {git: https://git.invalid/empty}\n")
     to = "https://elsewhere.example.net"
     checkout.write_site("moved", f"hosts: [moved]\nredirect: {{to: {to}/base}}\n")
@@ -50,6 +52,70 @@ def every_kind(checkout: Checkout) -> None:
     checkout.write_site("outside", "hosts: [outside]\nupstream: http://192.0.2.1:9\n")
     checkout.extra = {"sources": {"folders": {"/srv/photos": "sites/photos"}}}
     checkout.configure()
+
+
+SCRIPT = (
+    "<?php echo 'ran ' . basename(__FILE__) . ' with ' . ($_SERVER['PATH_INFO'] ?? '') . '.';\n"
+    "foreach (array_filter($_SERVER, 'is_string') as $name => $value) echo \"\\n$name=$value\";"
+)
+WALLED = (
+    "index.php", "admin/tool.php", "admin/index.php", "xmlrpc.php", "wiki/page.php",
+    "two words.php", "folder.php/tool.php", "folder.php/index.php", "100%25.php", "up.PHP",
+    ".git/hook.php",
+)  # fmt: skip
+"""Scripts of the site `walled`; each says that it ran, and what it was told."""
+KEPT = (
+    ".env", ".env.local", ".git/config", ".gitignore", ".htaccess", ".htpasswd", ".user.ini",
+    ".svn/entries", "pub/.git/config", "pub/.env",
+)  # fmt: skip
+"""Files of `walled` and of `shelf` that nobody gets to see."""
+TEXTS = ("settings.phtml", "settings.phar", "index.php.bak", "index.php~", "Old.PHP5")
+"""Files of `walled` whose text is a program's."""
+SENT = ("pub/page.html", "folder.php/style.css", "photo.php.jpg")
+"""Files of `walled` that are nothing but files."""
+
+
+def _walled(checkout: Checkout) -> None:
+    """A site of PHP with rules, and a static one with lines that list and send folders."""
+    for name in WALLED:
+        write(checkout, f"sites/walled/{name}", SCRIPT)
+    for name in (*KEPT, *TEXTS, "pub/secret.php", *SENT):
+        write(checkout, f"sites/walled/{name}", "marker-of-source")
+    lines = f"""
+  basic_auth /admin/* {{
+    bob {BCRYPT}
+  }}
+  basic_auth /index.php/inner/* {{
+    bob {BCRYPT}
+  }}
+  respond /xmlrpc.php 403
+  rewrite /rewritten/* /wiki/page.php{{path}}
+  handle_path /pub/* {{
+    root * /srv/current/pub
+    file_server browse
+  }}
+  handle /as-files/* {{
+    try_files {{path}} /index.php?{{query}}
+    file_server
+  }}
+  handle_path /all/* {{
+    file_server browse {{
+      index none
+    }}
+  }}
+"""
+    checkout.write_site(
+        "walled",
+        f"hosts: [walled]\nsource: {{folder: sites/walled}}\nruntime: php\ncaddyfile: |{lines}",
+    )
+    for name in (*KEPT, "page.html", ".well-known/here.txt"):
+        write(checkout, f"sites/shelf/{name}", "marker-of-shelf")
+    checkout.write_site(
+        "shelf",
+        "hosts: [shelf]\nsource: {folder: sites/shelf}\nlisting: true\n"
+        "caddyfile: |\n  handle_path /all/* {\n    file_server browse\n  }\n"
+        "  rewrite /renamed /.env\n  respond /text `{$HOME} import`\n",
+    )
 
 
 def write(checkout: Checkout, path: str, text: str) -> None:

@@ -14,23 +14,20 @@ import pytest
 import yaml
 
 from components import caddyfile_lines, engine
-from components.caddy_site_caddyfile import (
-    PORT,
-    SiteServer,
-    lines_begin_at,
-    site_block,
-)
+from components.caddy_site_caddyfile import PORT, SiteServer, lines_begin_at, site_alone
 from components.caddyfile_lines import ALONE, CaddyfileLinesProvider, problem_of_text
+from tests.unit import site_blocks
 from tests.unit.program import ROOT
 
 ADAPTED = Path(__file__).parent / "adapted.json"
-IMAGE = yaml.safe_load((ROOT / "config/images.yaml").read_text())["site"]
-BCRYPT = "$2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG"
+IMAGES = yaml.safe_load((ROOT / "config/images.yaml").read_text())
+IMAGE = IMAGES["site"]
+BCRYPT = site_blocks.BCRYPT
 ENVIRONMENT = "reads the server's environment or files; write the value itself"
 FILES = "may read or show what isn't the site's; remove it"
 THAT = "may read what isn't the site's; remove that"
 OUTSIDE = "is not the site's content; leave root at /srv/current or below"
-NO_ADDRESS = "is no address to ask; name host and port, such as backend:8080"
+NO_ADDRESS = "is no address to ask; name host and port, such as api.example.org:80"
 CLOSES = "} closes the site's own block; remove it"
 IMPORTS = "import reads the server's files; write the lines themselves"
 EXPRESSION = "expression may read the server's environment or files; use other matchers"
@@ -61,7 +58,7 @@ GOOD = {
     "  transport http {\n    tls_server_name api.example.org\n  }\n}",
     "an upstream with its own tls": "reverse_proxy api.example.org:443 {\n"
     "  transport http {\n    tls\n  }\n}",
-    "an upstream by address": "reverse_proxy [::1]:8080 192.0.2.7:80",
+    "an upstream by address": "reverse_proxy [2001:db8::7]:8080 192.0.2.7:80",
     "what an upstream answered": "reverse_proxy a:80 {\n"
     "  @e status 500\n  handle_response @e {\n    copy_response\n  }\n}",
     "asking another who may": "forward_auth auth:9091 {\n  uri /may\n  copy_headers Remote-User\n}",
@@ -69,13 +66,29 @@ GOOD = {
     "a page in place": "respond /page <<HTML\n  <p>{host}\n  HTML",
     "a text with braces": 'respond /data `{"a": {"b": {}}}`',
     "an important word": 'header X-Text "important reports"',
+    "passwords in the old coding": "basic_auth {\n  ada "
+    "JDJhJDE0JFpreDE5WExpVzZWWW91TEhSNU5tZk9GVTB6MkdUTm1wa1QvNXFxUjdoeDRJaldKUERoanZH\n}",
+    "the visitor's address": "@near client_ip private_ranges\nabort @near",
+    "the visitor's scheme": "@plain header X-Forwarded-Proto http\nheader @plain A b",
+    "a redirect to another host": "redir https://other.example{uri}",
+    "a status of 103": "respond /early 103",
+    "a listing and a comment": "handle_path /a/* {\n  file_server browse # {\n}",
+    "a listing in a block": "handle {\n  file_server {\n    browse\n  }\n}",
+    "a text of many lines": "respond <<HTML\n  <pre>\n  tls handshake\n  import x\n"
+    "  const {$HOME}\n  </pre>\n  HTML",
+    "a text with a variable of a template": "respond `{$HOME}`",
+    "the word in other places": "respond import\nheader import import",
+    "a path behind a script of php": "respond /index.php/admin/* 403",
     "limits": "request_body {\n  max_size 1MB\n}\ntimeouts {\n  read_timeout 5s\n}",
 }
+
+GOOD |= site_blocks.TAKEN
 
 # By name: the lines, the one of them that is told about, and what is said of it.
 BAD: dict[str, tuple[str, int, str]] = {
     # What Caddy itself refuses.
-    "a misspelt word": ("header A b\n\nrespnod 200", 3, "unrecognized directive: respnod"),
+    "a misspelt word": ("header A b\n\nrespnod 200", 3,
+                        f"unrecognized directive: respnod; {site_blocks.NO_PLUGINS}"),
     "too little": (
         "handle {\n  redir /new\n}",
         2,
@@ -99,8 +112,9 @@ BAD: dict[str, tuple[str, int, str]] = {
     ),
     "a password in plain": (
         "basic_auth {\n  ada secret\n}",
-        1,
-        "http_basic: base64-decoding password: illegal base64 data at input byte 4",
+        2,
+        "ada has no hash of bcrypt or argon2id behind the name, so no password would ever fit; "
+        "`htpasswd -nB NAME` or `caddy hash-password` makes one",
     ),
     # Out of the block.
     "another host": ("}\nhttp://other.host {\n  respond stolen", 1, CLOSES),
@@ -116,15 +130,22 @@ BAD: dict[str, tuple[str, int, str]] = {
     "another address": (
         "bind 127.0.0.1",
         1,
-        "bind changes where the gateway finds the site; remove it",
+        "bind changes where the gateway finds the site; remove it: the gateway listens where "
+        "homeport:listen of the stack's file says",
     ),
-    "tls": ("header A b\ntls internal", 2, "tls is the gateway's matter; remove it"),
-    "a log file": ("log {\n  output file /srv/log\n}", 1, "log is set up already; remove it"),
+    "tls": (
+        "header A b\ntls internal",
+        2,
+        "tls is the gateway's matter, as homeport:tls of the stack's file says; remove it",
+    ),
+    "a log file": ("log {\n  output file /srv/log\n}", 1,
+                   site_blocks.REFUSED["18 a log of one's own"][2]),
     # The environment and files of the server, when the lines are read.
     "the environment when read": (
         "header A b\nrespond {$HOME}",
         2,
-        "{$…} reads the server's environment; write the value itself",
+        "{$…} reads the server's environment; write the value itself, or put it in quotes "
+        "where it is a text",
     ),
     "a file": ("import /etc/passwd", 1, IMPORTS),
     "a file within a block": ("handle {\n  import /srv/current/*.conf\n}", 2, IMPORTS),
@@ -252,9 +273,47 @@ BAD: dict[str, tuple[str, int, str]] = {
         1,
         f"reverse_proxy with dynamic_upstreams {THAT}",
     ),
+    # What looks like protection.
+    "the visitor's address of before": ("@me vars {remote_host} 192.0.2.1\nabort @me", 1,
+                                        "{remote_host} is the gateway for every visitor; "
+                                        "write {client_ip}"),
+    "a map of it": ("map {remote_host} {who} {\n  192.0.2.1 me\n}\nheader A {who}", 1,
+                    "{remote_host} is the gateway for every visitor; write {client_ip}"),
+    "a matcher within a handle": ("handle {\n  @a {\n    not remote_ip 192.0.2.0/24\n  }\n"
+                                  "  abort @a\n}", 3,
+                                  "remote_ip is the gateway for every visitor; write client_ip, "
+                                  "which is the visitor"),
+    "every visitor sent to https": ("header A b\nredir https://{host}{uri}", 2,
+                                    "redir sends every visitor to where they are, for ever; remove "
+                                    "it: the gateway sends visitors to HTTPS by itself"),
+    "a password that is no hash": (
+        "basic_auth {\n  bob JDEkYWJj\n}",
+        2,
+        "bob has no hash of bcrypt or argon2id behind the name, so no password would ever fit; "
+        "`htpasswd -nB NAME` or `caddy hash-password` makes one",
+    ),
+    "a status of 1": ("respond no 1", 1, "1 is no status of an answer; write one from 200 to 599"),
+    "an error of 999": ("error 999", 1, "999 is no status of an answer; write one from 200 to 599"),
+    "a path behind a script by pattern": (
+        "@a path_regexp ^/index\\.php/admin\nrespond @a no",
+        1,
+        "^/index\\.php/admin asks for a path behind a script, and rules see the script's path "
+        "alone; write it as a path, such as /index.php/admin/*",
+    ),
+    "an upstream in the site": ("reverse_proxy [::1]:80", 1, f"[::1]:80 {site_blocks.HERE}"),
+    "php-fpm by another name": (
+        "reverse_proxy localhost:9000 {\n  transport fastcgi {\n    split .php\n  }\n}",
+        1,
+        "localhost:9000 is no PHP of yours: PHP runs inside the site, and nothing has to be "
+        "written for it; remove the line, and have runtime: php in the site's file",
+    ),
+    "the folder of releases": ("handle {\n  file_server {\n    root /srv\n  }\n}", 3,
+                               f"/srv {OUTSIDE}"),
+    "the program's own route": ("}\n&(script) {\n  respond x", 1, CLOSES),
     "metrics": ("metrics /metrics", 1, f"metrics {FILES}"),
     "traces": ("tracing {\n  span x\n}", 1, f"tracing {FILES}"),
 }  # fmt: skip
+BAD |= site_blocks.REFUSED
 
 
 ALONE_AT = f"http://{ALONE}:{PORT}"
@@ -263,35 +322,39 @@ OWN = {
     "a listing": SiteServer(listing=True, lines="header A b"),
     "a page for what is not there": SiteServer(not_found="404/index.html", lines="header A b"),
     "a php site": SiteServer(runtime="php", lines="header A b"),
+    "a php site that lists": SiteServer(runtime="php", listing=True, lines="header A b"),
     "a php site with such a page": SiteServer(
         runtime="php", not_found="x.html", lines="header A b"
+    ),
+    "a php site with such a script": SiteServer(
+        runtime="php", not_found="x.php", lines="header A b"
+    ),
+    "a php site that names a path behind a script": SiteServer(
+        runtime="php", lines="respond /index.php/admin/* 403"
     ),
 }
 """What the program itself writes around free lines has to pass, too."""
 
 
-def block(lines: str) -> str:
-    """The block of a site with these lines, in short."""
-    indented = "\n".join(f"\t{line}" for line in lines.split("\n"))
-    return f"{ALONE_AT} {{\n\troot * /srv/current\n{indented}\n{AFTER}\tfile_server\n\tlog\n}}\n"
+def server(lines: str) -> SiteServer:
+    """A static site with these lines, or a PHP site where they speak of php-fpm."""
+    return SiteServer(lines=lines, runtime="php" if "php" in lines else "static")
 
 
-AFTER = """\
-	@no_content not file {
-		root /srv
-		try_files /current/
-	}
-	respond @no_content "no content" 503
-"""
-
-
-def props(text: str, **different: Any) -> dict[str, Any]:
+def props(site: SiteServer | str, **different: Any) -> dict[str, Any]:
     """Properties as the engine sends them: numbers arrive as floats."""
+    site = server(site) if isinstance(site, str) else site
+    block = site_alone(site, ALONE_AT)
     return {
         "docker_host": "unix:///var/run/docker.sock",
-        "image": IMAGE,
-        "block": text,
-        "first_line": float(lines_begin_at(text)),
+        "image": IMAGES["php"] if site.runtime == "php" else IMAGE,
+        "block": block,
+        "first_line": float(lines_begin_at(block)),
+        "lines": site.lines,
+        "numbers": [float(number) for number in site.owner_lines.numbers],
+        "hidden": list(site.hidden),
+        "runtime": site.runtime,
+        "egress": site.lines not in [lines for lines, _, _ in site_blocks.REFUSED.values()],
         "shown_as": "config/sites/blog.yaml",
         "shown_line": 4.0,
         "labels": {},
@@ -302,11 +365,10 @@ provider = CaddyfileLinesProvider()
 adapt = caddyfile_lines._adapt
 
 
-def blocks() -> dict[str, str]:
-    """Blocks by name, without those that are refused before Caddy would read them."""
-    cases = GOOD | {name: lines for name, (lines, _, _) in BAD.items()}
-    own = {name: site_block(server, ALONE_AT) for name, server in OWN.items()}
-    return own | {name: block(text) for name, text in cases.items() if not problem_of_text(text)}
+def cases() -> dict[str, SiteServer]:
+    """Sites by name, without those whose lines are refused before Caddy would read them."""
+    lines = GOOD | {name: lines for name, (lines, _, _) in BAD.items()}
+    return OWN | {name: server(text) for name, text in lines.items() if not problem_of_text(text)}
 
 
 @functools.cache
@@ -315,14 +377,15 @@ def stored() -> dict[str, Any]:
     known: dict[str, Any] = json.loads(ADAPTED.read_text())
     if os.environ.get("UPDATE_ADAPTED") == "1":
         before = {text: [text, *said] for text, *said in known.values()}
-        known = {n: before.get(text) or really_adapted(text) for n, text in blocks().items()}
+        sent = {name: props(site) for name, site in cases().items()}
+        known = {n: before.get(one["block"]) or really_adapted(one) for n, one in sent.items()}
         ADAPTED.write_text(json.dumps(known, indent=0) + "\n")
     return known
 
 
-def really_adapted(text: str) -> list[str]:
-    made, refusal = adapt(engine.connect("unix:///var/run/docker.sock"), props(text))
-    return [text, made, refusal.rpartition("\n")[2]]
+def really_adapted(sent: dict[str, Any]) -> list[str]:
+    made, refusal = adapt(engine.connect("unix:///var/run/docker.sock"), sent)
+    return [sent["block"], made, refusal.rpartition("\n")[2]]
 
 
 @pytest.fixture
@@ -350,19 +413,20 @@ def problems(sent: dict[str, Any], olds: dict[str, Any] | None = None) -> list[s
 
 def test_what_caddy_said_is_of_these_cases() -> None:
     """Else what is tested here isn't what runs: write adapted.json anew."""
-    assert {name: text for name, (text, _, _) in stored().items()} == blocks()
+    sent = {name: props(site)["block"] for name, site in cases().items()}
+    assert {name: text for name, (text, _, _) in stored().items()} == sent
 
 
 @pytest.mark.usefixtures("engine_that_knows")
 @pytest.mark.parametrize("name", OWN)
 def test_what_the_program_writes_around_the_lines_is_taken(name: str) -> None:
-    assert problems(props(site_block(OWN[name], ALONE_AT))) == []
+    assert problems(props(OWN[name])) == []
 
 
 @pytest.mark.usefixtures("engine_that_knows")
 @pytest.mark.parametrize("name", GOOD)
 def test_lines_that_stay_within_the_site_are_taken(name: str) -> None:
-    assert problems(props(block(GOOD[name]))) == []
+    assert problems(props(GOOD[name])) == []
 
 
 @pytest.mark.usefixtures("engine_that_knows")
@@ -370,9 +434,9 @@ def test_lines_that_stay_within_the_site_are_taken(name: str) -> None:
 def test_lines_that_leave_the_site_are_told_with_their_line(name: str) -> None:
     lines, number, said = BAD[name]
     told = [f"config/sites/blog.yaml:{3 + number}: caddyfile: {said}"]
-    assert problems(props(block(lines))) == told
+    assert problems(props(lines)) == told
     with pytest.raises(engine.EngineError) as caught:
-        provider.create(props(block(lines)))
+        provider.create(props(lines))
     assert [str(caught.value)] == told
 
 
@@ -382,12 +446,12 @@ def test_what_would_be_read_while_adapting_is_not_even_adapted(
     """What is imported could also be read again, unchecked, when the site starts."""
     for lines, _, _ in BAD.values():
         if problem_of_text(lines):
-            assert problems(props(block(lines)))
+            assert problems(props(lines))
     assert engine_that_knows == []
 
 
 def test_lines_that_did_not_change_are_not_checked_again(engine_that_knows: list[str]) -> None:
-    old, bad = props(block(GOOD["a header"])), props(block(BAD["templates"][0]))
+    old, bad = props(GOOD["a header"]), props(BAD["templates"][0])
     assert problems(old, olds=old) == []
     assert problems(old | {"labels": {"a": "b"}, "shown_line": 9.0}, olds=old) == []
     assert engine_that_knows == []
@@ -398,7 +462,7 @@ def test_lines_that_did_not_change_are_not_checked_again(engine_that_knows: list
 def test_what_can_not_be_checked_in_preview_is_checked_by_up(
     engine_that_knows: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad = props(block(BAD["templates"][0]))
+    bad = props(BAD["templates"][0])
     for what in ("reachable", "has_image"):
         with monkeypatch.context() as patch:
             patch.setattr(engine, what, lambda *_: False)
@@ -406,7 +470,7 @@ def test_what_can_not_be_checked_in_preview_is_checked_by_up(
     assert engine_that_knows == []
     for change in (
         lambda: provider.create(bad),
-        lambda: provider.update("x", props(block("header A b")), bad),
+        lambda: provider.update("x", props("header A b"), bad),
     ):
         with pytest.raises(engine.EngineError, match="templates"):
             change()

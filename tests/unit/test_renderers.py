@@ -3,16 +3,19 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components.caddy_proxy_caddyfile import Gateway, proxy_caddyfile
 from components.caddy_router_caddyfile import router_files, router_secret_files
 from components.caddy_site_caddyfile import (
     SiteServer,
     lines_begin_at,
-    lines_end_at,
     site_block,
     site_caddyfile,
 )
+from components.caddy_site_content import HIDDEN
+from components.caddyfile_tokens import tokens
 from components.routes import Guard, Handler, Redirect, Refusal, Route, Upstream
 from tests.unit.approved import GOLDEN, approved
 
@@ -170,5 +173,36 @@ def test_the_lines_of_a_sites_owner_are_found_again_in_its_block(lines: str, run
     php = runtime == "php"
     server = SiteServer(runtime="php" if php else "static", not_found="x", lines=lines)
     text = site_block(server)
-    theirs = text.split("\n")[lines_begin_at(text) - 1 : lines_end_at(text)]
+    begin, own = lines_begin_at(text) - 1, server.owner_lines
+    theirs = text.split("\n")[begin : begin + len(own.rendered)]
     assert [line.removeprefix("\t") for line in theirs] == lines.rstrip("\n").split("\n")
+    assert list(own.numbers) == list(range(len(theirs)))
+
+
+def test_a_file_server_of_the_owner_hides_what_no_site_shows_and_lines_are_counted_still() -> None:
+    lines = (
+        "header A b\nfile_server /a/* browse # {\n\nfile_server /b/* { # c\n  index x\n}\nd `{$E}`"
+    )
+    own = SiteServer(lines=lines).owner_lines
+    hide = f"\thide {' '.join(HIDDEN)}"
+    assert list(zip(own.numbers, own.rendered, strict=True)) == [
+        (0, "header A b"),
+        (1, "file_server /a/* browse {"),
+        (1, hide),
+        (1, "} # {"),
+        (2, ""),
+        (3, "file_server /b/* { # c"),
+        (3, hide),
+        (4, "  index x"),
+        (5, "}"),
+        (6, "d `{$:{$}E}`"),
+    ]
+
+
+@given(st.text(alphabet='ab {}"`\\\n\t#<$:', max_size=60))
+def test_any_lines_stay_as_they_are_where_nothing_has_to_be_put_in(lines: str) -> None:
+    own = SiteServer(lines=lines).owner_lines
+    assert "\n".join(own.rendered) == lines.rstrip("\n").replace("{$", "{$:{$}")
+    words = list(tokens(lines))
+    assert [word.end for word in words] == sorted({word.end for word in words})
+    assert all(word.line <= lines.count("\n") for word in words)

@@ -1,0 +1,23 @@
+"""Site blocks of other servers that become a whole file here: taken, or one clear sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from config.model import ConfigError
+from config.site import Site
+from tests.unit.site_blocks import WHOLE_FILES
+
+
+@pytest.mark.parametrize("name", WHOLE_FILES)
+def test_a_block_is_taken_or_says_what_to_write(name: str, tmp_path: Path) -> None:
+    text, said = WHOLE_FILES[name]
+    (tmp_path / "sites/blog").mkdir(parents=True)
+    file = tmp_path / "blog.yaml"
+    file.write_text(text)
+    if not said:
+        Site.read(file, "config/sites/blog.yaml", tmp_path)
+        return
+    with pytest.raises(ConfigError) as caught:
+        Site.read(file, "config/sites/blog.yaml", tmp_path)
+    assert caught.value.problems == (said,)
