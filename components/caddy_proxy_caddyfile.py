@@ -49,15 +49,14 @@ _SAID_BY_GATEWAYS = (
 )  # fmt: skip
 _NOT_BELIEVED = "\n".join(f"request_header -{name}" for name in _SAID_BY_GATEWAYS)
 
-# The first is the socket of the router's current configuration alone, so nothing arrives any
-# more at one that is about to stop. The second is there before and after a reload. Connections
-# that idle are given up before the router, which drains for two seconds, closes them. The router
-# counts requests by host only where no port is beside it, and puts the port back.
+# The socket of the router's current configuration alone, so nothing arrives at one that is about to
+# stop; one that isn't there yet is waited for. No failure is remembered: it may be one visitor's,
+# and would be everybody's. Connections that idle are given up before the router, which drains for
+# two seconds, closes them. The router counts requests by host only where no port is beside it, and
+# puts the port back.
 _TO_ROUTER = f"""\
-reverse_proxy {SOCKET}-{{file.{ROUTES_AT}/current/{REVISION}}}.sock {SOCKET}.sock {{
+reverse_proxy {SOCKET}-{{file.{ROUTES_AT}/current/{REVISION}}}.sock {{
 	header_up Host {{host}}
-	lb_policy first
-	fail_duration 1s
 	lb_try_duration 15s
 	lb_try_interval 100ms
 	transport http {{

@@ -32,16 +32,21 @@ _DRAIN = """\
 @draining vars {http.shutting_down} true
 header @draining Connection close"""
 
+_AUTHENTICATED = (
+    "header_up -Authorization",
+    "header_up X-Authenticated-User {http.auth.user.id}",
+)
+
 # In place of the configuration's digest, until it is known.
 _REVISION = "@revision@"
-_BIND = f"bind {SOCKET}.sock {SOCKET}-{_REVISION}.sock"
+_BIND = f"bind {SOCKET}-{_REVISION}.sock"
 
 
 def router_files(gateway: Gateway) -> Mapping[str, str]:
     """The Caddyfile, and beside it what the door reads: its revision, and which hosts there are.
 
-    Each configuration listens on one socket that is always the same, and on one named after
-    its revision, which the door asks (docs/decisions/0006-reloads.md).
+    Each configuration listens on a socket named after its revision, which the door asks
+    (docs/decisions/0006-reloads.md).
     """
     text = _rendered(gateway)
     # With the accounts: whom the old configuration knows is out when the new one is asked.
@@ -173,7 +178,10 @@ def _guard(component: str, guard: Guard) -> Iterable[str]:
 def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
     """What is done with a request; `more` goes to the upstream, where there is one."""
     match route.handler:
-        case Upstream(address=address, patience=patience):
+        case Upstream(address=address, patience=patience, paths=paths):
+            if paths:
+                yield f"@elsewhere not path {' '.join(paths)}"
+                yield "respond @elsewhere 404"
             # With the port again. A server of its own name, asked by TLS, is asked by that name.
             host = [] if address.startswith("https://") else ["Host {header.X-Forwarded-Host}"]
             yield block(
@@ -182,8 +190,8 @@ def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
                 f"lb_try_duration {patience}",
                 "lb_try_interval 100ms",
                 f"stream_close_delay {gateway.stream_close_delay}",
-                # A password has done its part.
-                *(["header_up -Authorization"] if route.guard else []),
+                # A password has done its part, and the service is told whose it was.
+                *(_AUTHENTICATED if route.guard else []),
                 *more,
             ).rstrip()
         case Redirect(to=to, status=status, keep_path=keep_path):

@@ -188,6 +188,8 @@ class Prometheus(pulumi.ComponentResource):
                     "--query.max-concurrency=4",
                     "--query.max-samples=4000000",
                     f"--web.external-url={how.url}",
+                    # By default any page may have its visitor's browser ask.
+                    "--web.cors.origin=^$",
                     "--log.format=json",
                 ],
                 user=_USER,

@@ -47,6 +47,23 @@ echo "Prometheus did not take the new files; its log says why: make logs NAME=pr
 exit 1
 """
 
+# What the page asks for, but the configuration, the command line and Go's profiles: they show
+# more of the host than of what is watched.
+_PAGE = (
+    *("/", "/query", "/graph", "/alerts", "/rules", "/targets", "/status", "/tsdb-status"),
+    *("/service-discovery", "/alertmanager-discovery", "/assets/*", "/favicon*", "/-/ready"),
+    *(
+        f"/api/v1/{name}"
+        for name in (
+            *("query", "query_range", "query_exemplars", "parse_query", "format_query", "series"),
+            *("labels", "label/*", "metadata", "alerts", "rules", "alertmanagers", "features"),
+            *("targets", "targets/metadata", "targets/relabel_steps", "scrape_pools"),
+            *("status/buildinfo", "status/runtimeinfo", "status/tsdb", "status/walreplay"),
+            *("notifications", "notifications/live"),
+        )
+    ),
+)
+
 _OF_A_SITE = (200, 301, 302, 303, 307, 308, 401)
 """A page, or a redirect or a password of the site's own."""
 _PROBE_SECONDS = 5
@@ -207,5 +224,5 @@ def seconds(time: str) -> int:
 
 def prometheus_routes(host: str, guard: Guard | None) -> list[Route]:
     """Prometheus' own page, at a host of its own."""
-    upstream = Upstream(address=PROMETHEUS, patience="60s")
+    upstream = Upstream(address=PROMETHEUS, patience="60s", paths=_PAGE)
     return [Route(component="prometheus", host=host, path="", handler=upstream, guard=guard)]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -26,7 +28,36 @@ worker_class = "gthread"
 # A slow client keeps one for as long as its download or upload takes, at 60 to 250 KiB.
 threads = 256
 
+_AT_ONCE = 64
+"""Requests of one user under way: more than any client sends at once (uv: 50), and few enough that
+one who is slow leaves threads for the others."""
+_USER = "X-AUTHENTICATED-USER"
+"""The header in which the gateway says whose password it was."""
+
 App = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
+
+
+_under_way: Counter[str] = Counter()
+_lock = threading.Lock()
+_this = threading.local()
+
+
+def pre_request(_worker: Any, request: Any) -> None:
+    """Called by Gunicorn before each request, in the thread that answers it."""
+    _this.user = dict(request.headers).get(_USER, "")
+    with _lock:
+        _under_way[_this.user] += 1
+        _this.refused = bool(_this.user) and _under_way[_this.user] > _AT_ONCE
+    if _this.refused:
+        request.force_close()  # else Gunicorn would read the body, which may take for ever
+
+
+def post_request(_worker: Any, _request: Any, _environ: object, _answer: object) -> None:
+    """Called by Gunicorn after each request, however it ended."""
+    with _lock:
+        _under_way[_this.user] -= 1
+        if not _under_way[_this.user]:
+            del _under_way[_this.user]
 
 
 def post_worker_init(worker: Any) -> None:
@@ -36,7 +67,7 @@ def post_worker_init(worker: Any) -> None:
     backend.write_file = store_whole
     backend.Backend.find_version = find_version
     watch(worker.wsgi._pypiserver_config.backend.backend.cache_manager, cache.Observer())
-    worker.wsgi = whole_uploads(worker.wsgi)
+    worker.wsgi = fair(whole_uploads(worker.wsgi))
 
 
 def watch(cache: Any, observer: Any) -> None:
@@ -66,6 +97,19 @@ def store_whole(content: IO[bytes], destination: Path) -> None:
         file.flush()
         Path(file.name).chmod(0o644)
         os.link(file.name, destination)
+
+
+def fair(app: App) -> App:
+    """`app`, which isn't asked while a user has too much under way."""
+
+    def answer(environ: dict[str, Any], start: Callable[..., object]) -> Iterable[bytes]:
+        if not _this.refused:
+            return app(environ, start)
+        # pip and uv try again, on this status alone pip does.
+        start("503 Service Unavailable", [("Content-Type", "text/plain"), ("Retry-After", "2")])
+        return [f"{_this.user} has {_AT_ONCE} requests under way; try again later\n".encode()]
+
+    return answer
 
 
 def whole_uploads(app: App) -> App:

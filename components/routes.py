@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -14,6 +14,9 @@ class Upstream:
     """`name:port` on a network that the gateway stands in, or the URL of a server outside."""
     patience: str = "2s"
     """How long an upstream that doesn't answer is tried again: it hides a restart."""
+    paths: Sequence[str] = ()
+    """What is passed on of all paths, in Caddy's words (`/assets/*`), and nothing else; all where
+    there are none."""
 
 
 @dataclass(frozen=True, kw_only=True)

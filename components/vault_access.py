@@ -24,12 +24,16 @@ from components.vault_client import (
     write_policy,
 )
 from components.vault_policies import PERSON_PREFIX, SERVICE_PREFIX, role_name
-from components.vault_server_config import APPROLE, PROGRAM, PROGRAM_POLICY, USERPASS
+from components.vault_server_config import APPROLE, LOGINS, PROGRAM, PROGRAM_POLICY, USERPASS
 from components.vault_service import ANSWERS
 
 _CHANGED = "changed in the vault"
 _USER = {"token_ttl": 12 * 3600, "token_max_ttl": 24 * 3600}
 """A person logs in once a day."""
+_LOGINS_AT = f"sys/quotas/rate-limit/{LOGINS}"
+_TRIES = {"path": f"auth/{USERPASS}/login/*", "rate": 120, "interval": 60}
+"""Logins with a password from one address: so many in so many seconds, for all names together. So
+nobody locks another one out by wrong passwords for their name."""
 
 
 class VaultAccessProvider(ApplyProvider):
@@ -39,11 +43,21 @@ class VaultAccessProvider(ApplyProvider):
     """
 
     named_after = "named"
-    compared = ("reach", "environments", "people", "hashes", "program", "undeclared", "vault")
+    compared = (
+        "reach",
+        "environments",
+        "people",
+        "hashes",
+        "program",
+        "tries",
+        "undeclared",
+        "vault",
+    )
 
     def apply(self, props: Props) -> None:
         with open_vault(props["reach"], patient=True) as vault:
             write_policy(vault, PROGRAM, props["program"])
+            vault.write_data(_LOGINS_AT, data=_TRIES)
             for user, policy in props["people"].items():
                 write_policy(vault, PERSON_PREFIX + user, policy)
                 vault.write_data(
@@ -68,6 +82,7 @@ class VaultAccessProvider(ApplyProvider):
                 found: Props = {
                     "people": people,
                     "program": props["program"] if same else _CHANGED,
+                    "tries": "bounded" if _is_bounded(vault) else _CHANGED,
                     "undeclared": sorted(_undeclared(vault, props)),
                     "vault": ANSWERS,
                 }
@@ -102,6 +117,7 @@ class VaultAccess(Resource, module="homeport", name="VaultAccess"):
             "people": dict(policies),
             "hashes": dict(hashes),
             "program": PROGRAM_POLICY,
+            "tries": "bounded",
             "undeclared": [],
             "vault": ANSWERS,
         }
@@ -122,6 +138,10 @@ def _undeclared(vault: hvac.Client, props: Props) -> Iterator[str]:
     for policy in names_at(vault, "sys/policies/acl"):
         if policy.startswith((SERVICE_PREFIX, PERSON_PREFIX)) and policy not in policies:
             yield f"sys/policies/acl/{policy}"
+
+
+def _is_bounded(vault: hvac.Client) -> bool:
+    return _TRIES.items() <= read_data(vault, _LOGINS_AT).items()
 
 
 def _is_open(vault: hvac.Client, user: str, policy: str) -> bool:

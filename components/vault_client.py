@@ -153,7 +153,9 @@ def _must_be_whole(client: hvac.Client) -> None:
     path = f"/v1/{WHOLE}"
     answer = RawAdapter.from_adapter(client.adapter).get(path, raise_exception=False)
     match answer.status_code:
-        case 405:
+        # 429 where this address has tried too many passwords: the program bounds that, and only in
+        # a vault that is whole.
+        case 405 | 429:
             return
         # In OpenBao's own words: the gateway says 404 for a host that it doesn't know any more.
         case 403 | 404 if answer.headers.get("Content-Type") == "application/json":

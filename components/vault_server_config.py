@@ -26,10 +26,12 @@ USERPASS = "userpass"
 """Where people log in. The mount is made last of all, so it tells a first start that was whole."""
 WHOLE = f"auth/{USERPASS}/login/_"
 """What tells anybody who asks (GET) whether the first start was whole: 405 where it was, 403 or
-404 where it wasn't. No user has this name, as a name begins with a letter or digit; so nobody can
-have it locked out, which would be answered with 403 as well."""
+404 where it wasn't. No user has this name, as a name begins with a letter or digit."""
 PROGRAM = "homeport-program"
 """The program's own role, and its policy."""
+
+LOGINS = "homeport-logins"
+"""The bound on how often one address may try people's passwords."""
 
 _SEAL_KEY, _PREVIOUS_SEAL_KEY = "seal.key", "previous-seal.key"
 _ROLE_ID, _SECRET_ID = "role_id", "secret_id"
@@ -45,6 +47,7 @@ _RIGHTS = {
     f"{KV_MOUNT}/metadata/+/+": "read",
     f"{KV_MOUNT}/undelete/+/+": "update",
     "sys/storage/raft/snapshot": "read update",
+    f"sys/quotas/rate-limit/{LOGINS}": "create read update",
 }
 # Who may write policies and roles could give itself more; this is what the program uses. No
 # right removes a version of a value for good (the vault keeps ten), or unmounts what holds them.
@@ -112,8 +115,13 @@ storage "raft" {{
 
 {_seal(keys)}
 
-# Whoever knows a role's name would keep its owner out; nobody guesses 128 bits.
+# Whoever knows a name would keep its owner out. Nobody guesses an application's 128 bits; how often
+# an address may try people's passwords is bounded by a quota, which the program sets.
 user_lockout "approle" {{
+  disable_lockout = "true"
+}}
+
+user_lockout "userpass" {{
   disable_lockout = "true"
 }}
 

@@ -186,9 +186,11 @@ class Checkout:
         exported: dict[str, Any] = json.loads(self.pulumi("stack", "export").stdout)
         return exported
 
-    def get(self, url: str, *, http: Http = "1.1") -> Answer:
+    def get(
+        self, url: str, *, http: Http = "1.1", headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """Ask the gateway for a URL, over verified TLS where it is https."""
-        return get(url, address=self._address(url), ca=self.ca, http=http)
+        return get(url, address=self._address(url), ca=self.ca, http=http, headers=headers)
 
     def serves(self, url: str, marker: str, *, http: Http = "1.1") -> Answer:
         """The answer to a URL, which must be 200 and the page's own marker."""

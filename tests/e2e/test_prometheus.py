@@ -75,6 +75,24 @@ def test_the_page_of_prometheus_answers_at_its_host(watched: Watched) -> None:
 
 
 @once
+def test_visitors_get_what_the_page_needs_and_nothing_else(watched: Watched) -> None:
+    checkout = watched.checkout
+    url = checkout.url("prometheus")
+    page = checkout.serves(f"{url}query", "<title>Prometheus").text
+    assets = re.findall(r'"\./(assets/[^"]+)"', page)
+    asked = ["api/v1/query?query=up", "api/v1/targets", "api/v1/label/__name__/values", *assets]
+    assert [checkout.get(url + path).status for path in asked] == [200] * len(asked)
+    kept = ["debug/pprof/", "debug/pprof/heap", "DEBUG/pprof/", "api/v1/status/config", "metrics"]
+    kept += ["api/v1/status/flags", "api/v1/status/../status/config", "api//v1/status/config"]
+    kept += ["api/v1/scrape_pools/config", "federate", "api/v1/admin/tsdb/snapshot", "-/quit"]
+    assert [checkout.get(url + path).status for path in kept] == [404] * len(kept)
+    of_another = checkout.get(
+        f"{url}api/v1/query?query=up", headers={"Origin": "https://a.example"}
+    )
+    assert "access-control-allow-origin" not in of_another.headers
+
+
+@once
 def test_a_target_outside_docker_is_scraped(watched: Watched) -> None:
     wait_until(
         lambda: [value for _, value in watched.query("e2e_outside_docker")] == [7.0],

@@ -314,6 +314,39 @@ def test_many_slow_downloads_leave_room_for_others(registries: Registries) -> No
 
 
 @once
+@pytest.mark.parametrize(("slow", "other"), [(WRITER, READER), (READER, WRITER)])
+def test_three_hundred_slow_requests_of_one_leave_room_for_others(
+    registries: Registries, slow: str, other: str
+) -> None:
+    """Uploads by the writer, downloads by the reader."""
+    before, name = registries.started(), "large-1.0-py3-none-any.whl"
+    index = registries.container(PACKAGES)
+    containers.run_in(index, f"truncate -s 64M /state/{name}")
+    said = f"Authorization: {registries.authorization(slow)}\r\n"
+    request = f"GET /packages/{name} HTTP/1.1\r\n{said}\r\n"
+    if slow == WRITER:
+        form = "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 100000"
+        request = f"POST / HTTP/1.1\r\n{said}{form}\r\n\r\n--x"
+    with ExitStack() as left:
+        for _ in range(300):
+            left.enter_context(registries.connected(PACKAGES, request))
+        for _ in range(3):
+            time.sleep(2)
+            answer = registries.ask("GET", PACKAGES, "/simple/", other)
+            assert answer.status_code == 200
+            assert answer.elapsed.total_seconds() < 3
+        refused = registries.ask("GET", PACKAGES, "/simple/", slow)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+        assert f"{slow} has 64 requests under way" in refused.text
+    wait_until(
+        lambda: registries.ask("GET", PACKAGES, "/simple/", slow).status_code == 200,
+        "whoever was slow is served again",
+    )
+    containers.run_in(index, f"rm /state/{name}")
+    assert registries.started() == before, "nobody ended a service that was busy"
+
+
+@once
 def test_nobody_but_the_gateway_reaches_the_registries(registries: Registries) -> None:
     docker = registries.checkout.docker
     guarded = {f"{IMAGES}:5000/", f"{PACKAGES}:8080/"}

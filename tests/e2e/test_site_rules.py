@@ -6,6 +6,8 @@ import http.client
 import re
 import socket
 import ssl
+import threading
+import time
 
 import pytest
 
@@ -215,3 +217,43 @@ def ask(
         return answer.status, answer.read().decode(errors="replace")
     finally:
         client.close()
+
+
+BROKEN = {
+    "a chunk that is none": ("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nZZ\r\n", False),
+    "an upload that is cancelled": ("Content-Length: 1000000\r\n\r\nhello", False),
+    "an upload that is half closed": ("Content-Length: 1000000\r\n\r\nhello", True),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_visitor_who_sends_broken_requests_holds_up_nobody_else(
+    estate: Checkout, what: str
+) -> None:
+    """What the door remembered of the router once made every host wait for seconds."""
+    body, half_closed = BROKEN[what]
+    done = threading.Event()
+
+    def break_requests() -> None:
+        while not done.wait(0.25):
+            with socket.create_connection((estate.place.address, estate.http), 10) as visitor:
+                request = f"POST / HTTP/1.1\r\nHost: welcome.localhost\r\n{body}"
+                visitor.sendall(request.encode())
+                if half_closed:
+                    visitor.shutdown(socket.SHUT_WR)
+                elif "chunk" in what:
+                    visitor.recv(100)
+
+    visitor = threading.Thread(target=break_requests)
+    visitor.start()
+    try:
+        waited = []
+        for _ in range(25):
+            began = time.monotonic()
+            estate.serves(estate.url("alpha"), "marker-of-alpha")
+            waited.append(time.monotonic() - began)
+            time.sleep(0.2)
+    finally:
+        done.set()
+        visitor.join()
+    assert max(waited) < 1, waited

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import secrets
@@ -44,6 +45,34 @@ def test_a_second_up_changes_nothing(vaulted: Vaulted) -> None:
     before = {cell: vaulted.version(cell) for cell in vaulted.cells}
     vaulted.checkout.assert_changes_nothing()
     assert {cell: vaulted.version(cell) for cell in vaulted.cells} == before
+
+
+@once
+def test_nobody_is_locked_out_by_others_who_try_their_name(vaulted: Vaulted) -> None:
+    client = vaulted.client()
+    for number in range(8):
+        with pytest.raises(exceptions.InvalidRequest):
+            client.auth.userpass.login("bob", f"wrong-{number}")
+    assert vaulted.person("bob").is_authenticated()
+
+
+@once
+def test_an_address_may_try_so_many_passwords_and_the_program_is_let_in(vaulted: Vaulted) -> None:
+    quota = "sys/quotas/rate-limit/homeport-logins"
+    few = {"path": "auth/userpass/login/*", "rate": 2, "interval": 60}
+    _program(vaulted).write_data(quota, data=few)
+    client = vaulted.client()
+    for number in range(2):
+        with contextlib.suppress(exceptions.InvalidRequest):
+            client.auth.userpass.login("bob", f"wrong-{number}")
+    with pytest.raises(exceptions.RateLimitExceeded):
+        client.auth.userpass.login("bob", vaulted.passwords["bob"])
+    assert "tries" in vaulted.checkout.pulumi("preview", "--refresh", "--diff").stdout
+    vaulted.up()
+    assert vaulted.person("bob").is_authenticated()
+    there = _program(vaulted).read(quota)
+    assert isinstance(there, dict)
+    assert there["data"]["rate"] == 120
 
 
 def test_each_application_reads_its_own_environment_alone(vaulted: Vaulted) -> None:

@@ -1,7 +1,7 @@
 """Site blocks as self-hosters have them, reduced, each with what comes of it in a site's file.
 
-Those of free lines are tested in test_caddyfile_lines.py on what Caddy makes of them, and end to
-end in tests/e2e/test_site_blocks.py; those of whole files in test_site_blocks.py.
+Those of free lines are tested in test_caddyfile_lines.py, on what the site's own Caddy made of
+them; those of whole files in test_site_blocks.py.
 """
 
 BCRYPT = "$2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG"

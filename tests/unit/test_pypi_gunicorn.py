@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from components import pypi_gunicorn
-from components.pypi_gunicorn import find_version, store_whole, watch, whole_uploads
+from components.pypi_gunicorn import (
+    fair,
+    find_version,
+    post_request,
+    pre_request,
+    store_whole,
+    watch,
+    whole_uploads,
+)
 
 MIB = 2**20
 
@@ -123,3 +131,49 @@ def test_of_a_file_that_can_not_be_written_whole_nothing_is_left(
     with pytest.raises(OSError, match="No space left"):
         store_whole(Full(b"whole"), tmp_path / "a.whl")
     assert list(tmp_path.iterdir()) == []
+
+
+class Request:
+    """What Gunicorn hands over of one."""
+
+    def __init__(self, user: str) -> None:
+        self.headers = [("X-AUTHENTICATED-USER", user)] if user else []
+        self.closed = False
+
+    def force_close(self) -> None:
+        self.closed = True
+
+    def answered(self) -> str:
+        """The status with which it is answered, while it is under way."""
+        statuses: list[str] = []
+
+        def app(_environ: dict[str, Any], start: Callable[..., object]) -> Iterable[bytes]:
+            start("200 OK", [])
+            return []
+
+        pre_request(None, self)
+        fair(app)({}, lambda status, _headers: statuses.append(status))
+        return statuses[0]
+
+
+def test_one_user_leaves_threads_for_the_others() -> None:
+    slow = [Request("ada") for _ in range(64)]
+    assert {request.answered() for request in slow} == {"200 OK"}
+    more = Request("ada")
+    assert more.answered() == "503 Service Unavailable"
+    assert more.closed, "its body is not waited for"
+    post_request(None, more, {}, None)
+    other, nobody = Request("bob"), [Request("") for _ in range(70)]
+    assert other.answered() == "200 OK"
+    assert {request.answered() for request in nobody} == {"200 OK"}, "the health check is no user"
+    for request in nobody:
+        pypi_gunicorn._this.user = ""
+        post_request(None, request, {}, None)
+    pypi_gunicorn._this.user = "bob"
+    post_request(None, other, {}, None)
+    pypi_gunicorn._this.user = "ada"
+    post_request(None, slow.pop(), {}, None)
+    assert Request("ada").answered() == "200 OK"
+    for _ in range(64):
+        post_request(None, None, {}, None)
+    assert not pypi_gunicorn._under_way

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -46,9 +47,11 @@ def get(
     address: Address,
     ca: Path | None = None,
     http: Http = "1.1",
+    headers: Mapping[str, str] | None = None,
     timeout: float = 5,
 ) -> Answer:
     """Ask `url` at `address`, in exactly that HTTP version, without following redirects.
+    `headers` are sent over HTTP/1.1 and 2.
 
     An https URL needs `ca`, the only authority that is trusted. Failing to connect, to
     verify or to agree on the version raises; a status of any kind is an answer.
@@ -70,7 +73,7 @@ def get(
     ) as client:
         answer = client.get(
             there,
-            headers={"Host": parts.netloc},
+            headers={"Host": parts.netloc, **(headers or {})},
             extensions={"sni_hostname": parts.hostname},
         )
     return Answer(answer.status_code, answer.headers, answer.content, answer.http_version)

@@ -44,8 +44,13 @@ seal "static" {
   previous_key    = "file:///etc/openbao/current/previous-seal.key"
 }
 
-# Whoever knows a role's name would keep its owner out; nobody guesses 128 bits.
+# Whoever knows a name would keep its owner out. Nobody guesses an application's 128 bits; how often
+# an address may try people's passwords is bounded by a quota, which the program sets.
 user_lockout "approle" {
+  disable_lockout = "true"
+}
+
+user_lockout "userpass" {
   disable_lockout = "true"
 }
 
@@ -85,7 +90,7 @@ initialize "homeport" {
     operation = "update"
     path      = "sys/policies/acl/homeport-program"
     data = {
-      policy = "path \"sys/policies/acl\" { capabilities = [\"list\"] }\npath \"sys/policies/acl/homeport-*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\"] }\npath \"auth/approle/role\" { capabilities = [\"list\"] }\npath \"auth/approle/role/+\" { capabilities = [\"create\", \"read\", \"update\", \"delete\"] }\npath \"auth/userpass/users\" { capabilities = [\"list\"] }\npath \"auth/userpass/users/+\" { capabilities = [\"create\", \"read\", \"update\", \"delete\"] }\npath \"services/data/+/+\" { capabilities = [\"create\", \"read\", \"update\"] }\npath \"services/metadata/+/+\" { capabilities = [\"read\"] }\npath \"services/undelete/+/+\" { capabilities = [\"update\"] }\npath \"sys/storage/raft/snapshot\" { capabilities = [\"read\", \"update\"] }\n"
+      policy = "path \"sys/policies/acl\" { capabilities = [\"list\"] }\npath \"sys/policies/acl/homeport-*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\"] }\npath \"auth/approle/role\" { capabilities = [\"list\"] }\npath \"auth/approle/role/+\" { capabilities = [\"create\", \"read\", \"update\", \"delete\"] }\npath \"auth/userpass/users\" { capabilities = [\"list\"] }\npath \"auth/userpass/users/+\" { capabilities = [\"create\", \"read\", \"update\", \"delete\"] }\npath \"services/data/+/+\" { capabilities = [\"create\", \"read\", \"update\"] }\npath \"services/metadata/+/+\" { capabilities = [\"read\"] }\npath \"services/undelete/+/+\" { capabilities = [\"update\"] }\npath \"sys/storage/raft/snapshot\" { capabilities = [\"read\", \"update\"] }\npath \"sys/quotas/rate-limit/homeport-logins\" { capabilities = [\"create\", \"read\", \"update\"] }\n"
     }
   }
   request "role" {
