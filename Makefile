@@ -2,61 +2,69 @@
 # ask, YES=1 answers yes.
 SHELL = /bin/bash
 STACK = local
+# What a person gives is data, for make and the shell alike: recipes read it as the shell's own
+# variables, with nothing in it expanded.
+override export STACK := $(value STACK)
+override export NAME := $(value NAME)
+override export FILE := $(value FILE)
+override export REGISTRY := $(value REGISTRY)
+override export KEEP := $(value KEEP)
+override export TOPIC := $(value TOPIC)
 run = . ./activate && python -m commands
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 up: setup ## bring the stack to what the files in config/ say
-	@$(run) up --stack '$(STACK)'
+	@$(run) up --stack "$$STACK"
 
 preview: engine ## show what `make up` would change
-	@$(run) preview --stack '$(STACK)'
+	@$(run) preview --stack "$$STACK"
 
 drift: engine ## show where the host differs from the files; exit code 2 where it does
-	@$(run) drift --stack '$(STACK)'
+	@$(run) drift --stack "$$STACK"
 
 outdated: venv ## show newer versions of images and packages
 	@$(run) outdated
 
 down: engine ## take the stack down, keeping its data
-	@$(run) down --stack '$(STACK)'
+	@$(run) down --stack "$$STACK"
 
 purge: engine ## list the data that `make down` kept, and delete it
-	@$(run) purge --stack '$(STACK)'
+	@$(run) purge --stack "$$STACK"
 
 status: engine ## components, their health and their URLs
-	@$(run) status --stack '$(STACK)'
+	@$(run) status --stack "$$STACK"
 
 logs: engine ## what a component prints: make logs NAME=welcome
-	@$(run) logs --stack '$(STACK)' --name='$(NAME)'
+	@$(run) logs --stack "$$STACK" --name="$$NAME"
 
 user: engine ## give somebody a password: make user NAME=alice [REGISTRY=write], or FILE=.htpasswd
-	@$(run) user --stack '$(STACK)' --name='$(NAME)' --file='$(FILE)' --registry='$(REGISTRY)'
+	@$(run) user --stack "$$STACK" --name="$$NAME" --file="$$FILE" --registry="$$REGISTRY"
 
 users: engine ## who has a password, and what they may do
-	@$(run) users --stack '$(STACK)'
+	@$(run) users --stack "$$STACK"
 
 registry-gc: engine ## remove images that no tag names; KEEP=5 keeps five tags of each first
-	@$(run) registry-gc --stack '$(STACK)' --keep='$(KEEP)'
+	@$(run) registry-gc --stack "$$STACK" --keep="$$KEEP"
 
 ca: engine ## the certificate of the stack's own CA
-	@$(run) ca --stack '$(STACK)'
+	@$(run) ca --stack "$$STACK"
 
 trust: engine ## the line to type for this machine to trust that CA
-	@$(run) trust --stack '$(STACK)'
+	@$(run) trust --stack "$$STACK"
 
 vault-key: engine ## make the secrets that the vault is opened with, where they are missing
-	@$(run) vault-key --stack '$(STACK)'
+	@$(run) vault-key --stack "$$STACK"
 
 vault-snapshot: engine ## write all that the vault holds to a file: make vault-snapshot FILE=vault.snap
-	@$(run) vault-snapshot --stack '$(STACK)' --file='$(FILE)'
+	@$(run) vault-snapshot --stack "$$STACK" --file="$$FILE"
 
 vault-restore: engine ## put a snapshot in place of all that the vault holds: make vault-restore FILE=vault.snap
-	@$(run) vault-restore --stack '$(STACK)' --file='$(FILE)'
+	@$(run) vault-restore --stack "$$STACK" --file="$$FILE"
 
 vault-reset: engine ## empty the vault's storage where its first start failed half-way
-	@$(run) vault-reset --stack '$(STACK)'
+	@$(run) vault-reset --stack "$$STACK"
 
 check: lint ## format, lint, types and unit tests
 	@.venv/bin/python -m pytest tests/unit
@@ -66,14 +74,14 @@ test: setup ## all tests
 	@. ./activate && python -m pytest tests/unit && python -m pytest tests/e2e --numprocesses 2 --dist loadfile
 
 bench: setup ## measure what the documents claim: make bench TOPIC=sites
-	@. ./activate && python -m bench $(TOPIC)
+	@. ./activate && python -m bench $${TOPIC:+"$$TOPIC"}
 
 format: venv ## format the code
 	@.venv/bin/ruff format --quiet && .venv/bin/ruff check --quiet --fix
 
 setup: engine ## install what the stack needs on this machine
-	@setup/docker '$(STACK)'
-	@setup/images '$(STACK)'
+	@setup/docker "$$STACK"
+	@setup/images "$$STACK"
 
 lint: venv
 	@.venv/bin/ruff format --check

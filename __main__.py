@@ -17,6 +17,7 @@ from components.smoke_probe import SmokeProbe, SmokeProbeArgs
 from components.vault_contents import VaultContents, VaultContentsArgs
 from components.vault_server import VaultServer, VaultServerArgs
 from composition.host import host_steps
+from composition.host_problems import refuse_what_the_host_refuses
 from composition.people import accounts, writers
 from composition.prometheus import pages_of_prometheus, what_is_watched
 from composition.registry import packages_server
@@ -29,6 +30,15 @@ WELCOME = "welcome"
 leave_dependents_of_failures()
 estate = Estate.of_program()
 settings, images = estate.settings, estate.images
+
+urls = estate.urls()
+# The welcome page links to all that the stack serves, which only the program knows.
+generated = {WELCOME: {"stack.json": json.dumps({"stack": estate.stack, "urls": urls})}}
+answers = {
+    site.name: what_answers(site, estate, generated=generated.get(site.name, {}))
+    for site in estate.sites
+}
+refuse_what_the_host_refuses(estate, answers)
 
 preparation = HostPreparation(
     "preparation",
@@ -92,22 +102,15 @@ vault = (
     else None
 )
 
-urls = estate.urls()
-# The welcome page links to all that the stack serves, which only the program knows.
-generated = {WELCOME: {"stack.json": json.dumps({"stack": estate.stack, "urls": urls})}}
 sites = [
     CaddySite(
         site.name,
         CaddySiteArgs(
             host=host,
             locations=[settings.full_location(location) for location in site.hosts],
-            site=what_answers(
-                site,
-                estate,
-                generated=generated.get(site.name, {}),
-                published_in=publisher.content if publisher else None,
-            ),
+            site=answers[site.name],
             email=site.email,
+            published_in=publisher.content if publisher else None,
         ),
     )
     for site in estate.sites

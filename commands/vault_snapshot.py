@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import io
 import json
 import tarfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -118,11 +121,14 @@ def _vault(context: Context) -> Iterator[RawAdapter]:
 
 
 def _is_snapshot(content: bytes) -> bool:
-    """Whether it is a whole one: its sums come last."""
+    """Whether it is a whole one, with each file as its sums, which come last, say."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            return "SHA256SUMS" in tar.getnames()
-    except (tarfile.TarError, EOFError, OSError):
+        # All of it first: tarfile reads no further than the last file, and gzip's sum comes after.
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content))) as tar:
+            files = {entry.name: file.read() for entry in tar if (file := tar.extractfile(entry))}
+        lines = [line.split() for line in files["SHA256SUMS"].decode().splitlines()]
+        return all(hashlib.sha256(files[name]).hexdigest() == digest for digest, name in lines)
+    except (tarfile.TarError, EOFError, OSError, zlib.error, KeyError, ValueError):
         return False
 
 

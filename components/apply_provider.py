@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from pulumi.dynamic import CreateResult, DiffResult, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, UpdateResult
 
-Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
+from components.provider import Props, Provider
 
 
-class ApplyProvider(ResourceProvider):
+class ApplyProvider(Provider):
     """Create, diff and update of a resource that `apply` brings to what its properties say.
 
     The state names the classes derived from this one, and never this one.
     """
 
-    serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
     named_after: ClassVar[str]
     """The property that becomes the resource's id."""
     compared: ClassVar[tuple[str, ...]]

@@ -39,8 +39,8 @@ class Content:
     """A folder of the Docker host, mounted read-only."""
     host_folder_at: str = ""
     """The person's file and line that names it, for errors that are found later."""
-    published_in: pulumi.Input[str] | None = None
-    """The volume in which the publisher keeps the site's content."""
+    published: bool = False
+    """Whether the publisher brings the content."""
     generated: Mapping[str, str] = field(default_factory=dict)
     """Files that the program itself adds to a folder of this repository."""
     memory_mib: int = 128
@@ -63,6 +63,8 @@ class CaddySiteArgs:
     site: Content | Handler
     """What answers: content, or what the gateway does by itself."""
     email: str | None = None
+    published_in: pulumi.Input[str] | None = None
+    """The volume in which the publisher keeps content, where there is a publisher."""
 
 
 class CaddySite(pulumi.ComponentResource):
@@ -82,15 +84,16 @@ class CaddySite(pulumi.ComponentResource):
         """Changes with all that visitors could notice, but for content and routes."""
         handler = args.site
         if isinstance(handler, Content):
-            handler = Upstream(address=self._serve(name, args.host, handler))
+            handler = Upstream(address=self._serve(name, args, handler))
         self.routes = tuple(
             Route(component=name, host=at, path=path, handler=handler, email=args.email)
             for at, path in args.locations
         )
         self.register_outputs({"revision": self.revision})
 
-    def _serve(self, name: str, host: DockerHost, content: Content) -> str:
+    def _serve(self, name: str, args: CaddySiteArgs, content: Content) -> str:
         """Declare all that serves the content; `name:port` at which the gateway finds it."""
+        host = args.host
         alias = f"site-{name}"
         child = host.child(self, content.image)
         lines = self._check_lines(name, host, content)
@@ -103,7 +106,7 @@ class CaddySite(pulumi.ComponentResource):
             at=CONFIG_AT,
             after=lines,
         )
-        mount, after = self._content(name, host, content)
+        mount, after = self._content(name, args, content)
         container = service_container(
             name,
             host,
@@ -157,9 +160,10 @@ class CaddySite(pulumi.ComponentResource):
         return [lines]
 
     def _content(
-        self, name: str, host: DockerHost, content: Content
+        self, name: str, args: CaddySiteArgs, content: Content
     ) -> tuple[Mount | Bind, Sequence[pulumi.Resource]]:
         """Where the content is, and what has to be there before the container."""
+        host = args.host
         if content.host_folder:
             folder = HostFolder(
                 name,
@@ -172,8 +176,8 @@ class CaddySite(pulumi.ComponentResource):
             )
             # Where a release would be: the web root is the same for every site.
             return Bind(path=content.host_folder, at=f"{CONTENT_AT}/current"), [folder]
-        if content.published_in:
-            view = content_view(name, host, self, content=content.published_in, image=content.image)
+        if content.published and args.published_in is not None:
+            view = content_view(name, host, self, content=args.published_in, image=content.image)
             return Mount(volume=view.name, at=CONTENT_AT), []
         files = mounted_files(
             f"{name}-content",

@@ -13,16 +13,17 @@ from typing import Any
 
 import docker
 import pulumi
-from pulumi.dynamic import CheckFailure, CheckResult, Resource
+from pulumi.dynamic import Resource
 
 from components import engine, file_tree
-from components.apply_provider import ApplyProvider, Props
+from components.apply_provider import ApplyProvider
 from components.caddy_reason import caddy_reason
 from components.caddy_site_caddyfile import PORT, SiteServer, lines_begin_at, site_alone
 from components.caddyfile_lines_adapted import CLOSES, Problem, problem_of
 from components.caddyfile_lines_rules import Server, problem_of_rules
 from components.caddyfile_tokens import tokens
 from components.file_tree import Entry
+from components.provider import Props
 
 ALONE = "site.invalid"
 """The host under which a site's block is adapted alone: what it says of itself shows there."""
@@ -44,17 +45,16 @@ class CaddyfileLinesProvider(ApplyProvider):
     named_after = "shown_as"
     compared = ("block", "image", "egress", "shown_as")
 
-    def check(self, olds: Props, news: Props) -> CheckResult:
-        problem = _problem(news) if self.changed(olds, news) and _can_check(news) else ""
-        return CheckResult(news, [CheckFailure("", problem)] if problem else [])
-
     def apply(self, props: Props) -> None:
-        if problem := _problem(props):
-            raise engine.EngineError(problem)
+        if found := problem(props):
+            raise engine.EngineError(found)
 
 
 class CaddyfileLines(Resource, module="homeport", name="CaddyfileLines"):
-    """Stops in preview where lines leave the site's block, or read what isn't the site's.
+    """Fails where lines leave the site's block, or read what isn't the site's.
+
+    A preview asks the same before it begins (`composition/host_problems.py`), where the host can
+    answer.
 
     The site's block is adapted alone by the site's own image, under the host `ALONE`: the result
     must be one server with one route for that host, made of handlers that are allowed, without a
@@ -75,25 +75,48 @@ class CaddyfileLines(Resource, module="homeport", name="CaddyfileLines"):
         labels: dict[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """The lines of `server` begin at the line `shown_line` of the person's file `shown_as`;
-        with `egress`, the site reaches the outside.
-        """
-        block = site_alone(server, f"http://{ALONE}:{PORT}")
-        props: dict[str, Any] = {
-            "docker_host": docker_host,
-            "image": image,
-            "block": block,
-            "first_line": lines_begin_at(block),
-            "lines": server.lines,
-            "numbers": list(server.owner_lines.numbers),
-            "hidden": list(server.hidden),
-            "runtime": server.runtime,
-            "egress": egress,
-            "shown_as": shown_as,
-            "shown_line": shown_line,
-            "labels": labels,
-        }
+        props = question(
+            docker_host=docker_host,
+            image=image,
+            server=server,
+            egress=egress,
+            shown_as=shown_as,
+            shown_line=shown_line,
+            labels=labels,
+        )
         super().__init__(CaddyfileLinesProvider(), name, props, opts)
+
+
+def question(
+    *,
+    docker_host: str,
+    image: str,
+    server: SiteServer,
+    egress: bool,
+    shown_as: str,
+    shown_line: int,
+    labels: dict[str, str],
+) -> Props:
+    """All that it takes to look at the lines of `server`, as plain values.
+
+    They begin at the line `shown_line` of the person's file `shown_as`; with `egress`, the site
+    reaches the outside.
+    """
+    block = site_alone(server, f"http://{ALONE}:{PORT}")
+    return {
+        "docker_host": docker_host,
+        "image": image,
+        "block": block,
+        "first_line": lines_begin_at(block),
+        "lines": server.lines,
+        "numbers": list(server.owner_lines.numbers),
+        "hidden": list(server.hidden),
+        "runtime": server.runtime,
+        "egress": egress,
+        "shown_as": shown_as,
+        "shown_line": shown_line,
+        "labels": labels,
+    }
 
 
 def problem_of_text(lines: str) -> Problem | None:
@@ -116,19 +139,17 @@ def problem_of_text(lines: str) -> Problem | None:
     return None
 
 
-def _can_check(props: Props) -> bool:
-    host = props["docker_host"]
-    return engine.reachable(host) and engine.has_image(engine.connect(host), props["image"])
-
-
-def _problem(props: Props) -> str:
+def problem(props: Props) -> str:
+    """What is wrong with the lines, at their line; empty where nothing is. The host must have the
+    image.
+    """
     lines = str(props["lines"]).split("\n")
-    if problem := problem_of_text(str(props["lines"])):
-        fault, why = problem
+    if found := problem_of_text(str(props["lines"])):
+        fault, why = found
         return _told(props, _at(fault, lines), fault + why)
     adapted, refusal = _adapt(engine.connect(props["docker_host"]), props)
-    if adapted and (problem := _problem_of_configuration(json.loads(adapted), props)):
-        fault, why = problem
+    if adapted and (found := _problem_of_configuration(json.loads(adapted), props)):
+        fault, why = found
         return _told(props, _at(fault, lines), fault + why)
     if refusal:
         number, why = _said(refusal, lines)

@@ -11,11 +11,11 @@ from typing import Any
 
 import pulumi
 import pulumi_docker as docker
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource
 
 from components import engine
-from components.apply_provider import Props
 from components.docker_host import DockerHost
+from components.provider import Props, Provider, gone
 from components.publisher_sources import USER
 from components.volumes import labels_of
 
@@ -50,10 +50,8 @@ def content_view(
     )
 
 
-class ContentFolderProvider(ResourceProvider):
+class ContentFolderProvider(Provider):
     """Create and read of `ContentFolder`. Deleting leaves the folder: it is data."""
-
-    serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         compared = ("docker_host", "volume", "site")
@@ -69,11 +67,11 @@ class ContentFolderProvider(ResourceProvider):
     def read(self, id_: str, props: Props) -> ReadResult:
         client = engine.connect(props["docker_host"])
         if not engine.has_volume(client, props["volume"]):
-            return ReadResult("", {})
+            return gone()
         if engine.has_image(client, props["image"]) and _in_volume(
             props, "ls", "-d", f"{_top(props)}/releases"
         ):
-            return ReadResult("", {})
+            return gone()
         return ReadResult(id_, {**props, "path": _path(props)})
 
 

@@ -26,6 +26,11 @@ class DockerHostArgs:
     """What prepares a host that may have no Docker yet."""
 
 
+def plain_labels(stack: str, component: str) -> dict[str, str]:
+    """Labels of a component of a stack (`homeport/local`) that never change."""
+    return {"homeport.stack": stack, "homeport.component": component}
+
+
 class DockerHost(pulumi.ComponentResource):
     """The docker provider, every image, and five networks.
 
@@ -83,7 +88,7 @@ class DockerHost(pulumi.ComponentResource):
 
     def plain_labels(self, component: str) -> dict[str, str]:
         """Labels that never change, for volumes that outlive the state."""
-        return {"homeport.stack": self.stack, "homeport.component": component}
+        return plain_labels(self.stack, component)
 
     def volume_name(self, name: str) -> str:
         """The fixed name of a data volume: the next `up` finds it, also after a destroy."""

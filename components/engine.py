@@ -20,6 +20,7 @@ from docker.models.containers import Container
 from docker.types import Mount
 
 from components import ssh_transport
+from components.provider import ToldError
 
 THROWAWAY = "homeport.throwaway"
 """Label of containers that live for one write or one check; a leftover is always safe to remove."""
@@ -28,7 +29,7 @@ _TIMEOUT = 120  # seconds for one call; `wait` on a slow validation is the longe
 _clients = threading.local()
 
 
-class EngineError(Exception):
+class EngineError(ToldError):
     """The engine could not be reached or refused; the message says so in one sentence."""
 
 

@@ -27,7 +27,8 @@ Tree = Mapping[str, Entry]
 def read_folder(folder: Path) -> dict[str, Entry]:
     """Every regular file below `folder`, also where a link leads to it.
 
-    Raises ValueError naming a link to anything else: out of the folder, to a folder, nowhere.
+    Raises ValueError naming a link to anything else (out of the folder, to a folder, nowhere), and
+    a name that isn't UTF-8.
     """
     top = folder.resolve()
     tree = {}
@@ -37,9 +38,21 @@ def read_folder(folder: Path) -> dict[str, Entry]:
                 f"{path.relative_to(folder)} is a link, and leads to no file within the folder; "
                 "put there what it leads to"
             )
+        if not _is_utf8(str(path)):
+            raise ValueError(
+                f"{str(path.relative_to(folder))!a} has a name that isn't UTF-8; rename it"
+            )
         if path.is_file():
             tree[path.relative_to(folder).as_posix()] = Entry(path.read_bytes())
     return tree
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def digest(tree: Tree) -> str:

@@ -11,11 +11,12 @@ from typing import Any
 import docker
 import pulumi
 from docker.types import Mount
-from pulumi.dynamic import CheckFailure, CheckResult, Resource
+from pulumi.dynamic import Resource
 
 from components import engine
-from components.apply_provider import ApplyProvider, Props
+from components.apply_provider import ApplyProvider
 from components.caddy import USER
+from components.provider import Props
 
 # Its exit code tells what is wrong.
 _LOOK = "[ -d /folder ] || exit 1; [ -r /folder ] && [ -x /folder ] || exit 2"
@@ -32,17 +33,16 @@ class HostFolderProvider(ApplyProvider):
     named_after = "path"
     compared = ("docker_host", "path")
 
-    def check(self, _olds: Props, news: Props) -> CheckResult:
-        problem = _problem(news)
-        return CheckResult(news, [CheckFailure("", problem)] if problem else [])
-
     def apply(self, props: Props) -> None:
-        if problem := _problem(props):
-            raise engine.EngineError(problem)
+        if found := problem(props):
+            raise engine.EngineError(found)
 
 
 class HostFolder(Resource, module="homeport", name="HostFolder"):
-    """Stops in preview where the host has no such folder, or one that a site can't read.
+    """Fails where the host has no such folder, or one that a site can't read.
+
+    A preview asks the same before it begins (`composition/host_problems.py`), where the host can
+    answer.
 
     The folder itself is left alone. `shown_as` is the line of the person's file that names it.
     """
@@ -68,14 +68,9 @@ class HostFolder(Resource, module="homeport", name="HostFolder"):
         super().__init__(HostFolderProvider(), name, props, opts)
 
 
-def _problem(props: Props) -> str:
-    """Why the folder can't be shown; empty where it can, or where the host can't be asked yet."""
-    if not engine.reachable(props["docker_host"]):
-        return ""
-    client = engine.connect(props["docker_host"])
-    if not engine.has_image(client, props["image"]):
-        return ""
-    wrong = _what_is_wrong(client, props)
+def problem(props: Props) -> str:
+    """Why the folder can't be shown; empty where it can. The host must have the image."""
+    wrong = _what_is_wrong(engine.connect(props["docker_host"]), props)
     return wrong and f"{props['shown_as']}: source.host_folder is {props['path']!r}: {wrong}"
 
 

@@ -13,7 +13,8 @@ import pulumi
 from pulumi.dynamic import ReadResult, Resource
 
 from components import engine
-from components.apply_provider import ApplyProvider, Props
+from components.apply_provider import ApplyProvider
+from components.provider import Props, gone
 
 # Built from images/, never pulled: whoever owned that name at a registry could run code here.
 _OWN = "homeport/"
@@ -33,7 +34,7 @@ class HostImageProvider(ApplyProvider):
 
     def read(self, id_: str, props: Props) -> ReadResult:
         there = engine.has_image(engine.connect(props["docker_host"]), props["ref"])
-        return ReadResult(id_, props) if there else ReadResult("", {})
+        return ReadResult(id_, props) if there else gone()
 
 
 class HostImage(Resource, module="homeport", name="HostImage"):

@@ -11,18 +11,16 @@ from typing import Any
 
 import docker
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource
 
 from components import engine
-from components.apply_provider import Props
 from components.caddy_proxy import ROOT_CERTIFICATE
 from components.caddy_proxy_caddyfile import DATA_AT
+from components.provider import Props, Provider, gone
 
 
-class RootCertificateProvider(ResourceProvider):
+class RootCertificateProvider(Provider):
     """Create and read of `RootCertificate`. Deleting leaves it where it is."""
-
-    serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         changed = [key for key in ("docker_host", "volume") if olds.get(key) != news.get(key)]
@@ -36,11 +34,11 @@ class RootCertificateProvider(ResourceProvider):
     def read(self, id_: str, props: Props) -> ReadResult:
         client = engine.connect(props["docker_host"])
         if not engine.has_volume(client, props["volume"]):
-            return ReadResult("", {})
+            return gone()
         if not engine.has_image(client, props["image"]):
             return ReadResult(id_, props)
         certificate = _certificate(props)
-        return ReadResult(id_, {**props, "value": certificate}) if certificate else ReadResult("")
+        return ReadResult(id_, {**props, "value": certificate}) if certificate else gone()
 
 
 class RootCertificate(Resource, module="homeport", name="RootCertificate"):

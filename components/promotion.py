@@ -14,7 +14,8 @@ import pulumi
 from pulumi.dynamic import ReadResult, Resource, UpdateResult
 
 from components import engine
-from components.apply_provider import ApplyProvider, Props
+from components.apply_provider import ApplyProvider
+from components.provider import Props
 
 _PATIENCE = 30  # seconds until a new version has to be healthy
 _NEVER: Any = {"Name": "no"}  # the SDK's types don't know this name of Docker's
@@ -102,6 +103,8 @@ def _retire(client: docker.DockerClient, container: str) -> None:
 
 
 def _is_connected(client: docker.DockerClient, props: Props) -> bool:
+    if not props["container"]:  # as `read` stores what it didn't find
+        return False
     try:
         container = client.containers.get(props["container"])
     except docker.errors.NotFound:

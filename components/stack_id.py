@@ -15,17 +15,14 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     Resource,
-    ResourceProvider,
 )
 
 from components import engine, reachability
-from components.apply_provider import Props
+from components.provider import Props, Provider
 
 
-class StackIdProvider(ResourceProvider):
+class StackIdProvider(Provider):
     """Makes the id once; it never changes. Knows the engine by the id that Docker gave it."""
-
-    serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         # Pulumi gives the inputs of before, and no outputs: the engine's id is made an input.

@@ -13,7 +13,8 @@ import hvac
 import pulumi
 from pulumi.dynamic import ReadResult, Resource
 
-from components.apply_provider import ApplyProvider, Props
+from components.apply_provider import ApplyProvider
+from components.provider import Props
 from components.vault_client import (
     Reach,
     VaultError,

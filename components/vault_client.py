@@ -14,10 +14,10 @@ from hvac import exceptions, utils
 from hvac.adapters import RawAdapter
 from requests.adapters import HTTPAdapter
 
-from components.apply_provider import Props
 from components.door import Door, Entrance, open_door
 from components.engine import EngineError
 from components.make import make
+from components.provider import Props, ToldError
 from components.vault_server_config import WHOLE
 from components.vault_server_reason import half_way
 
@@ -28,7 +28,7 @@ _TIMEOUT = 15  # seconds for one answer; the gateway would try for a minute
 _GLANCE = 5  # seconds for one answer where nobody waits
 
 
-class VaultError(Exception):
+class VaultError(ToldError):
     """The vault could not be reached or refused; the message says so in one sentence."""
 
 

@@ -20,11 +20,10 @@ from pulumi.dynamic import (
     DiffResult,
     ReadResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
-from components.apply_provider import Props
+from components.provider import Props, Provider
 from components.vault_client import (
     Reach,
     VaultError,
@@ -50,14 +49,12 @@ itself."""
 _said: set[str] = set()
 
 
-class VaultServiceProvider(ResourceProvider):
+class VaultServiceProvider(Provider):
     """Create, update, read of `VaultService`. It has no `check`: a preview asks no vault.
 
     Deleting is nothing: `destroy` keeps data, and applications their credentials. What is no
     longer declared loses its role with `VaultAccess`, and keeps its versions.
     """
-
-    serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         # The engine shows of a value that it is secret, changed or not.

@@ -25,7 +25,7 @@ from pulumi.dynamic import (
 )
 
 from components import engine, file_tree
-from components.apply_provider import Props
+from components.provider import Props, Provider, gone
 from components.volume_files_drift import drift
 from components.volume_files_write import validate, write
 
@@ -34,10 +34,8 @@ _VALIDATED_BY = ("mount", "files", "secret_files", "folders", "owner", "image", 
 _said_missing: set[str] = set()
 
 
-class VolumeFilesProvider(ResourceProvider):
+class VolumeFilesProvider(Provider):
     """Create, read, update of `VolumeFiles`. Deleting is the volume's matter."""
-
-    serialize_as_secret_always = False  # holds no values; a secret would be decrypted each time
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         if _has_unknown(news) or all(olds.get(key) == news.get(key) for key in _VALIDATED_BY):
@@ -72,7 +70,7 @@ class VolumeFilesProvider(ResourceProvider):
     def read(self, id_: str, props: Props) -> ReadResult:
         client = engine.connect(props["docker_host"])
         if not engine.has_volume(client, props["volume"]):
-            return ReadResult("", {})
+            return gone()
         if not engine.has_image(client, props["image"]):
             return ReadResult(id_, props)
         return ReadResult(id_, {**props, **drift(client, props)})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import docker
 
 from components import engine, file_tree
-from components.apply_provider import Props
 from components.file_tree import Entry
+from components.provider import Props
 from components.volume_files_write import CURRENT
 
 

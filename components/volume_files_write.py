@@ -10,9 +10,9 @@ from typing import cast
 import docker
 
 from components import engine, file_tree
-from components.apply_provider import Props
 from components.caddy_reason import caddy_reason
 from components.file_tree import Entry
+from components.provider import Props
 
 CURRENT = "current"
 _RELEASES = "releases"

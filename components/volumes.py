@@ -14,8 +14,9 @@ import pulumi_docker as docker
 from pulumi.dynamic import ReadResult, Resource
 
 from components import engine
-from components.apply_provider import ApplyProvider, Props
+from components.apply_provider import ApplyProvider
 from components.docker_host import DockerHost
+from components.provider import Props, gone
 
 
 def data_volume(
@@ -92,7 +93,7 @@ class VolumeOwnerProvider(ApplyProvider):
 
     def read(self, id_: str, props: Props) -> ReadResult:
         there = engine.has_volume(engine.connect(props["docker_host"]), props["volume"])
-        return ReadResult(id_, props) if there else ReadResult("", {})
+        return ReadResult(id_, props) if there else gone()
 
 
 class VolumeOwner(Resource, module="homeport", name="VolumeOwner"):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import pulumi
-
 from components.caddy_site import Content
 from components.caddy_site_caddyfile import SiteServer
 from components.publisher_sources import GitSource, Limits, Sources
@@ -20,16 +18,8 @@ from config.sources import SiteSecrets
 _MEMORY_MIB = {"static": 128, "php": 256}
 
 
-def what_answers(
-    site: Site,
-    estate: Estate,
-    generated: Mapping[str, str],
-    published_in: pulumi.Input[str] | None,
-) -> Content | Handler:
-    """The content of a site, or what the gateway does in its place.
-
-    `published_in` is the publisher's volume, where there is a publisher.
-    """
+def what_answers(site: Site, estate: Estate, generated: Mapping[str, str]) -> Content | Handler:
+    """The content of a site, or what the gateway does in its place."""
     if site.redirect:
         return Redirect(
             to=estate.redirect_target(site.redirect.to),
@@ -58,7 +48,7 @@ def what_answers(
         folder=folder,
         host_folder=host_folder,
         host_folder_at=site.host_folder_at,
-        published_in=published_in if site.source.git else None,
+        published=bool(site.source.git),
         generated=generated,
         memory_mib=site.memory_mib or _MEMORY_MIB[site.runtime],
         cpus=site.cpus,

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from config import git_sites
-from config.hosts import canonical_host
+from config.hosts import MAX_HOST, canonical_host
 from config.services import services
 from config.settings import LOCAL_STACK, PROJECT, Settings
 from config.site import Redirect, Site, is_folder
@@ -18,6 +18,7 @@ from config.source import below, is_url
 def found(stack: str, settings: Settings, sites: list[Site], root: Path) -> Iterator[str]:
     """The problems of a stack's settings and of all sites."""
     yield from _declared_twice(settings, sites)
+    yield from _hosts_too_long(settings, sites)
     yield from _hosts_of_services(settings, sites)
     yield from _services_in_clear(stack, settings)
     yield from _root_missing(stack, settings, root)
@@ -64,6 +65,17 @@ def _declared_twice(settings: Settings, sites: list[Site]) -> list[str]:
                     "keep it in one of them"
                 )
     return problems
+
+
+def _hosts_too_long(settings: Settings, sites: list[Site]) -> list[str]:
+    """A host may fit as it is written, and not with what the stack puts behind it."""
+    return [
+        f"{place}: hosts has {location!r}, which is {full!r} in this stack: {len(full)} "
+        f"characters, and DNS allows {MAX_HOST}; take a shorter one"
+        for site in sites
+        for place, location in zip(site.hosts_at, site.hosts, strict=True)
+        if len(full := settings.full_location(location)[0]) > MAX_HOST
+    ]
 
 
 def _hosts_of_services(settings: Settings, sites: list[Site]) -> list[str]:

@@ -6,6 +6,8 @@ import re
 
 import idna
 
+MAX_HOST = 253
+"""Characters of a whole host name, as DNS bounds it."""
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 
 
@@ -35,7 +37,7 @@ def canonical_host(text: str) -> str:
     except idna.IDNAError as error:
         raise ValueError(f"not a host name: {error}") from error
     host = ".".join(labels)
-    if len(host) > 253 or not all(_LABEL.match(label) for label in labels):
+    if len(host) > MAX_HOST or not all(_LABEL.match(label) for label in labels):
         raise ValueError(
             "not a host name; use letters, digits and hyphens between dots, "
             "each part 1 to 63 characters, such as blog or www.example.org"

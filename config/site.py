@@ -193,6 +193,8 @@ class Site(SiteFile):
     """The line of its file at which the first line of `caddyfile` stands."""
     host_folder_at: str = ""
     """The file and line that names the folder of the host, for errors that are found later."""
+    hosts_at: tuple[str, ...] = ()
+    """The file and line of each of its hosts."""
     redirect_at: str = ""
     """The file and line that says where a redirect leads."""
 
@@ -240,6 +242,9 @@ class Site(SiteFile):
             "name": file.stem,
             "caddyfile_line": yaml_file.first_line(("caddyfile",)),
             "host_folder_at": yaml_file.place(("source", "host_folder")),
+            "hosts_at": tuple(
+                yaml_file.place(("hosts", number)) for number in range(len(fields.hosts))
+            ),
             "redirect_at": yaml_file.place(("redirect", "to")),
         }
         return cls.model_validate({**yaml_file.data, **own})

@@ -10,18 +10,25 @@ import yaml
 
 from config.model import ConfigError, Path, shown_key
 
+_VALUES = 20_000
+_DEPTH = 50
+"""Bounds on a file, many times what anybody writes. A value counts each time that an alias repeats
+it: nested aliases make billions of a few lines."""
+
 
 class YamlFile:
     """A parsed file: `data` as plain Python values, `place(path)` as `file:line`.
 
     Raises ConfigError, naming file and line, for a file that can't be read, isn't
-    YAML, holds the same key twice, or isn't a mapping at its top.
+    YAML, holds the same key twice, repeats or nests values without end, or isn't a mapping at its
+    top.
     """
 
     def __init__(self, file: FilePath, shown_as: str) -> None:
         self._name = shown_as
         self._lines: dict[Path, int] = {}
         self._first_lines: dict[Path, int] = {}
+        self._values = 0
         try:
             text = file.read_text(encoding="utf-8")
             node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -36,7 +43,7 @@ class YamlFile:
             raise ConfigError([f"{shown_as}{line}: is not YAML: {problem}"]) from error
         except RecursionError as error:
             raise ConfigError(
-                [f"{shown_as}: an alias (*) stands within what it names; write it out"]
+                [f"{shown_as}: holds more than {_DEPTH} values within each other; write it flatter"]
             ) from error
         except yaml.YAMLError as error:
             raise ConfigError([f"{shown_as}: is not YAML: {_reason(error)}"]) from error
@@ -56,6 +63,7 @@ class YamlFile:
         return self._first_lines.get(path, 0)
 
     def _value(self, node: yaml.Node, path: Path) -> Any:
+        self._bound(node, path)
         self._lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -69,6 +77,24 @@ class YamlFile:
             raise ConfigError(
                 [f"{self.place(path)}: {node.value!r} can't be read: {_reason(error)}"]
             ) from error
+
+    def _bound(self, node: yaml.Node, path: Path) -> None:
+        self._values += 1
+        line = node.start_mark.line + 1
+        if len(path) > _DEPTH:
+            raise ConfigError(
+                [
+                    f"{self._name}:{line}: holds more than {_DEPTH} values within each other, or "
+                    "an alias (*) stands within what it names; write it flatter"
+                ]
+            )
+        if self._values > _VALUES:
+            raise ConfigError(
+                [
+                    f"{self._name}:{line}: has more than {_VALUES} values, each counted as often "
+                    "as aliases (*) repeat it; write them out, or leave some out"
+                ]
+            )
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         mapping: dict[str, Any] = {}

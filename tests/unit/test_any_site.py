@@ -155,7 +155,7 @@ def rendered(estate: Estate) -> tuple[str, list[str]]:
     """The gateway's Caddyfile, and that of each site with content."""
     routes, sites = [], []
     for site in estate.sites:
-        answer = what_answers(site, estate, {}, "content")
+        answer = what_answers(site, estate, {})
         if isinstance(answer, Content):
             sites.append(site_caddyfile(answer.server))
             answer = Upstream(address=f"site-{site.name}:80")

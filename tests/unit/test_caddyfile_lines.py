@@ -405,10 +405,9 @@ def engine_that_knows(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def problems(sent: dict[str, Any], olds: dict[str, Any] | None = None) -> list[str]:
-    failures = provider.check(olds or {}, sent).failures
-    assert all(failure.property == "" for failure in failures), "the engine would print it"
-    return [failure.reason for failure in failures]
+def problems(sent: dict[str, Any]) -> list[str]:
+    found = caddyfile_lines.problem(sent)
+    return [found] if found else []
 
 
 def test_what_caddy_said_is_of_these_cases() -> None:
@@ -450,24 +449,17 @@ def test_what_would_be_read_while_adapting_is_not_even_adapted(
     assert engine_that_knows == []
 
 
-def test_lines_that_did_not_change_are_not_checked_again(engine_that_knows: list[str]) -> None:
+def test_only_other_lines_or_another_server_are_a_change() -> None:
     old, bad = props(GOOD["a header"]), props(BAD["templates"][0])
-    assert problems(old, olds=old) == []
-    assert problems(old | {"labels": {"a": "b"}, "shown_line": 9.0}, olds=old) == []
-    assert engine_that_knows == []
-    assert problems(bad, olds=old)
-    assert problems(bad | {"image": "caddy:3"}, olds=bad)
+    same = old | {"labels": {"a": "b"}, "shown_line": 9.0}
+    assert provider.diff("x", old, same).changes is False
+    for other in (bad, old | {"image": "caddy:3"}, old | {"egress": not old["egress"]}):
+        assert provider.diff("x", old, other).changes is True
 
 
-def test_what_can_not_be_checked_in_preview_is_checked_by_up(
-    engine_that_knows: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("engine_that_knows")
+def test_what_could_not_be_asked_in_preview_is_asked_by_up() -> None:
     bad = props(BAD["templates"][0])
-    for what in ("reachable", "has_image"):
-        with monkeypatch.context() as patch:
-            patch.setattr(engine, what, lambda *_: False)
-            assert problems(bad) == []
-    assert engine_that_knows == []
     for change in (
         lambda: provider.create(bad),
         lambda: provider.update("x", props("header A b"), bad),

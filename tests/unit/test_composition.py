@@ -15,7 +15,7 @@ from tests.unit.program import EVERY_KIND, an_estate, own_config
 def answers(root: Path, stack: str, **different: str) -> dict[str, Content | Handler]:
     """What answers for each site, by its name."""
     estate = Estate.load(stack, own_config(stack) | different, an_estate(root, EVERY_KIND))
-    return {site.name: what_answers(site, estate, {}, "content") for site in estate.sites}
+    return {site.name: what_answers(site, estate, {}) for site in estate.sites}
 
 
 def content(answer: Content | Handler) -> Content:
@@ -47,12 +47,11 @@ def test_content_comes_from_where_the_file_says(tmp_path: Path) -> None:
     found = answers(tmp_path, "prod")
     places = {name: content(found[name]) for name in ("blog", "photos", "forum")}
     assert {
-        name: (place.folder, place.host_folder, place.published_in)
-        for name, place in places.items()
+        name: (place.folder, place.host_folder, place.published) for name, place in places.items()
     } == {
-        "blog": (Path("sites/blog"), None, None),
-        "photos": (None, "/srv/photos", None),
-        "forum": (None, None, "content"),
+        "blog": (Path("sites/blog"), None, False),
+        "photos": (None, "/srv/photos", False),
+        "forum": (None, None, True),
     }
     assert content(found["photos"]).host_folder_at == "config/sites/photos.yaml:2"
 

@@ -143,3 +143,9 @@ def test_a_link_to_a_folder_or_nowhere_is_refused_and_never_left_out(
     (tmp_path / "sub/link").symlink_to(target)
     with pytest.raises(ValueError, match=NO_FILE):
         read_folder(tmp_path)
+
+
+def test_a_name_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.html")).write_text("x")
+    with pytest.raises(ValueError, match=r"'caf\\udce9.html' has a name that isn't UTF-8; rename"):
+        read_folder(tmp_path)

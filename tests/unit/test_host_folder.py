@@ -11,7 +11,7 @@ import docker
 import pytest
 
 from components import engine
-from components.host_folder import HostFolderProvider
+from components.host_folder import HostFolderProvider, problem
 from tests.unit.machine import needs_root
 
 provider = HostFolderProvider()
@@ -65,7 +65,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
 
 
 def test_a_folder_that_is_there_is_taken(host: Host) -> None:
-    assert provider.check({}, PROPS).failures == []
+    assert problem(PROPS) == ""
     assert provider.create(PROPS).id == "/srv/photos"
     (mount,) = host.mounts
     assert (mount["Source"], mount["Type"], mount["ReadOnly"]) == ("/srv/photos", "bind", True)
@@ -77,20 +77,18 @@ def test_a_folder_that_is_there_is_taken(host: Host) -> None:
 )
 def test_one_that_is_missing_stops_in_preview_naming_the_sites_line(host: Host, why: str) -> None:
     host.refusal = f'invalid mount config for type "bind": {why}'
-    (failure,) = provider.check({}, PROPS).failures
-    assert failure.property == ""
-    assert failure.reason == (
+    assert problem(PROPS) == (
         "config/sites/photos.yaml:2: source.host_folder is '/srv/photos': the Docker host has no "
         "such folder; create it there, or name one that is there"
     )
     with pytest.raises(engine.EngineError) as caught:
         provider.create(PROPS)
-    assert str(caught.value) == failure.reason
+    assert str(caught.value) == problem(PROPS)
 
 
 @needs_root
 @pytest.mark.parametrize(
-    ("make", "mode", "problem"),
+    ("make", "mode", "wrong"),
     [
         (Path.mkdir, 0o705, ""),
         (Path.touch, 0o644, "that is no folder; name the folder that it stands in"),
@@ -100,7 +98,7 @@ def test_one_that_is_missing_stops_in_preview_naming_the_sites_line(host: Host, 
     ],
 )
 def test_what_a_site_could_not_show_stops_in_preview(
-    host: Host, make: Callable[[Path], None], mode: int, problem: str
+    host: Host, make: Callable[[Path], None], mode: int, wrong: str
 ) -> None:
     """With a look into a folder of this machine, by the command that a container runs."""
 
@@ -116,15 +114,14 @@ def test_what_a_site_could_not_show_stops_in_preview(
         make(folder)
         folder.chmod(mode)
         host.look = look
-        reasons = [failure.reason for failure in provider.check({}, PROPS).failures]
+        found = problem(PROPS)
     told = "config/sites/photos.yaml:2: source.host_folder is '/srv/photos': on the Docker host, "
-    assert reasons == ([told + problem] if problem else [])
+    assert found == (told + wrong if wrong else "")
 
 
 def test_a_look_that_ends_otherwise_is_no_yes(host: Host) -> None:
     host.look = lambda _: (137, "")
-    (failure,) = provider.check({}, PROPS).failures
-    assert failure.reason.endswith("'/srv/photos': looking at it ends with exit code 137")
+    assert problem(PROPS).endswith("'/srv/photos': looking at it ends with exit code 137")
 
 
 def test_only_another_folder_or_host_is_a_change() -> None:
@@ -147,14 +144,4 @@ def test_another_folder_is_looked_at_and_kept(host: Host) -> None:
 def test_any_other_trouble_of_the_host_is_its_own(host: Host) -> None:
     host.refusal = "no space left on device"
     with pytest.raises(docker.errors.APIError, match="no space left"):
-        provider.check({}, PROPS)
-
-
-@pytest.mark.parametrize("missing", ["reachable", "has_image"])
-def test_a_host_that_can_not_be_asked_yet_is_asked_by_up(
-    host: Host, monkeypatch: pytest.MonkeyPatch, missing: str
-) -> None:
-    monkeypatch.setattr(engine, missing, lambda *_: False)
-    host.refusal = "does not exist"
-    assert provider.check({}, PROPS).failures == []
-    assert host.mounts == []
+        problem(PROPS)

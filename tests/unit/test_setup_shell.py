@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -132,37 +133,72 @@ def test_bare_make_lists_the_targets() -> None:
     assert [line.split()[:2] for line in make()] == [["make", target] for target in TARGETS.split()]
 
 
+@pytest.fixture
+def recorded(tmp_path: Path) -> Callable[..., list[list[str]]]:
+    """Runs `make`, and what it ran: the command line of each program, word by word."""
+    calls = tmp_path / "calls"
+    words = f'printf "%s\\0" "${{0##*/}}" "$@" >>"{calls}"'
+    record = f'#!/bin/bash\n{words}\necho >>"{calls}"\n'
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for program in ("activate", "setup/venv", "setup/engine", "setup/docker", "setup/images"):
+        file = tmp_path / program
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f'PATH="{tmp_path}/bin:$PATH"' if program == "activate" else record)
+        file.chmod(0o755)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").write_text(record)
+    (tmp_path / "bin/python").chmod(0o755)
+
+    def run(*arguments: str) -> list[list[str]]:
+        calls.write_text("")
+        subprocess.run(
+            ["make", *arguments],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"]},
+            check=True,
+            capture_output=True,
+        )
+        return [line.split("\0")[:-1] for line in calls.read_text().split("\n")[:-1]]
+
+    return run
+
+
 @pytest.mark.parametrize("command", ["up", "preview", "down", "purge", "status", "ca", "trust"])
-def test_a_target_acts_on_local_unless_told(command: str) -> None:
-    run = f". ./activate && python -m commands {command} --stack "
-    assert make("-n", command)[-1] == f"{run}'local'"
-    assert make("-n", command, "STACK=prod")[-1] == f"{run}'prod'"
+def test_a_target_acts_on_local_unless_told(
+    recorded: Callable[..., list[list[str]]], command: str
+) -> None:
+    run = ["python", "-m", "commands", command, "--stack"]
+    assert recorded(command)[-1] == [*run, "local"]
+    assert recorded(command, "STACK=prod")[-1] == [*run, "prod"]
+
+
+ODD = 'a\'b "c" $HOME `id` $(id) $$ \\ ;&|<>*?~#'
 
 
 @pytest.mark.parametrize(
     ("typed", "run"),
     [
-        ("logs NAME=welcome", "logs --stack 'local' --name='welcome'"),
-        ("user NAME=ada", "user --stack 'local' --name='ada' --file='' --registry=''"),
+        (["logs", f"NAME={ODD}"], ["logs", "--stack", "local", f"--name={ODD}"]),
         (
-            "user FILE=a REGISTRY=write STACK=prod",
-            "user --stack 'prod' --name='' --file='a' --registry='write'",
+            ["user", "NAME=ada"],
+            ["user", "--stack", "local", "--name=ada", "--file=", "--registry="],
         ),
-        ("users STACK=prod", "users --stack 'prod'"),
-        ("registry-gc KEEP=3", "registry-gc --stack 'local' --keep='3'"),
+        (
+            ["user", f"FILE={ODD}", "REGISTRY=write", f"STACK={ODD}"],
+            ["user", "--stack", ODD, "--name=", f"--file={ODD}", "--registry=write"],
+        ),
+        (["users", "STACK=prod"], ["users", "--stack", "prod"]),
+        (["registry-gc", "KEEP=3"], ["registry-gc", "--stack", "local", "--keep=3"]),
     ],
 )
-def test_a_target_hands_on_what_it_is_told(typed: str, run: str) -> None:
-    assert make("-n", *typed.split())[-1] == f". ./activate && python -m commands {run}"
+def test_a_target_hands_on_what_it_is_told_as_data(
+    recorded: Callable[..., list[list[str]]], typed: list[str], run: list[str]
+) -> None:
+    assert recorded(*typed)[-1] == ["python", "-m", "commands", *run]
 
 
-def test_up_prepares_in_order() -> None:
-    assert make("-n", "up")[:-1] == [
-        "setup/venv",
-        "setup/engine",
-        "setup/docker 'local'",
-        "setup/images 'local'",
-    ]
+def test_up_prepares_in_order(recorded: Callable[..., list[list[str]]]) -> None:
+    assert recorded("up")[:-1] == [["venv"], ["engine"], ["docker", "local"], ["images", "local"]]
 
 
 TEST_TOOLS = ("sshd", "ssh", "ip", "ps", "curl", "zsh", "openssl", "mkfs.ext4")

@@ -3,6 +3,7 @@
 import contextlib
 import string
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -508,8 +509,48 @@ def test_an_empty_file_is_told_what_goes_into_it(tmp_path: Path) -> None:
 
 def test_an_alias_within_what_it_names_is_told(tmp_path: Path) -> None:
     assert problems(tmp_path, {"blog.yaml": "hosts: &all [blog, *all]\n"}) == [
-        "config/sites/blog.yaml: an alias (*) stands within what it names; write it out"
+        "config/sites/blog.yaml:1: holds more than 50 values within each other, or an alias (*) "
+        "stands within what it names; write it flatter"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
+            + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)),
+            "has more than 20000 values, each counted as often as aliases (*) repeat it; write "
+            "them out, or leave some out",
+        ),
+        ("[" * 2000 + "]" * 2000, "holds more than 50 values within each other; write it flatter"),
+        ("hosts: " + "[" * 60 + "]" * 60, "holds more than 50 values within each other, or an"),
+    ],
+    ids=["aliases", "too deep to read", "deep"],
+)
+def test_a_small_file_of_endless_values_is_told_at_once(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    began = time.process_time()
+    (problem,) = problems(tmp_path, {"blog.yaml": text})
+    assert problem.startswith("config/sites/blog.yaml:")
+    assert said in problem
+    assert time.process_time() - began < 5, "it once took for ever"
+
+
+def test_a_host_that_is_too_long_with_the_stacks_suffix_is_told_with_its_line(
+    tmp_path: Path,
+) -> None:
+    host = ".".join(["a" * 60] * 4 + ["bcdef"])
+    text = f"hosts:\n  - {host}\nsource: {{folder: sites/blog}}\n"
+    root = an_estate(tmp_path, {"blog.yaml": text})
+    assert [str(place) for place in load(root).sites[0].hosts_at] == ["config/sites/blog.yaml:2"]
+    with pytest.raises(ConfigError) as caught:
+        Estate.load("local", own_config("local"), root)
+    assert caught.value.problems == (
+        f"config/sites/blog.yaml:2: hosts has {host!r}, which is '{host}.localhost' in this stack: "
+        "259 characters, and DNS allows 253; take a shorter one",
+    )
 
 
 def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components import vault_client, vault_service
-from components.apply_provider import Props
 from components.door import Entrance
 from components.engine import EngineError
+from components.provider import Props
 from components.vault_access import VaultAccessProvider
 from components.vault_client import VaultError, open_vault
 from components.vault_policies import person_policy, role_name, service_policy

@@ -1,0 +1,112 @@
+"""What the Docker host says against sites, asked before anything is declared: all of it at once.
+
+The engine stops at the first resource that refuses its properties, and names the resource.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from components import (
+    caddyfile_lines,
+    caddyfile_lines_adapted,
+    caddyfile_lines_rules,
+    caddyfile_tokens,
+    engine,
+    host_folder,
+)
+from components.caddy_site import Content
+from components.docker_host import plain_labels
+from components.provider import Props
+from config.estate import Estate
+from config.settings import PROJECT, ROOT
+
+_TAKEN = ROOT / ".engine/taken"
+"""A file for each set of lines that Caddy and the rules took: they are looked at once."""
+_RULES = (caddyfile_lines, caddyfile_lines_adapted, caddyfile_lines_rules, caddyfile_tokens)
+_KEPT = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Something to ask the host about one site."""
+
+    ask: Callable[[Props], str]
+    """What is wrong; empty where nothing is."""
+    props: Props
+    taken: Path | None = None
+    """Where a yes is remembered; None where it may be a no the next time."""
+
+    def answer(self) -> str:
+        """What is wrong; empty where nothing is, or where the host can't be asked yet."""
+        if self.taken and self.taken.exists():
+            return ""
+        client = engine.connect(self.props["docker_host"])
+        if not engine.has_image(client, self.props["image"]):
+            return ""  # `up` asks, once it has brought the image
+        problem = self.ask(self.props)
+        if not problem and self.taken:
+            _remember(self.taken)
+        return problem
+
+
+def refuse_what_the_host_refuses(estate: Estate, sites: Mapping[str, object]) -> None:
+    """Raise pulumi.RunError with every problem of these sites, by name."""
+    questions = list(_questions(estate, sites))
+    if not questions or not engine.reachable(estate.settings.docker_host):
+        return  # where it doesn't answer, the provider of the containers tells why
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        problems = list(filter(None, threads.map(Question.answer, questions)))
+    if problems:
+        raise pulumi.RunError("\n".join(problems))
+
+
+def _questions(estate: Estate, sites: Mapping[str, object]) -> Iterator[Question]:
+    docker_host = estate.settings.docker_host
+    for name, content in sites.items():
+        if not isinstance(content, Content):
+            continue
+        labels = plain_labels(f"{PROJECT}/{estate.stack}", name)
+        if content.host_folder:
+            props: Props = {
+                "docker_host": docker_host,
+                "path": content.host_folder,
+                "shown_as": content.host_folder_at,
+                "image": content.image,
+                "labels": labels,
+            }
+            yield Question(ask=host_folder.problem, props=props)
+        if content.server.lines:
+            props = caddyfile_lines.question(
+                docker_host=docker_host,
+                image=content.image,
+                server=content.server,
+                egress=content.egress,
+                shown_as=content.declared_in,
+                shown_line=content.lines_at,
+                labels=labels,
+            )
+            yield Question(ask=caddyfile_lines.problem, props=props, taken=_taken(props))
+
+
+def _taken(props: Props) -> Path:
+    """By all that the answer depends on: what is asked, and who answers."""
+    asked = [props["image"], props["block"], props["egress"], props["runtime"]]
+    rules = [Path(str(module.__file__)).read_bytes() for module in _RULES]
+    return _TAKEN / hashlib.sha256(repr((asked, rules)).encode()).hexdigest()
+
+
+def _remember(taken: Path) -> None:
+    with suppress(OSError):  # then it is asked again
+        taken.parent.mkdir(parents=True, exist_ok=True)
+        taken.touch()
+        known = sorted(taken.parent.iterdir(), key=lambda file: file.stat().st_mtime)
+        for old in known[:-_KEPT]:
+            old.unlink()
