@@ -17,12 +17,12 @@ HEALTH_HOST = "health.invalid"
 
 # A folder that isn't there at all: nothing was published yet.
 _NO_CONTENT = f"""\
-@no_content not file {{
+@homeport_no_content not file {{
 	root {ROOT}
 	try_files /
 }}
-header @no_content Retry-After 60
-respond @no_content "This site has no content yet; please try again in a minute." 503"""
+header @homeport_no_content Retry-After 60
+respond @homeport_no_content "This site has no content yet; please try again in a minute." 503"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class SiteServer:
         Scripts that reach a file server of theirs weren't run.
         """
         script = [caddy_site_php.SCRIPT] if self.runtime == "php" else []
-        return owner_lines(self.lines, [*self.hidden, *script])
+        return owner_lines(self.lines, [*self.hidden, *script], php=bool(script))
 
 
 def site_caddyfile(server: SiteServer) -> str:
@@ -108,7 +108,8 @@ def _named_routes(server: SiteServer) -> Sequence[str]:
 
 
 def _not_found(page: str, hide: str, *, php: bool) -> str:
-    shown = [f"rewrite * /{page}", block("file_server", "status 404", hide)]
+    script = [f"hide {caddy_site_php.SCRIPT}"] if php else []
+    shown = [f"rewrite * /{page}", block("file_server", "status 404", hide, *script)]
     if php and page.endswith(".php"):
         shown = list(caddy_site_php.run_page(page))
     return block("handle_errors 404", f"root * {ROOT}", *shown)

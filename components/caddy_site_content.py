@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 CONTENT_AT = "/srv"
@@ -11,6 +12,12 @@ ROOT = f"{CONTENT_AT}/current"
 HIDDEN = (".git*", ".env", ".env.*", ".ht*", ".user.ini", ".svn", ".hg", ".bzr")
 """Files and folders that are neither sent nor listed: what programs keep beside the pages, with
 their history, settings and passwords."""
+
+
+def hidden_regexp(names: Iterable[str]) -> str:
+    """The same as one regular expression for a path."""
+    parts = "|".join(re.escape(name).replace(r"\*", "[^/]*") for name in names)
+    return f"(?:^|/)(?:{parts})(?:/|$)"
 
 
 def hidden_paths(names: Iterable[str]) -> list[str]:

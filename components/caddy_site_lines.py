@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from components.caddyfile_tokens import Token, tokens
+
+Insertion = tuple[int, int, str]
+"""Where in the lines, how much of them is replaced there, and by what."""
+_PATHS = re.compile(r"\{(?:http\.request\.)?(uri|path)\}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,23 +22,30 @@ class OwnerLines:
     """For each rendered line, the number, from 0, of the owner's line that it comes from."""
 
 
-def owner_lines(lines: str, hidden: Sequence[str]) -> OwnerLines:
+def owner_lines(lines: str, hidden: Sequence[str], *, php: bool = False) -> OwnerLines:
     """The owner's lines, with each `file_server` of theirs hiding what a site never shows.
+
+    With `php`, the path that rules see ends with the script (`caddy_site_php.script_route`), so a
+    `redir` of the block itself gets what was asked for in place of `{uri}` and `{path}`.
 
     `{$` stays as it is written, where Caddy would put a variable of its environment in place of
     it: Caddy takes what stands behind a colon where no variable has the name, here an empty one.
     """
     lines = lines.rstrip("\n")
-    insertions = _hide(list(tokens(lines)), lines, f"\thide {' '.join(hidden)}")
+    words = list(tokens(lines))
+    insertions = _hide(words, lines, f"\thide {' '.join(hidden)}")
+    if php:
+        insertions = sorted([*insertions, *_as_asked(words, lines)])
     rendered: list[str] = []
     numbers: list[int] = []
     begin = 0
     for number, line in enumerate(lines.split("\n") if lines else ()):
         end = begin + len(line)
         text = line
-        for position, more in reversed(insertions):
+        for position, length, more in reversed(insertions):
             if begin <= position <= end:
-                text = text[: position - begin] + more + text[position - begin :]
+                at = position - begin
+                text = text[:at] + more + text[at + length :]
         parts = text.replace("{$", "{$:{$}").split("\n")
         rendered += parts
         numbers += [number] * len(parts)
@@ -41,7 +53,7 @@ def owner_lines(lines: str, hidden: Sequence[str]) -> OwnerLines:
     return OwnerLines(rendered=rendered, numbers=numbers)
 
 
-def _hide(words: Sequence[Token], lines: str, hide: str) -> list[tuple[int, str]]:
+def _hide(words: Sequence[Token], lines: str, hide: str) -> list[Insertion]:
     """What is put where: into the block of each `file_server`, or as a block behind it."""
     insertions = []
     for at, word in enumerate(words):
@@ -51,7 +63,19 @@ def _hide(words: Sequence[Token], lines: str, hide: str) -> list[tuple[int, str]
         last = words[next(behind, len(words)) - 1]
         if last.text == "{" and not last.quoted:
             end = lines.find("\n", last.end)
-            insertions.append((len(lines) if end < 0 else end, f"\n{hide}"))
+            insertions.append((len(lines) if end < 0 else end, 0, f"\n{hide}"))
         else:
-            insertions.append((last.end, f" {{\n{hide}\n}}"))
+            insertions.append((last.end, 0, f" {{\n{hide}\n}}"))
     return insertions
+
+
+def _as_asked(words: Sequence[Token], lines: str) -> Iterator[Insertion]:
+    """`{orig_uri}` in place of `{uri}`, in each `redir` that stands in no block."""
+    redirected = False
+    for word in words:
+        if word.first:
+            redirected = word.text == "redir" and not word.depth
+        if redirected and not word.first:
+            begin = word.end - len(word.text) - word.quoted
+            for found in _PATHS.finditer(lines, begin, word.end):
+                yield found.start(), len(found[0]), f"{{orig_{found[1]}}}"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from components.caddy import block
-from components.caddy_site_content import HIDDEN, ROOT, hidden_paths
+from components.caddy_site_content import HIDDEN, ROOT, hidden_paths, hidden_regexp
 from components.caddyfile_tokens import tokens
 
 FPM_SOCKET = "unix//tmp/php-fpm.sock"
@@ -19,8 +19,9 @@ FPM_SOCKET = "unix//tmp/php-fpm.sock"
 FPM_HEALTH_SOCKET = "unix//tmp/php-fpm-health.sock"
 FPM_HEALTH_ROOT = "/etc/homeport"
 
-NAMED_ROUTE = "script"
-"""What a site's block runs before anything else."""
+NAMED_ROUTE = "homeport"
+"""What a site's block runs before anything else. All names that a Caddyfile shares with its
+owner's lines begin so."""
 # The owner's own php_fastcgi comes before the program's reverse_proxy.
 GLOBAL_OPTIONS = ("order invoke first", "order php_fastcgi before reverse_proxy")
 """Where the parts have their places among the owner's lines, which Caddy sorts by their names."""
@@ -31,28 +32,52 @@ def _any_case(ending: str) -> str:
 
 
 SCRIPT = f"*.{_any_case('php')}"
+"""What no file server of the owner's lines sends. The program's own gets no script to send, and
+lists them, because a click runs them."""
 LEFTOVERS = (
-    *(f"*.{_any_case(ending)}" for ending in ("phtml", "phar", "phps", "pht")),
-    *(f"{SCRIPT}{more}" for more in ("[0-9]", "~", ".bak", ".old", ".orig", ".save", ".sw?")),
+    *(
+        f"*.{_any_case(ending)}"
+        for ending in ("phtml", "phar", "phps", "pht", "phpt", "inc", "module", "install")
+    ),
+    *(f"{SCRIPT}{more}" for more in ("[0-9]", "~", "_", "#")),
+    *(
+        f"{SCRIPT}.{_any_case(more)}"
+        for more in ("bak", "old", "orig", "save", "dist", "tmp", "gz", "br", "zst")
+    ),
+    f"{SCRIPT}.save.?",
+    f"{SCRIPT}.sw?",
 )
 """What other servers run, and what editors and upgrades leave of a script: no file server sends
 them, as their text is a program's, with its passwords."""
 
-_SPLIT = r"^(.*\.php)(/.*)$"
+_SPLIT = r"(?s)^(.*\.php)(/.*)$"
 _FOLLOWED = r"\.php/"
-_SCRIPT = r"\.php$"
+_SCRIPT = r"(?i)\.php$"
 PATTERNS = frozenset({_SPLIT, _FOLLOWED, _SCRIPT})
 """What the program itself asks paths for."""
-_BEHIND = re.compile(r"[/*]\S*\.php/\S*", re.IGNORECASE)
+# A path behind a script, as `path` takes it. Quotes and placeholders are left to whoever reads it.
+_BEHIND = re.compile(r"[/*][^\s{}\"`\\]*\.php/[^\s{}\"`\\]*", re.IGNORECASE)
+
+
+def paths_behind(lines: str) -> list[str]:
+    """The paths behind a script that rules of the owner's lines name: `/index.php/admin/*`."""
+    found, line = set(), list[str]()
+    for word in tokens(lines):
+        line = [word.text] if word.first else [*line, word.text]
+        asks = "path" in line[:3] and line[0].startswith(("@", "path", "not"))
+        inline = len(line) == 2 and not line[0].startswith("@")
+        if (asks or inline) and _BEHIND.fullmatch(word.text):
+            found.add(word.text)
+    return sorted(found)
 
 
 def script_route(lines: str) -> str:
     """The named route that makes the script's path of a path with something behind a script.
 
     So rules see the path that runs. Where the owner's lines themselves name a path behind a
-    script (`/index.php/admin/*`), that path stays whole for them.
+    script, that path stays whole for them.
     """
-    whole = sorted({word.text for word in tokens(lines) if _BEHIND.fullmatch(word.text)})
+    whole = paths_behind(lines)
     there = block("file", f"root {ROOT}", "try_files {path}")
     return block(
         f"&({NAMED_ROUTE})",
@@ -60,8 +85,8 @@ def script_route(lines: str) -> str:
             "route",
             # Looked up where they are used, with the path of that moment.
             block(
-                "map {path} {script} {behind_script}",
-                r"~^(.*?\.php)(/.*)$ ${1} ${2}",
+                "map {path} {homeport_script} {homeport_behind}",
+                r"~(?s)^(.*?\.php)(/.*)$ ${1} ${2}",
             ),
             block(
                 "@behind",
@@ -72,13 +97,28 @@ def script_route(lines: str) -> str:
             block(
                 "route @behind",
                 block("@longest file", f"root {ROOT}", "try_files {re.longest.1}"),
-                block("@first file", f"root {ROOT}", "try_files {script}"),
-                block("@any file", f"root {ROOT}", "try_files {re.longest.1} {script}"),
+                block("@first file", f"root {ROOT}", "try_files {homeport_script}"),
+                # Below another root the owner's lines may find it. A folder with such a name is
+                # left alone.
                 block(
-                    "route",
-                    "vars @first path_info {behind_script}",
-                    "vars @longest path_info {re.longest.2}",
-                    "rewrite @any {file_match.relative}",
+                    "@unknown not file",
+                    f"root {ROOT}",
+                    "try_files {homeport_script}/",
+                ),
+                block(
+                    "handle @longest",
+                    "vars path_info {re.longest.2}",
+                    "rewrite {file_match.relative}",
+                ),
+                block(
+                    "handle @first",
+                    "vars path_info {homeport_behind}",
+                    "rewrite {file_match.relative}",
+                ),
+                block(
+                    "handle @unknown",
+                    "vars path_info {homeport_behind}",
+                    "rewrite {homeport_script}",
                 ),
             ),
         ),
@@ -91,20 +131,29 @@ def php(*, front: bool) -> Iterator[str]:
     With `front`, what is no file is answered by /index.php, as today's programs expect.
     """
     yield _VISITOR
-    yield block("@folder", "file {path}/index.php", "not path */")
-    # Redirects to the folder with its slash; php-fpm isn't asked.
-    yield f"php_fastcgi @folder {FPM_SOCKET}"
-    # A path that the owner's lines asked to see whole, or made themselves.
-    yield block("@behind_script", f"path_regexp {_FOLLOWED}", "file {script}", *_NOT_HIDDEN)
-    yield _run("@behind_script", "{behind_script}")
     yield block(
-        "@php",
-        f"file {{path}} {{path}}/index.php{' /index.php' if front else ''}",
-        # A file of another kind is sent as it is.
-        block("not", "file {path}", "not path *.php"),
-        *_NOT_HIDDEN,
+        "@homeport_folder",
+        "file {path}/index.php",
+        "not path */",
+        # It would lead a browser to another host: //evil.example/..
+        r"not vars_regexp homeport_doubled {orig_path} ^[/\\]{2}",
     )
-    yield _run("@php", "{vars.path_info}")
+    # Redirects to the folder with its slash; php-fpm isn't asked.
+    yield f"php_fastcgi @homeport_folder {FPM_SOCKET}"
+    # A path that the owner's lines asked to see whole, or made themselves.
+    yield block(
+        "@homeport_behind",
+        f"path_regexp {_FOLLOWED}",
+        "file {homeport_script}",
+        f"not vars_regexp homeport_hidden {{homeport_script}} {_HIDDEN}",
+    )
+    yield _run("@homeport_behind", "{homeport_behind}")
+    yield block("@homeport_script", f"path_regexp {_SCRIPT}", "file {path}", _NOT_HIDDEN)
+    yield _run("@homeport_script", "{vars.path_info}")
+    # A file of another kind is sent as it is.
+    index = f"file {{path}}/index.php{' /index.php' if front else ''}"
+    yield block("@homeport_index", index, "not file {path}")
+    yield _run("@homeport_index", "")
 
 
 def run_page(page: str) -> Iterator[str]:
@@ -113,14 +162,15 @@ def run_page(page: str) -> Iterator[str]:
     yield _run("", "", "handle_response {\n\tcopy_response 404\n}")
 
 
-_NOT_HIDDEN = (f"not path {' '.join(hidden_paths(HIDDEN))}",)
+_NOT_HIDDEN = f"not path {' '.join(hidden_paths(HIDDEN))}"
+_HIDDEN = hidden_regexp(HIDDEN)
 
 # As if there were no gateway between the visitor and PHP.
 _VISITOR = block(
-    "map {header.X-Forwarded-Proto} {visitor_https} {visitor_scheme} {visitor_usual_port}",
+    "map {header.X-Forwarded-Proto} {homeport_https} {homeport_scheme} {homeport_usual_port}",
     "https on https 443",
     'default "" http 80',
-) + block("map {hostport} {visitor_port}", r"~:(\d+)$ ${1}", "default {visitor_usual_port}")
+) + block("map {hostport} {homeport_port}", r"~:(\d+)$ ${1}", "default {homeport_usual_port}")
 
 
 def _run(matcher: str, path_info: str, *more: str) -> str:
@@ -136,9 +186,9 @@ def _run(matcher: str, path_info: str, *more: str) -> str:
             # is another script.
             "resolve_root_symlink",
             f"env PATH_INFO {path_info}" if path_info else 'env PATH_INFO ""',
-            "env HTTPS {visitor_https}",
-            "env REQUEST_SCHEME {visitor_scheme}",
-            "env SERVER_PORT {visitor_port}",
+            "env HTTPS {homeport_https}",
+            "env REQUEST_SCHEME {homeport_scheme}",
+            "env SERVER_PORT {homeport_port}",
             "env REMOTE_ADDR {client_ip}",
             "env REMOTE_HOST {client_ip}",
             'env REMOTE_PORT ""',

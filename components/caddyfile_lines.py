@@ -123,11 +123,11 @@ def problem_of_text(lines: str) -> Problem | None:
     """Why free lines can't even be adapted: Caddy would read the server doing so."""
     words = list(tokens(lines))
     for at, word in enumerate(words):
-        if word.text == "import" and word.may_be_directive:
+        if word.text == "import" and word.first:
             return "import", " reads the server's files; write the lines themselves"
         # A transport's own `tls` has nothing behind it.
         behind = words[at + 1] if at + 1 < len(words) else None
-        if word.text == "tls" and word.first and behind and not behind.first:
+        if word.text == "tls" and word.first and not word.depth and behind and not behind.first:
             return "tls", (
                 " is the gateway's matter, as homeport:tls of the stack's file says; remove it"
             )

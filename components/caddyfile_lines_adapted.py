@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from components.caddy_site_caddyfile import PORT
 from components.caddy_site_content import ROOT
-from components.caddy_site_php import FPM_SOCKET, NAMED_ROUTE
+from components.caddy_site_php import FPM_SOCKET, NAMED_ROUTE, SCRIPT
 
 Problem = tuple[str, str]
 """What is at fault, as its owner wrote it where that is known, and why: together a sentence."""
 
+NOT_HIDDEN = " can't be told what to hide; begin a line with it"
 CLOSES = "} closes the site's own block; remove it"
 # What an own block may do with a request. Left out is what reads the server's files or environment
 # by itself (templates, tracing), shows more than the site (metrics), or isn't part of Caddy as it
@@ -76,7 +77,19 @@ def problem_of(adapted: dict[str, Any], host: str, hidden: Sequence[str]) -> Pro
     if set(apps) != {"http"} or len(servers) != 1 or not _is_own(servers[0], host):
         return "}", CLOSES.removeprefix("}")
     problems = (_problem_at(under, value, hidden) for under, value in walk(adapted))
-    return next(filter(None, problems), None)
+    return next(filter(None, problems), None) or _sends_scripts(adapted)
+
+
+def _sends_scripts(adapted: dict[str, Any]) -> Problem | None:
+    """Where scripts are run, the program's own file server alone may list them."""
+    servers = [
+        value
+        for _, value in walk(adapted)
+        if isinstance(value, dict) and value.get("handler") == "file_server"
+    ]
+    lists = [server for server in servers if SCRIPT not in server.get("hide", ())]
+    runs = any(value == NAMED_ROUTE for under, value in walk(adapted) if under == "name")
+    return ("file_server", NOT_HIDDEN) if runs and len(lists) > 1 else None
 
 
 def _is_own(server: dict[str, Any], host: str) -> bool:
@@ -100,6 +113,16 @@ def walk(value: object, under: str = "") -> Iterator[tuple[str, object]]:
             yield from walk(item)
 
 
+def matcher_sets(adapted: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every set of matchers: a route has them in a list, and so has a `not`."""
+    for _, value in walk(adapted):
+        for key in ("match", "not"):
+            sets = value.get(key) if isinstance(value, dict) else None
+            yield from (
+                (one for one in sets if isinstance(one, dict)) if isinstance(sets, list) else ()
+            )
+
+
 def _problem_at(under: str, value: object, hidden: Sequence[str]) -> Problem | None:
     if isinstance(value, str):
         return _problem_of_value(under, value)
@@ -112,7 +135,7 @@ def _problem_at(under: str, value: object, hidden: Sequence[str]) -> Problem | N
     if handler == "vars" and (names := [name for name in value if "{" in name]):
         return names[0], " is no name of a variable; write one without a placeholder"
     if handler == "file_server" and not set(hidden) <= set(value.get("hide", ())):
-        return "file_server", " can't be told what to hide; begin a line with it"
+        return "file_server", NOT_HIDDEN
     return None
 
 

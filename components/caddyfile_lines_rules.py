@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from components.caddy_site_php import FPM_HEALTH_SOCKET, FPM_SOCKET, PATTERNS
-from components.caddyfile_lines_adapted import Problem, walk
+from components.caddy_site_php import FPM_HEALTH_SOCKET, FPM_SOCKET
+from components.caddyfile_lines_adapted import Problem, matcher_sets, walk
+from components.caddyfile_lines_paths import problems_of_paths
 
 _HASH = re.compile(r"\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}|\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$.+")
 _HERE = "is the site's own container, where nothing of yours runs"
-_TO_HTTPS = re.compile(r"https://\{http\.request\.(host|hostport)\}\{http\.request\.uri\}")
+_TO_HTTPS = re.compile(r"https://\{http\.request\.(host|hostport)\}\{http\.request\.(orig_)?uri\}")
 _STATUS_OF = ("static_response", "error", "file_server")
 # Caddy's words in the configuration, and as a person writes them.
 _PEER = {
@@ -46,20 +47,14 @@ def problem_of_rules(adapted: Mapping[str, Any], server: Server) -> Problem | No
 
 
 def _problems(adapted: Mapping[str, Any], server: Server) -> Iterator[Problem]:
+    for matchers in matcher_sets(adapted):
+        yield from _of_set(matchers)
     for _, value in walk(adapted):
         if isinstance(value, dict):
-            yield from _of_matchers(value)
             yield from _of_handler(value, server)
-            yield from _of_redirect(value)
-
-
-def _of_matchers(value: Mapping[str, Any]) -> Iterator[Problem]:
-    """`value` may be a route, or a `not`: both hold sets of matchers in a list."""
-    for key in ("match", "not"):
-        sets = value.get(key)
-        for matchers in sets if isinstance(sets, list) else ():
-            if isinstance(matchers, dict):
-                yield from _of_set(matchers)
+    yield from _of_redirects(adapted)
+    if server.runtime == "php":
+        yield from problems_of_paths(adapted)
 
 
 def _of_set(matchers: Mapping[str, Any]) -> Iterator[Problem]:
@@ -77,28 +72,15 @@ def _of_set(matchers: Mapping[str, Any]) -> Iterator[Problem]:
     asked = [*matchers.get("vars", ()), *matchers.get("vars_regexp", ())]
     for name in [name for name in asked if name in _PEER]:
         yield _PEER[name], " is the gateway for every visitor; write {client_ip}"
-    for regexp in _regexps(matchers):
-        if re.search(r"php[\\)?$]*[/(]", regexp):
-            yield (
-                regexp,
-                " asks for a path behind a script, and rules see the script's path alone; write "
-                "it as a path, such as /index.php/admin/*",
-            )
-
-
-def _regexps(matchers: Mapping[str, Any]) -> Iterator[str]:
-    """What the owner's lines ask paths for; the program's own asks come first and see all."""
-    given = matchers.get("path_regexp")
-    pattern = given.get("pattern") if isinstance(given, dict) else None
-    if isinstance(pattern, str) and pattern not in PATTERNS:
-        yield pattern
 
 
 def _of_handler(value: Mapping[str, Any], server: Server) -> Iterator[Problem]:
     match value.get("handler"):
         case "authentication":
             basic = value.get("providers", {}).get("http_basic", {})
-            yield from _of_accounts(basic.get("accounts", ()))
+            yield from _of_accounts(basic.get("accounts") or ())
+            if not basic.get("accounts"):
+                yield "basic_auth", " has no account, so no password would ever fit; add one"
         case "reverse_proxy":
             protocol = value.get("transport", {}).get("protocol", "http")
             for upstream in value.get("upstreams", ()):
@@ -166,16 +148,26 @@ def _is_here(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def _of_redirect(route: Mapping[str, Any]) -> Iterator[Problem]:
+def _of_redirects(adapted: Mapping[str, Any]) -> Iterator[Problem]:
     """A redirect of everything to itself over HTTPS, which would come back here for ever."""
-    if route.get("match"):
-        return
-    for handler in route.get("handle", ()) if isinstance(route.get("handle"), list) else ():
-        locations = handler.get("headers", {}) if isinstance(handler, dict) else {}
-        given = locations.get("Location", ()) if isinstance(locations, dict) else ()
-        if any(_TO_HTTPS.fullmatch(str(location)) for location in given):
-            yield (
-                "redir",
-                " sends every visitor to where they are, for ever; remove it: the gateway sends "
-                "visitors to HTTPS by itself",
-            )
+    for server in adapted["apps"]["http"]["servers"].values():
+        for site in server["routes"]:
+            for handler in site.get("handle", ()):
+                for route in handler.get("routes", ()):
+                    if not route.get("match") and _leads_to_itself(route):
+                        yield (
+                            "redir",
+                            " sends every visitor to where they are, for ever; remove it: the "
+                            "gateway sends visitors to HTTPS by itself",
+                        )
+
+
+def _leads_to_itself(route: Mapping[str, Any]) -> bool:
+    """Whether a route has such a redirect, of a path that no rewrite changed."""
+    for handler in route.get("handle", ()):
+        if handler.get("handler") == "rewrite":
+            return False
+        if handler.get("handler") == "static_response":
+            headers = handler.get("headers") or {}
+            return any(_TO_HTTPS.fullmatch(str(to)) for to in headers.get("Location") or ())
+    return False

@@ -1,12 +1,13 @@
-"""The words of a Caddyfile, as Caddy's own lexer splits them: enough to tell a directive from the
-same word in a text, a path or a comment.
+"""The words of a Caddyfile, as Caddy's own lexer splits them: a directive is told from the same
+word in a text, a path or a comment.
 
-Only Caddy decides what a file means. What is found here is either refused or looked at again in
-the configuration that Caddy makes of the file (`caddyfile_lines_adapted`).
+Escapes, comments, quotes and heredocs are as Caddy 2.11 reads them (its
+`caddyconfig/caddyfile/lexer.go`), its counting of lines included, which decides what begins one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 _SPACES = frozenset("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | {
     chr(code) for code in range(0x2000, 0x200B)
 }
+_MARKER = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,88 +23,114 @@ class Token:
     """One word. Quotes and the marks of a heredoc are no part of its text."""
 
     text: str
-    line: int
-    """The number, from 0, of the line that it begins in."""
     end: int
-    """Where it ends in the text."""
+    """Where it ends in the Caddyfile."""
     first: bool
-    """Whether nothing stands before it in its line."""
+    """Whether Caddy takes it for the first of a line."""
     quoted: bool
     """Whether it stands in quotes, in backticks or in a heredoc."""
-    doubtful: bool
-    """Whether Caddy might take it for the first of a line: its count of lines goes wrong behind
-    texts of several lines and behind lines that a backslash continues."""
-
-    @property
-    def may_be_directive(self) -> bool:
-        """Whether Caddy reads it as the name of a directive, or might."""
-        return self.first or self.doubtful
+    depth: int
+    """How many blocks it stands in."""
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """Every word of a Caddyfile, in order. A text that isn't closed ends with the file."""
-    at = line = 0
-    first, doubtful = True, False
-    while True:
-        while at < len(text):  # what stands between words
-            char = text[at]
-            if char == "#":
-                at = _end_of_line(text, at)
-            elif char == "\\" and text[at + 1 : at + 2] == "\n":
-                at, line, doubtful = at + 2, line + 1, True
-            elif char == "\n":
-                at, line, first, doubtful = at + 1, line + 1, True, False
+    """Every word of a Caddyfile, in order, up to what Caddy refuses to read."""
+    lexer = _Lexer(text)
+    depth = ended = 0  # the line in which the word before ended
+    while (word := lexer.next()) is not None:
+        value, began, quote = word
+        depth -= value == "}" and not quote
+        yield Token(
+            text=value, end=lexer.ended, first=ended < began, quoted=bool(quote), depth=depth
+        )
+        depth += value == "{" and not quote
+        # The lines with a heredoc's markers are no part of its text.
+        ended = began + value.count("\n") + (2 if quote == "<" else 0)
+
+
+class _Lexer:
+    """Reads one word after the other."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self.ended = 0
+        """Where the last word ended."""
+        self._line = 1
+        self._skipped = 0  # line ends that Caddy adds with the next one
+
+    def next(self) -> tuple[str, int, str] | None:
+        """A word, the line in which it begins, and its quote; None where there is none."""
+        word, escaped, comment, escaped_heredoc = "", False, False, False
+        began = self._line
+        while self._at < len(self._text):
+            char = self._text[self._at]
+            self._at += 1
+            if word.startswith("<<") and not escaped_heredoc:
+                if char == "\n":
+                    return self._heredoc(word[2:], began)
+                if char == " ":
+                    self.ended = self._at - 1
+                    return word, began, ""
+                word += char.replace("\r", "")
+                continue
+            if char == "\\" and not escaped:
+                escaped = True
             elif char in _SPACES:
-                at += 1
+                if char == "\n":
+                    self._end_line(escaped=escaped)
+                    escaped = comment = False
+                if word and char != "\r":
+                    self.ended = self._at - 1
+                    return word, began, ""
+            elif comment or (char == "#" and not word):
+                comment = True
+            elif char in '"`' and not word:
+                return self._quoted(char, self._line, escaped=escaped)
             else:
-                break
-        if at == len(text):
-            return
-        value, end, quoted = _word(text, at)
-        yield Token(text=value, line=line, end=end, first=first, quoted=quoted, doubtful=doubtful)
-        breaks = text.count("\n", at, end)
-        at, line, first = end, line + breaks, False
-        doubtful = doubtful or breaks > 0
+                began = began if word else self._line
+                escaped_heredoc = escaped_heredoc or (escaped and char == "<")
+                word += ("\\" if escaped and char != "<" else "") + char
+                escaped = False
+        self.ended = self._at
+        return (word, began, "") if word else None
 
+    def _end_line(self, *, escaped: bool) -> None:
+        if escaped:
+            self._skipped += 1
+        else:
+            self._line += 1 + self._skipped
+            self._skipped = 0
 
-def _end_of_line(text: str, at: int) -> int:
-    end = text.find("\n", at)
-    return len(text) if end < 0 else end
+    def _quoted(self, quote: str, began: int, *, escaped: bool) -> tuple[str, int, str] | None:
+        word = ""
+        while self._at < len(self._text):
+            char = self._text[self._at]
+            self._at += 1
+            if char == "\\" and not escaped and quote == '"':
+                escaped = True
+                continue
+            if escaped and quote == '"':
+                word += "\\" if char != '"' else ""
+                escaped = False
+            elif char == quote:
+                self.ended = self._at
+                return word, began, quote
+            if char == "\n":
+                self._end_line(escaped=False)
+            word += char
+        self.ended = self._at
+        return (word, began, "") if word else None
 
-
-def _word(text: str, at: int) -> tuple[str, int, bool]:
-    """The word that begins there, where it ends, and whether it was quoted."""
-    if text[at] == "`":
-        end = text.find("`", at + 1)
-        end = len(text) if end < 0 else end
-        return text[at + 1 : end], min(end + 1, len(text)), True
-    if text[at] == '"':
-        return _in_quotes(text, at + 1)
-    end = at
-    while end < len(text) and text[end] not in _SPACES:
-        escapes = text[end] == "\\" and text[end + 1 : end + 2] not in ("", "\n")
-        if text[end] == "\\" and text[end + 1 : end + 2] == "\n" and end > at:
-            break  # the line goes on behind the word
-        end += 2 if escapes and text[end + 1] not in _SPACES else 1
-    word = text[at:end]
-    if word.startswith("<<") and len(word) > 2:
-        return _heredoc(text, at)
-    return word, end, False
-
-
-def _in_quotes(text: str, at: int) -> tuple[str, int, bool]:
-    end = at
-    while end < len(text) and text[end] != '"':
-        end += 2 if text[end] == "\\" else 1
-    end = min(end, len(text))
-    return text[at:end].replace('\\"', '"'), min(end + 1, len(text)), True
-
-
-def _heredoc(text: str, at: int) -> tuple[str, int, bool]:
-    """The text ends where its marker comes again, wherever in a line that is."""
-    begin = _end_of_line(text, at)
-    marker = text[at + 2 : begin].replace("\r", "")
-    end = text.find(marker, begin + 1)
-    if end < 0:
-        return text[begin + 1 :], len(text), True
-    return text[begin + 1 : end], end + len(marker), True
+    def _heredoc(self, marker: str, began: int) -> tuple[str, int, str] | None:
+        """The text ends where its marker comes again, wherever in a line that is."""
+        found = self._text.find(marker, self._at) if _MARKER.fullmatch(marker) else -1
+        if found < 0:
+            return None
+        body = self._text[self._at : found]
+        self._at = self.ended = found + len(marker)
+        self._line += 1 + body.count("\n") + self._skipped
+        self._skipped = 0
+        rows, _, padding = body.rpartition("\n")
+        text = "\n".join(row[len(padding) :] for row in rows.split("\n"))
+        return text.replace("\r", ""), began, "<"

@@ -33,6 +33,9 @@ _RESERVED = {
     "smoke",
 }
 
+_CONTROL = re.compile(r"[^\n\t\x20-\x7e\x85\xa0-\U0010ffff]")
+_BY_CASE = re.compile(r"\.(?!php\Z)(?i:php)\Z")
+
 KINDS = ("source", "redirect", "upstream")
 """What a site can be: one of them."""
 OF_CONTENT = ("runtime", "listing", "not_found", "memory_mib", "cpus", "egress", "caddyfile")
@@ -175,6 +178,14 @@ class SiteFile(Model):
         if not self.source and (stray := [n for n in OF_CONTENT if n in self.model_fields_set]):
             raise FieldsError(
                 stray, f"only for a site with a source, and this one has {given[0]}; leave it out"
+            )
+        if self.caddyfile and (odd := _CONTROL.search(self.caddyfile)):
+            raise FieldsError(
+                ["caddyfile"], f"has {odd[0]!r} in it, which no editor shows; leave it out"
+            )
+        if self.runtime == "php" and _BY_CASE.search(self.not_found or ""):
+            raise FieldsError(
+                ["not_found"], f"is {self.not_found!r}: PHP runs what ends in .php; rename it"
             )
         if self.runtime == "static" and (self.not_found or "").lower().endswith(".php"):
             raise FieldsError(

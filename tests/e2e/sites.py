@@ -90,6 +90,13 @@ def _walled(checkout: Checkout) -> None:
   }}
   respond /xmlrpc.php 403
   rewrite /rewritten/* /wiki/page.php{{path}}
+  redir /moved/* https://elsewhere.example.net{{uri}}
+  @away query away=1
+  redir @away https://elsewhere.example.net{{uri}}
+  handle_path /app/* {{
+    respond /wiki/page.php 403
+  }}
+  uri /stripped/* strip_prefix /stripped
   handle_path /pub/* {{
     root * /srv/current/pub
     file_server browse

@@ -38,7 +38,9 @@ RUNS = {
     "/nothing.php": ("index.php", ""),
     "/photo.php.jpg/x.php": ("index.php", ""),
     "/xmlrpc.php/..": ("index.php", ""),
-    "/.git/hook": ("", ""),
+    "/.git/hook": ("index.php", ""),
+    "/stripped/wiki/page.php/x": ("page.php", "/x"),
+    "//evil.example/..%2fadmin%2f..%2ffolder.php": ("index.php", ""),
 }
 """The script that runs, and its PATH_INFO."""
 GUARDED = {
@@ -62,6 +64,12 @@ GUARDED = {
     "/XMLRPC.php": 403,
     "/index.php/../xmlrpc.php": 403,
     "/up.PHP": 403,
+    # Where the owner's lines themselves change the path.
+    "/app/wiki/page.php": 403,
+    "/app/wiki/page.php/x": 403,
+    "/stripped/xmlrpc.php": 403,
+    "/stripped/xmlrpc.php/x": 403,
+    "/xmlrpc.php/%0a": 403,
 }
 """What nobody gets past, whatever the spelling."""
 FORGED = dict.fromkeys(
@@ -167,6 +175,12 @@ def test_files_beside_scripts_are_sent(estate: Checkout) -> None:
         assert ask(estate, "walled", path) == (200, "marker-of-source")
     status, text = ask(estate, "walled", "/folder.php")
     assert (status, text) == (308, "")
+
+
+@pytest.mark.parametrize("path", ["/moved/a?b=c", "/wiki/page.php/x?away=1"])
+def test_a_redirect_goes_to_all_that_was_asked_for(estate: Checkout, path: str) -> None:
+    answer = estate.get(estate.url("walled").rstrip("/") + path)
+    assert answer.headers["location"] == f"https://elsewhere.example.net{path}"
 
 
 def test_text_of_an_owner_is_sent_as_it_is_written(estate: Checkout) -> None:

@@ -79,6 +79,16 @@ GOOD = {
     "a text with a variable of a template": "respond `{$HOME}`",
     "the word in other places": "respond import\nheader import import",
     "a path behind a script of php": "respond /index.php/admin/* 403",
+    "a script and all behind it": "respond /xmlrpc.php* 403\nrespond /index.php/admin/* 403",
+    "scripts by pattern": "@a path_regexp ^/(?:index|remote|public)\\.php(?:$|/)\nrespond @a no",
+    "uploads by pattern": "@a path_regexp ^/wp-content/uploads/.*\\.php(/.*)?$\nrespond @a no",
+    "endings by pattern": "@a path_regexp (?i)\\.(phtml|php)$\nrespond @a no",
+    "an old path that php had": "@a path_regexp ^/index\\.ph[p]/(.*)$\nredir @a /{re.1}",
+    "names of one's own": "@php path *.php\n@folder path */\nmap {path} {script} {behind} {\n"
+    "  default a b\n}\nheader @php A {script}\nheader @folder A {behind}",
+    "a redirect of a part to itself": "handle_path /old/* {\n  redir https://{host}{uri}\n}",
+    "a redirect behind a rewrite": "route {\n  uri strip_suffix /\n  redir https://{host}{uri}\n}",
+    "keys with names of directives": "map {path} {x} {\n  tls 1\n  default 2\n}",
     "limits": "request_body {\n  max_size 1MB\n}\ntimeouts {\n  read_timeout 5s\n}",
 }
 
@@ -162,7 +172,7 @@ BAD: dict[str, tuple[str, int, str]] = {
         IMPORTS,
     ),
     "a file behind a line of the program's own": (
-        "header A <<E\n@no_content not file {\nE\nimport /srv/current/*.conf",
+        "header A <<E\n@homeport_no_content not file {\nE\nimport /srv/current/*.conf",
         4,
         IMPORTS,
     ),
@@ -299,6 +309,43 @@ BAD: dict[str, tuple[str, int, str]] = {
         1,
         "^/index\\.php/admin asks for a path behind a script, and rules see the script's path "
         "alone; write it as a path, such as /index.php/admin/*",
+    ),
+    "a script whose rule another line undoes": (
+        "respond /xmlrpc.php 403\nheader /xmlrpc.php/* A b",
+        1,
+        "/xmlrpc.php doesn't hold for /xmlrpc.php/x where other lines name a path behind the "
+        "script; write /xmlrpc.php* as well",
+    ),
+    "all scripts whose rule another line undoes": (
+        "@a path *.php\nrespond @a 403\nheader /x.php/* A b",
+        1,
+        "*.php doesn't hold for *.php/x where other lines name a path behind the script; write "
+        "*.php* as well",
+    ),
+    "a path behind a script by variable": (
+        "@a vars {path} /index.php/secret\nrespond @a no",
+        1,
+        "php/ asks for a path behind a script, and rules see the script's path alone; write it as "
+        "a path, such as /index.php/admin/*",
+    ),
+    "a script that is stripped": (
+        "uri strip_prefix /index.php",
+        1,
+        ".php asks for a path behind a script, and rules see the script's path alone; write it as "
+        "a path, such as /index.php/admin/*",
+    ),
+    "nobody's password": (
+        "basic_auth {\n}",
+        1,
+        "basic_auth has no account, so no password would ever fit; add one",
+    ),
+    "a file in an escaped word": ("import\\ /srv/current/*.caddy", 1, IMPORTS),
+    "a file in an escaped quote": ("\\`import` /srv/current/*.caddy", 1, IMPORTS),
+    "a file behind what is no heredoc": ("header X <<A B\nimport /srv/current/*.c", 2, IMPORTS),
+    "a file behind an escaped comment": (
+        'header X \\# "\ny\nimport /srv/current/*.caddy\n# "',
+        3,
+        IMPORTS,
     ),
     "an upstream in the site": ("reverse_proxy [::1]:80", 1, f"[::1]:80 {site_blocks.HERE}"),
     "php-fpm by another name": (

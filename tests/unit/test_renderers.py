@@ -206,4 +206,3 @@ def test_any_lines_stay_as_they_are_where_nothing_has_to_be_put_in(lines: str) -
     assert "\n".join(own.rendered) == lines.rstrip("\n").replace("{$", "{$:{$}")
     words = list(tokens(lines))
     assert [word.end for word in words] == sorted({word.end for word in words})
-    assert all(word.line <= lines.count("\n") for word in words)
