@@ -70,6 +70,10 @@ class Context:
         """What a person types for another command on the same stack."""
         return make(self.stack, target)
 
+    def says_yes(self, what: str) -> bool:
+        """Whether whoever sits at the terminal agrees to what is about to happen."""
+        return input(f"{what} Go on? [y/N] ").strip().lower() in ("y", "yes")
+
     def may_act(self, what: str, *, always_ask: bool = False) -> bool:
         """Whether to go on without asking: on `local`, or with YES=1; else a terminal asks.
 

@@ -6,27 +6,84 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from getpass import getpass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from commands.context import CommandError, Context
+from commands.progress import Progress, events
 from config.settings import LOCAL_STACK, ROOT
 from config.yaml_file import YamlFile
 
 # An SSH server takes ten sessions on a shared connection: these, and one for each of the four
 # threads that run the program's own resources.
 _SSH_PARALLEL = "6"
+_GLANCE = 0.1  # seconds between two looks at what the engine did
 
 
 def pulumi(context: Context, *arguments: str) -> int:
     """Run `pulumi` on the stack, with this terminal; its exit code."""
-    environment = dict(os.environ)
+    argv = ["pulumi", *arguments, "--stack", context.stack]
+    return subprocess.run(argv, check=False, env=_environment(context)).returncode
+
+
+def told(context: Context, verb: str, *arguments: str, total: int = 0) -> int:
+    """Run an update, a preview or the like, telling what it does; its exit code.
+
+    It asks for nothing but a passphrase. All that Pulumi prints goes to a log file.
+    """
+    logs = ROOT / ".engine/logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{context.stack}-{verb}.log"
+    environment = _environment(context)
     if context.settings.docker_host.startswith("ssh://"):
         environment.setdefault("PULUMI_PARALLEL", _SSH_PARALLEL)
-    argv = ["pulumi", *arguments, "--stack", context.stack]
-    return subprocess.run(argv, check=False, env=environment).returncode
+    environment["PULUMI_DEBUG_COMMANDS"] = "true"  # else there is no --event-log
+    progress = Progress(out=sys.stdout, total=total)
+    with tempfile.TemporaryDirectory() as folder, _private(log) as output:
+        event_log = Path(folder) / "events"
+        event_log.touch(mode=0o600)
+        argv = ["pulumi", verb, *arguments, "--stack", context.stack, "--non-interactive"]
+        argv += ["--event-log", str(event_log)]
+        with (
+            event_log.open(encoding="utf-8") as file,
+            subprocess.Popen(
+                argv, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            ) as process,
+        ):
+            ended = False
+            for event in events(file):
+                if event is not None:
+                    progress.take(event)
+                elif ended:
+                    break
+                else:
+                    ended = process.poll() is not None
+                    progress.tick()
+                    time.sleep(0 if ended else _GLANCE)
+    progress.finish(log.relative_to(ROOT))
+    if process.returncode and not progress.problems:
+        print(_end_of(log), file=sys.stderr)
+    return process.returncode
+
+
+@contextmanager
+def _private(log: Path) -> Iterator[TextIO]:
+    """The log of one run, which replaces that of the one before; its owner alone reads it."""
+    log.unlink(missing_ok=True)
+    log.touch(mode=0o600)
+    with log.open("w", encoding="utf-8") as file:
+        yield file
+
+
+def _end_of(log: Path) -> str:
+    """Where nothing was told, the reason is in the last lines."""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])
 
 
 def capture(context: Context, *arguments: str) -> str | None:
@@ -119,11 +176,17 @@ def backend() -> str:
 
 def preview(context: Context) -> int:
     """Show what `up` would change, without refreshing."""
-    deployment(context)
-    return pulumi(context, "preview")
+    known = deployment(context)
+    return told(context, "preview", total=len(known.get("resources", ())))
 
 
 def down(context: Context) -> int:
     """Destroy everything but the data volumes."""
-    yes = ["--yes"] if context.may_act("destroying") else []
-    return pulumi(context, "destroy", *yes)
+    known = deployment(context)
+    if not context.may_act("destroying") and not context.says_yes(
+        f"All of stack {context.stack} but its data is taken down."
+    ):
+        return 1
+    return told(
+        context, "destroy", "--yes", "--skip-preview", total=len(known.get("resources", ()))
+    )

@@ -5,24 +5,31 @@ from __future__ import annotations
 import socket
 from urllib.parse import urlsplit
 
-from commands import failures, leftovers, locks, ports, probe
+from commands import failures, leftovers, locks, orphans, ports, probe
 from commands.context import Context
-from commands.pulumi_cli import deployment, pulumi
+from commands.pulumi_cli import deployment, told
 from commands.table import table
 
 
 def run(context: Context) -> int:
     """Update the stack and print its URLs. 0 when the update succeeded and every URL answers."""
     _ = context.estate  # every problem of every file, before anything is touched
-    yes = ["--yes", "--skip-preview"] if context.may_act("updating") else []
+    asks = not context.may_act("updating")
     locks.release_dead(context)
+    orphans.end()
     # Read after the lock is known to be free: an update that just ended made things that an
     # older reading would take for leftovers.
     known = deployment(context)
     if not context.is_bare():
         leftovers.clear(context, known)
         ports.check_free(context)
-    updated = pulumi(context, "up", "--refresh", *yes)
+    total = len(known.get("resources", ()))
+    if asks:
+        if code := told(context, "preview", "--refresh", total=total):
+            return code
+        if not context.says_yes(f"That is what changes on stack {context.stack}."):
+            return 1
+    updated = told(context, "up", "--refresh", "--yes", "--skip-preview", total=total)
     if updated:
         failures.explain(context)
         return updated

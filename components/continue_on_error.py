@@ -8,6 +8,7 @@ sites still wait for theirs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ from pulumi.runtime.stack import ResourceRegistrationFailed
 _do_rpc = RPCManager.do_rpc
 _wait_for_rpcs = stack.wait_for_rpcs
 _failures: set[str] = set()
+# As the SDK writes it: `resource welcome [docker:index/container:Container] failed to register`.
+_RESOURCE = re.compile(r"^resource (.+) \[.*\] failed to register$")
 
 
 def leave_dependents_of_failures() -> None:
@@ -39,7 +42,7 @@ def _tolerant_do_rpc(
         try:
             return await rpc_function(*args, **kwargs)
         except ResourceRegistrationFailed as failure:
-            _failures.add(str(failure))
+            _failures.add(_RESOURCE.sub(r"\1", str(failure)))
             return None
 
     return _do_rpc(self, name, tolerant)
@@ -48,6 +51,6 @@ def _tolerant_do_rpc(
 async def _wait_then_fail(*args: object, **kwargs: object) -> None:
     await _wait_for_rpcs(*args, **kwargs)
     if _failures:
-        failures = "; ".join(sorted(_failures))
+        failures = ", ".join(sorted(_failures))
         _failures.clear()
-        raise pulumi.RunError(f"{failures}; what depends on that was left as it was")
+        raise pulumi.RunError(f"what depends on {failures} was left as it was")

@@ -20,7 +20,7 @@ from typing import Any
 import docker
 import grpc  # type: ignore[import-untyped]
 import requests
-from pulumi.dynamic import ReadResult, ResourceProvider
+from pulumi.dynamic import CheckResult, ReadResult, ResourceProvider
 
 Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
 
@@ -53,13 +53,18 @@ def gone() -> ReadResult:
 def _telling(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def told(*arguments: Any) -> Any:
+        context = sys._getframe(1).f_locals.get("context")
+        if not isinstance(context, grpc.ServicerContext):
+            return call(*arguments)  # from a method of a class below this one, or in a test
         try:
-            return call(*arguments)
-        except Exception as error:
-            context = sys._getframe(1).f_locals.get("context")
-            if not isinstance(context, grpc.ServicerContext):
-                raise  # from a method of a class below this one, or in a test
+            result = call(*arguments)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a person gets to read it
             context.abort(grpc.StatusCode.UNKNOWN, sentence(error, arguments[-1]))
+        # The engine would put the resource's type before each.
+        if isinstance(result, CheckResult) and result.failures:
+            reasons = [failure.reason for failure in result.failures]
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "\n".join(reasons))
+        return result
 
     return told
 

@@ -127,7 +127,7 @@ def test_a_host_that_cannot_be_used_is_one_sentence(
     finally:
         remote.configure()
     assert preview.returncode
-    assert f"has a problem: {target}: {sentence}" in preview.stdout
+    assert f"error: {target}: {sentence}" in preview.stdout
     assert "Traceback" not in preview.stdout
     diagnostics = preview.stdout.partition("Diagnostics:")[2].partition("Resources:")[0]
     assert len(diagnostics.split("\n\n")) == 2, f"something beside the sentence: {diagnostics}"

@@ -1,0 +1,152 @@
+"""What a person reads of an update, from the engine's events."""
+
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.progress import Progress, events
+
+LOG = Path(".engine/logs/local-up.log")
+DYNAMIC = "pulumi-python:dynamic/homeport:"
+
+
+def about(op: str, kind: str, name: str) -> dict[str, Any]:
+    return {"metadata": {"op": op, "type": kind, "urn": f"urn:pulumi:local::homeport::x::{name}"}}
+
+
+def step(op: str, kind: str, name: str) -> list[dict[str, Any]]:
+    given = about(op, kind, name)
+    return [{"resourcePreEvent": given}, {"resOutputsEvent": given}]
+
+
+def said(severity: str, message: str) -> dict[str, Any]:
+    return {"diagnosticEvent": {"severity": severity, "message": message, "color": "raw"}}
+
+
+def summary(*, preview: bool = False, **changes: int) -> dict[str, Any]:
+    given = {"durationSeconds": 7, "resourceChanges": changes, "isPreview": preview}
+    return {"summaryEvent": given}
+
+
+def told(*given: dict[str, Any]) -> list[str]:
+    out = io.StringIO()
+    shown = Progress(out=out)
+    for event in given:
+        shown.take(event)
+        shown.tick()
+    shown.finish(LOG)
+    return out.getvalue().split("\n")[:-1]
+
+
+def test_nothing_new_is_two_lines() -> None:
+    assert told(
+        *step("refresh", "docker:index/container:Container", "welcome"),
+        *step("refresh", f"{DYNAMIC}VolumeFiles", "welcome-config"),
+        *step("same", "docker:index/container:Container", "welcome"),
+        summary(same=133),
+    ) == [
+        "Looking at what is there…",
+        "133 unchanged, in 7 s; all else is in .engine/logs/local-up.log",
+    ]
+
+
+def test_each_thing_that_changes_is_a_line_and_a_component_is_none() -> None:
+    assert told(
+        *step("create", "homeport:index:CaddySite", "blog"),
+        *step("create", "docker:index/volume:Volume", "blog-config"),
+        *step("update", f"{DYNAMIC}VolumeFiles", "router-config"),
+        *step("create-replacement", "docker:index/container:Container", "blog"),
+        *step("replace", "docker:index/container:Container", "blog"),
+        *step("delete-replaced", "docker:index/container:Container", "blog"),
+        *step("delete", f"{DYNAMIC}Promotion", "shop"),
+        summary(create=2, update=1, replace=1, delete=1, same=100),
+    ) == [
+        "  + volume blog-config",
+        "  ~ files router-config",
+        "  ± container blog",
+        "  - visitors' way to shop",
+        "2 created, 1 changed, 1 replaced, 1 removed, 100 unchanged, in 7 s; all else is in "
+        ".engine/logs/local-up.log",
+    ]
+
+
+def test_a_preview_says_what_would_change() -> None:
+    given = about("create", "docker:index/container:Container", "blog") | {"planning": True}
+    assert told({"resourcePreEvent": given}, {"resOutputsEvent": given},
+                summary(preview=True, create=1, same=9)) == [
+        "  + container blog",
+        "1 to be created, 9 unchanged, in 7 s; all else is in .engine/logs/local-up.log",
+    ]  # fmt: skip
+
+
+def test_what_went_wrong_stands_last_each_once_and_without_the_engines_words() -> None:
+    lines = told(
+        said("error", "<{%reset%}>blog: it isn't healthy<{%reset%}>\n"),
+        {"resOpFailedEvent": about("create", f"{DYNAMIC}Promotion", "blog")},
+        said("error", "blog: it isn't healthy"),
+        said("info#err", "vault: shop: key is new"),
+        said("warning", "nothing is fetched"),
+        said("debug", "noise"),
+        said("error", "an unhandled error occurred: program exited with non-zero exit code: 1"),
+        said("error", "update failed"),
+        summary(create=1, same=3),
+    )
+    assert lines == [
+        "  ! visitors' way to blog failed",
+        "vault: shop: key is new",
+        "nothing is fetched",
+        "1 created, stopped after 7 s; all else is in .engine/logs/local-up.log",
+        "",
+        "blog: it isn't healthy",
+    ]
+
+
+def test_what_takes_long_is_told_when_it_is_long_and_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter([0.0, 1.0, 6.0, 7.0, 40.0, 40.0, 40.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    given = about("create", f"{DYNAMIC}HostImage", "caddy:2.11.7")
+    out = io.StringIO()
+    shown = Progress(out=out)
+    shown.take({"resourcePreEvent": given})
+    for _ in range(3):
+        shown.tick()
+    shown.take({"resOutputsEvent": given})
+    assert out.getvalue().split("\n") == [
+        "  … image caddy:2.11.7", "  + image caddy:2.11.7 (40 s)", "",
+    ]  # fmt: skip
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_how_much_is_done_and_what_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    out = Terminal()
+    shown = Progress(out=out, total=133)
+    for event in step("same", "docker:index/container:Container", "welcome"):
+        shown.take(event)
+    shown.take({"resourcePreEvent": about("create", f"{DYNAMIC}HostImage", "caddy:2")})
+    monkeypatch.setattr(time, "monotonic", lambda: 109.0)
+    shown.tick()
+    assert out.getvalue().endswith("\r\x1b[K1 of 133, waiting for image caddy:2 (9 s)")
+
+
+def test_events_are_read_while_they_are_written(tmp_path: Path) -> None:
+    file = tmp_path / "events"
+    file.write_text(json.dumps({"a": 1}) + '\n{"b"')
+    with file.open() as opened:
+        read = events(opened)
+        assert [next(read), next(read)] == [{"a": 1}, None]
+        with file.open("a") as more:
+            more.write(": 2}\n")
+        assert [next(read), next(read)] == [{"b": 2}, None]
