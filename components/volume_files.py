@@ -93,7 +93,8 @@ class Files:
     shown_as: str = ""
     """Folder of the person's own files among these; errors call them by it."""
     reload: Sequence[str] = ()
-    """Command run in every running container of the image that mounts the volume."""
+    """Command run in every running container of the image that mounts the volume where the
+    service does."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,13 +113,17 @@ def _in_volume(
 def _reload(client: docker.DockerClient, props: Props) -> str:
     """Why a running service doesn't take the new files; empty where all do, or none runs.
 
-    A container of another image is about to be replaced, and may not understand them.
+    A container of another image is about to be replaced, and may not understand them. One that
+    has them elsewhere only looks at them: its own files may be lost.
     """
     if not props["reload"]:
         return ""
     running = client.containers.list(filters={"volume": props["volume"], "status": "running"})
     for container in running:
-        if container.attrs["Config"]["Image"] != props["image"]:
+        at = {mount.get("Name"): mount["Destination"] for mount in container.attrs["Mounts"]}
+        if container.attrs["Config"]["Image"] != props["image"] or (
+            at.get(props["volume"]) != props["mount"]
+        ):
             continue
         code, output = container.exec_run(props["reload"])
         if code:

@@ -767,8 +767,7 @@ def test_only_the_welcome_page_is_given_what_the_stack_serves(tmp_path: Path) ->
 def test_a_failing_site_is_left_out_and_everything_else_goes_on(tmp_path: Path) -> None:
     root = an_estate(tmp_path, SEVERAL_SITES)
     graph = run_main("local", root, failing="VolumeFiles::blog-config")
-    assert "blog-config" in graph.error
-    assert "what depends on that was left as it was" in graph.error
+    assert "what depends on blog-config was left as it was" in graph.error
     assert sorted(c.name for c in graph.containers) == ["proxy", "router", "shop_2", "welcome"]
     assert sorted(p.name for p in graph.of("Promotion")) == ["shop_2", "welcome"]
     assert graph.of("Command") == [], "the probe would ask for what can't answer"

@@ -30,11 +30,13 @@ class Running:
 
     image: str
     refuses: str = ""
+    at: str = "/etc/service"
     reloads: list[Sequence[str]] = field(default_factory=list)
 
     @property
     def attrs(self) -> dict[str, Any]:
-        return {"Config": {"Image": self.image}}
+        mounts = [{"Destination": "/tmp"}, {"Name": "the-volume", "Destination": self.at}]
+        return {"Config": {"Image": self.image}, "Mounts": mounts}
 
     def exec_run(self, command: Sequence[str]) -> tuple[int, bytes]:
         self.reloads.append(command)
@@ -366,11 +368,14 @@ def test_a_bad_candidate_is_not_written(host: Host) -> None:
 
 
 def test_running_services_of_the_image_reload_and_others_are_left_alone(host: Host) -> None:
-    """A container of another image is about to be replaced, and may not understand the files."""
+    """A container of another image is about to be replaced, and may not understand the files; one
+    that only looks at them has others of its own, which may be lost.
+    """
     mine, other = Running("service:1"), Running("service:0")
-    host.running = [other, mine]
+    looker = Running("service:1", at="/elsewhere", refuses="no files of my own")
+    host.running = [other, looker, mine]
     provider.update("the-volume", stored(), props())
-    assert (mine.reloads, other.reloads) == ([["service", "reload"]], [])
+    assert (mine.reloads, other.reloads, looker.reloads) == ([["service", "reload"]], [], [])
 
 
 def test_a_refused_reload_puts_the_old_files_back_and_fails(host: Host) -> None:
