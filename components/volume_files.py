@@ -6,6 +6,7 @@ renaming this module or the class breaks every existing stack.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from pulumi.dynamic import (
 )
 
 from components import engine, file_tree
-from components.provider import Props, Provider, gone
+from components.provider import Props, Provider, ToldError, gone
 from components.volume_files_drift import drift
 from components.volume_files_write import validate, write
 
@@ -147,12 +148,21 @@ class VolumeFiles(Resource, module="homeport", name="VolumeFiles"):
         super().__init__(self.provider_class(), name, props, opts)
 
 
+@functools.cache
+def folder_digest(folder: Path) -> str:
+    """The digest of what stands in a folder, read once. Raises ToldError."""
+    try:
+        return file_tree.digest(file_tree.read_folder(folder))
+    except (OSError, ValueError) as error:
+        raise ToldError(f"{folder} can't be served: {error}") from error
+
+
 def _folder(folder: Path) -> Props:
     try:
-        tree = file_tree.read_folder(folder)
-    except (OSError, ValueError) as error:
-        raise pulumi.RunError(f"{folder} can't be served: {error}") from error
-    return {"path": folder.as_posix(), "digest": file_tree.digest(tree)}
+        digest = folder_digest(folder)
+    except ToldError as error:
+        raise pulumi.RunError(str(error)) from error
+    return {"path": folder.as_posix(), "digest": digest}
 
 
 def _has_unknown(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""What the Docker host says against sites, asked before anything is declared: all of it at once.
+"""What folders and the Docker host say against sites: all of it, before anything is declared.
 
 The engine stops at the first resource that refuses its properties, and names the resource.
 """
@@ -24,7 +24,8 @@ from components import (
 )
 from components.caddy_site import Content
 from components.docker_host import plain_labels
-from components.provider import Props
+from components.provider import Props, ToldError
+from components.volume_files import folder_digest
 from config.estate import Estate
 from config.settings import PROJECT, ROOT
 
@@ -59,13 +60,25 @@ class Question:
 
 def refuse_what_the_host_refuses(estate: Estate, sites: Mapping[str, object]) -> None:
     """Raise pulumi.RunError with every problem of these sites, by name."""
+    problems = list(_folders(sites))
     questions = list(_questions(estate, sites))
-    if not questions or not engine.reachable(estate.settings.docker_host):
-        return  # where it doesn't answer, the provider of the containers tells why
-    with ThreadPoolExecutor(max_workers=4) as threads:
-        problems = list(filter(None, threads.map(Question.answer, questions)))
+    # Where it doesn't answer, the provider of the containers tells why.
+    if questions and engine.reachable(estate.settings.docker_host):
+        with ThreadPoolExecutor(max_workers=4) as threads:
+            problems += filter(None, threads.map(Question.answer, questions))
     if problems:
         raise pulumi.RunError("\n".join(problems))
+
+
+def _folders(sites: Mapping[str, object]) -> Iterator[str]:
+    """What can't be served of folders of this repository. What they hold is read once."""
+    folder_digest.cache_clear()
+    for name, content in sites.items():
+        if isinstance(content, Content) and content.folder:
+            try:
+                folder_digest(content.folder)
+            except ToldError as error:
+                yield f"config/sites/{name}.yaml: {error}"
 
 
 def _questions(estate: Estate, sites: Mapping[str, object]) -> Iterator[Question]:

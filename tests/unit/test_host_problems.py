@@ -46,7 +46,11 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 
 def ask(root: Path, sites: dict[str, str]) -> list[str]:
-    estate = Estate.load("prod", own_config("prod"), an_estate(root, sites))
+    return ask_about(an_estate(root, sites))
+
+
+def ask_about(root: Path) -> list[str]:
+    estate = Estate.load("prod", own_config("prod"), root)
     try:
         refuse_what_the_host_refuses(
             estate, {site.name: what_answers(site, estate, {}) for site in estate.sites}
@@ -54,6 +58,22 @@ def ask(root: Path, sites: dict[str, str]) -> list[str]:
     except pulumi.RunError as error:
         return str(error).split("\n")
     return []
+
+
+@pytest.mark.usefixtures("asked")
+def test_folders_of_this_repository_are_among_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sites = {name: SITES[name] for name in ("a.yaml", "b.yaml", "d.yaml")}
+    root = an_estate(tmp_path, sites)
+    monkeypatch.chdir(root)
+    for site in "bd":
+        (root / f"sites/{site}/link").symlink_to("/etc/passwd")
+    assert ask_about(root) == [
+        f"config/sites/{site}.yaml: sites/{site} can't be served: link is a link, and leads to no "
+        "file within the folder; put there what it leads to"
+        for site in "bd"
+    ] + ["config/sites/a.yaml: no", "config/sites/d.yaml: no"]
 
 
 @pytest.mark.usefixtures("asked")

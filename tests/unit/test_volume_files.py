@@ -35,7 +35,7 @@ class Running:
 
     @property
     def attrs(self) -> dict[str, Any]:
-        mounts = [{"Destination": "/tmp"}, {"Name": "the-volume", "Destination": self.at}]
+        mounts = [{"Destination": "/folder"}, {"Name": "the-volume", "Destination": self.at}]
         return {"Config": {"Image": self.image}, "Mounts": mounts}
 
     def exec_run(self, command: Sequence[str]) -> tuple[int, bytes]:
