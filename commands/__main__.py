@@ -23,6 +23,7 @@ from commands import (
     vault_snapshot,
 )
 from commands.context import CommandError, Context
+from components.provider import sentence
 from config.model import ConfigError
 
 
@@ -47,6 +48,9 @@ def main(argv: list[str]) -> int:
         return 130
     except BrokenPipeError:  # whoever reads has read enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person gets to read it
+        print(sentence(error, {}), file=sys.stderr)
         return 1
     return code
 

@@ -24,8 +24,9 @@ from pulumi.dynamic import CheckResult, ReadResult, ResourceProvider
 
 Props = dict[str, Any]  # what the engine sends and stores: JSON values by name
 
-LOG = Path(".engine/provider.log")
-"""Below the checkout, where the engine starts a provider: what no sentence tells."""
+LOG = Path(".engine/errors.log")
+"""Below the checkout, where the engine starts a provider, and make a command: what no sentence
+tells."""
 _CALLS = ("check", "diff", "create", "read", "update", "delete")
 
 

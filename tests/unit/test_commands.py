@@ -537,3 +537,22 @@ def test_a_reader_that_has_enough_ends_a_command_without_a_traceback() -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_what_nobody_thought_of_is_a_sentence_and_an_entry_in_a_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_context: Context) -> int:
+        raise LookupError("no such thing")
+
+    (tmp_path / ".engine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(program.COMMANDS, "status", ("", broken))
+    assert program.main(["status"]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "no such thing" in said
+    assert "Traceback" not in said
+    log = tmp_path / ".engine/errors.log"
+    assert "LookupError: no such thing" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
