@@ -31,7 +31,7 @@ class YamlFile:
         self._values = 0
         try:
             text = file.read_text(encoding="utf-8")
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            node = self._compose(text)
             data = self._value(node, ()) if node is not None else {}
         except UnicodeDecodeError as error:
             raise ConfigError([f"{shown_as}: is not UTF-8 text; save it as UTF-8"]) from error
@@ -41,10 +41,6 @@ class YamlFile:
             line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
             problem = ", ".join(filter(None, (error.context, error.problem)))
             raise ConfigError([f"{shown_as}{line}: is not YAML: {problem}"]) from error
-        except RecursionError as error:
-            raise ConfigError(
-                [f"{shown_as}: holds more than {_DEPTH} values within each other; write it flatter"]
-            ) from error
         except yaml.YAMLError as error:
             raise ConfigError([f"{shown_as}: is not YAML: {_reason(error)}"]) from error
         if not isinstance(data, dict):
@@ -78,16 +74,28 @@ class YamlFile:
                 [f"{self.place(path)}: {node.value!r} can't be read: {_reason(error)}"]
             ) from error
 
+    def _compose(self, text: str) -> yaml.Node | None:
+        """By libyaml, ten times as quick as Python's own reader, whose words for what is wrong are
+        better.
+        """
+        try:
+            depth = 0
+            # First: libyaml's loader has no bound on depth, and would end the whole program.
+            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+                depth += isinstance(event, yaml.CollectionStartEvent)
+                depth -= isinstance(event, yaml.CollectionEndEvent)
+                if depth > _DEPTH:
+                    line = event.start_mark.line + 1 if event.start_mark else 1
+                    raise ConfigError([_too_deep(self._name, line)])
+            return yaml.compose(text, Loader=yaml.CSafeLoader)
+        except yaml.YAMLError:
+            return yaml.compose(text, Loader=yaml.SafeLoader)
+
     def _bound(self, node: yaml.Node, path: Path) -> None:
         self._values += 1
         line = node.start_mark.line + 1
         if len(path) > _DEPTH:
-            raise ConfigError(
-                [
-                    f"{self._name}:{line}: holds more than {_DEPTH} values within each other, or "
-                    "an alias (*) stands within what it names; write it flatter"
-                ]
-            )
+            raise ConfigError([_too_deep(self._name, line)])
         if self._values > _VALUES:
             raise ConfigError(
                 [
@@ -110,6 +118,13 @@ class YamlFile:
             self._lines[(*path, key)] = line
             mapping[key] = self._value(value_node, (*path, key))
         return mapping
+
+
+def _too_deep(name: str, line: int) -> str:
+    return (
+        f"{name}:{line}: holds more than {_DEPTH} values within each other, or an alias (*) stands "
+        "within what it names; write it flatter"
+    )
 
 
 def _reason(error: Exception) -> str:
