@@ -10,7 +10,7 @@ from tests.unit.machine import Machine
 DOCKER = """
 case "$1 $2" in
 "version ") [[ ! -e NO_DAEMON ]] ;;
-"image inspect") grep -qx "$3" daemon ;;
+"image inspect") shift 2; for image; do grep -qx "$image" daemon || exit 1; done ;;
 "pull --quiet") grep -qx "$3" registry && echo "$3" >>daemon ;;
 esac
 """
