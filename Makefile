@@ -11,6 +11,8 @@ override export REGISTRY := $(value REGISTRY)
 override export KEEP := $(value KEEP)
 override export TOPIC := $(value TOPIC)
 run = . ./activate && python -m commands
+# End-to-end tests wait more than they compute, so there are more of them than cores.
+parallel = --numprocesses 2 --dist worksteal
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -67,11 +69,11 @@ vault-reset: engine ## empty the vault's storage where its first start failed ha
 	@$(run) vault-reset --stack "$$STACK"
 
 check: lint ## format, lint, types and unit tests
-	@.venv/bin/python -m pytest tests/unit
+	@.venv/bin/python -m pytest tests/unit $(parallel)
 
 test: setup ## all tests
 	@setup/test-tools
-	@. ./activate && python -m pytest tests/unit && python -m pytest tests/e2e --numprocesses 2 --dist loadfile
+	@. ./activate && python -m pytest tests/unit $(parallel) && python -m pytest tests/e2e --numprocesses 3 --dist loadfile
 
 bench: setup ## measure what the documents claim: make bench TOPIC=sites
 	@. ./activate && python -m bench $${TOPIC:+"$$TOPIC"}

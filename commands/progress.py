@@ -121,7 +121,8 @@ class Progress:
         self._enter("Looking at what is there…" if refreshing else "")
         if refreshing or _STEPS.get(about["op"]):
             self._steps[about["urn"]] = _Step(_name(about), time.monotonic())
-        if given.get("planning") and not refreshing:
+        self.planning = bool(given.get("planning"))
+        if self.planning and not refreshing:
             self._tell_step(about, "")
 
     def _end(self, given: Event) -> None:
@@ -143,6 +144,7 @@ class Progress:
     def _tell_step(self, about: Event, end: str) -> None:
         op = _STEPS.get(about["op"])
         if op and _is_thing(about):
+            self._enter("What would change:" if self.planning else "Changing…")
             self._line(f"  {_SIGNS[op]} {_name(about)}{end}")
 
     def _diagnose(self, given: Event) -> None:

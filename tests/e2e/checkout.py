@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import docker
 import psutil
@@ -155,9 +155,20 @@ class Checkout:
         """`make up`, and then the CA's certificate is at hand."""
         done = self.command("up", check=check)
         if done.returncode == 0:
-            certificate = self.command("ca").stdout
-            self.ca.write_text(certificate[certificate.index("-----BEGIN") :])
+            self.ca.write_text(self._certificate())
         return done
+
+    def _certificate(self) -> str:
+        """The gateway's root. By `make ca` once; afterwards a look into the gateway is enough."""
+        if self.ca.exists() and (found := self._root_certificate()):
+            return found
+        certificate = self.command("ca").stdout
+        return certificate[certificate.index("-----BEGIN") :]
+
+    def _root_certificate(self) -> str:
+        proxy = containers.one(self.docker, self.label, "proxy")
+        code, output = proxy.exec_run(["cat", "/state/caddy/pki/authorities/local/root.crt"])
+        return cast("bytes", output).decode() if code == 0 else ""
 
     def killed_up(self, *, when: Callable[[], object]) -> None:
         """Begin an update and kill it, plugins and all, as soon as `when()` is true."""

@@ -65,6 +65,7 @@ def test_each_thing_that_changes_is_a_line_and_a_component_is_none() -> None:
         *step("delete", f"{DYNAMIC}Promotion", "shop"),
         summary(create=2, update=1, replace=1, delete=1, same=100),
     ) == [
+        "Changing…",
         "  + volume blog-config",
         "  ~ files router-config",
         "  ± container blog",
@@ -78,6 +79,7 @@ def test_a_preview_says_what_would_change() -> None:
     given = about("create", "docker:index/container:Container", "blog") | {"planning": True}
     assert told({"resourcePreEvent": given}, {"resOutputsEvent": given},
                 summary(preview=True, create=1, same=9)) == [
+        "What would change:",
         "  + container blog",
         "1 to be created, 9 unchanged, in 7 s; all else is in .engine/logs/local-up.log",
     ]  # fmt: skip
@@ -118,7 +120,7 @@ def test_what_takes_long_is_told_when_it_is_long_and_when_it_ends(
         shown.tick()
     shown.take({"resOutputsEvent": given})
     assert out.getvalue().split("\n") == [
-        "  … image caddy:2.11.7", "  + image caddy:2.11.7 (40 s)", "",
+        "  … image caddy:2.11.7", "Changing…", "  + image caddy:2.11.7 (40 s)", "",
     ]  # fmt: skip
 
 
