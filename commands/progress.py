@@ -119,7 +119,7 @@ class Progress:
         about = given["metadata"]
         refreshing = about["op"] == "refresh"
         self._enter("Looking at what is there…" if refreshing else "")
-        if refreshing or _STEPS.get(about["op"]):
+        if _is_thing(about) and (refreshing or _STEPS.get(about["op"])):
             self._steps[about["urn"]] = _Step(_name(about), time.monotonic())
         self.planning = bool(given.get("planning"))
         if self.planning and not refreshing:
