@@ -57,9 +57,8 @@ def whole(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ch
 
 
 def test_a_site_that_was_removed_while_another_fails_comes_back(whole: Checkout) -> None:
-    """After this, no update ever went through again."""
+    """The failing one stored what no later one could refresh."""
     containers.one(whole.docker, whole.label, "alpha").remove(force=True)
-    update_that_fails(whole)
     update_that_fails(whole)
     heals(whole)
 
@@ -134,7 +133,7 @@ def test_any_faults_in_any_order_are_healed(whole: Checkout) -> None:
     run_state_machine_as_test(
         Faults,
         settings=settings(
-            max_examples=3,
+            max_examples=2,
             stateful_step_count=4,
             deadline=None,
             derandomize=True,
