@@ -182,10 +182,9 @@ def preview(context: Context) -> int:
 
 def down(context: Context) -> int:
     """Destroy everything but the data volumes."""
+    asks = not context.may_act("destroying")
     known = deployment(context)
-    if not context.may_act("destroying") and not context.says_yes(
-        f"All of stack {context.stack} but its data is taken down."
-    ):
+    if asks and not context.says_yes(f"All of stack {context.stack} but its data is taken down."):
         return 1
     return told(
         context, "destroy", "--yes", "--skip-preview", total=len(known.get("resources", ()))
