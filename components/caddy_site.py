@@ -16,13 +16,14 @@ from components.caddy_site_caddyfile import (
     site_caddyfile,
 )
 from components.caddy_site_content import CONTENT_AT
-from components.caddyfile_lines import CaddyfileLines
+from components.caddyfile_lines import CaddyfileLines, question
 from components.container import Bind, ContainerArgs, Mount, service_container
 from components.content_view import content_view
 from components.docker_host import DockerHost
 from components.host_folder import HostFolder
 from components.mounted_files import mounted_files
 from components.promotion import Promotion
+from components.provider import Props
 from components.routes import Handler, Route, Upstream
 from components.volume_files import Files
 
@@ -51,6 +52,18 @@ class Content:
     """The person's file, for errors that are found later."""
     lines_at: int = 0
     """The line of that file at which the server's free lines begin."""
+
+    def question_of_lines(self, docker_host: str, labels: dict[str, str]) -> Props:
+        """What it takes to look at the server's free lines."""
+        return question(
+            docker_host=docker_host,
+            image=self.image,
+            server=self.server,
+            egress=self.egress,
+            shown_as=self.declared_in,
+            shown_line=self.lines_at,
+            labels=labels,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,18 +159,8 @@ class CaddySite(pulumi.ComponentResource):
     def _check_lines(self, name: str, host: DockerHost, content: Content) -> list[pulumi.Resource]:
         if not content.server.lines:
             return []
-        lines = CaddyfileLines(
-            name,
-            docker_host=host.docker_host,
-            image=content.image,
-            server=content.server,
-            egress=content.egress,
-            shown_as=content.declared_in,
-            shown_line=content.lines_at,
-            labels=host.plain_labels(name),
-            opts=host.child(self, content.image),
-        )
-        return [lines]
+        asked = content.question_of_lines(host.docker_host, host.plain_labels(name))
+        return [CaddyfileLines(name, asked, host.child(self, content.image))]
 
     def _content(
         self, name: str, args: CaddySiteArgs, content: Content

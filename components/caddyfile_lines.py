@@ -62,29 +62,9 @@ class CaddyfileLines(Resource, module="homeport", name="CaddyfileLines"):
     what no site shows. Rules that look like protection and are none are refused as well.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        docker_host: str,
-        image: str,
-        server: SiteServer,
-        egress: bool,
-        shown_as: str,
-        shown_line: int,
-        labels: dict[str, str],
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        props = question(
-            docker_host=docker_host,
-            image=image,
-            server=server,
-            egress=egress,
-            shown_as=shown_as,
-            shown_line=shown_line,
-            labels=labels,
-        )
-        super().__init__(CaddyfileLinesProvider(), name, props, opts)
+    def __init__(self, name: str, asked: Props, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`asked` is what `question` answers."""
+        super().__init__(CaddyfileLinesProvider(), name, asked, opts)
 
 
 def question(

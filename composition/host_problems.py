@@ -97,15 +97,7 @@ def _questions(estate: Estate, sites: Mapping[str, object]) -> Iterator[Question
             }
             yield Question(ask=host_folder.problem, props=props)
         if content.server.lines:
-            props = caddyfile_lines.question(
-                docker_host=docker_host,
-                image=content.image,
-                server=content.server,
-                egress=content.egress,
-                shown_as=content.declared_in,
-                shown_line=content.lines_at,
-                labels=labels,
-            )
+            props = content.question_of_lines(docker_host, labels)
             yield Question(ask=caddyfile_lines.problem, props=props, taken=_taken(props))
 
 

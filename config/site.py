@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from config.hosts import canonical_host, canonical_location
+from config.hosts import canonical_location
 from config.model import ConfigError, FieldsError, Model, between, matching, problems_of
 from config.source import Source, inside
+from config.urls import origin, redirect_target
 from config.yaml_file import YamlFile
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?\Z")
@@ -42,52 +41,6 @@ OF_CONTENT = ("runtime", "listing", "not_found", "memory_mib", "cpus", "egress",
 """What only a site with a source can say."""
 
 
-def _target(text: str) -> str:
-    if not _is_url(text):
-        raise ValueError("must be a URL, such as https://www.example.org")
-    return _ascii_host(text)
-
-
-def _origin(text: str) -> str:
-    parts = urlsplit(text) if _is_url(text) else None
-    if not parts or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
-        raise ValueError(
-            "must be http or https, a host and a port alone, such as http://192.0.2.7:9104"
-        )
-    return _ascii_host(text.rstrip("/"))
-
-
-def _ascii_host(url: str) -> str:
-    """The URL with its host as DNS knows it; one that is in ASCII already stays as written."""
-    parts = urlsplit(url)
-    user, at, address = parts.netloc.rpartition("@")
-    host, colon, port = address.partition(":")
-    if host.isascii():
-        return url
-    return parts._replace(netloc=user + at + canonical_host(host) + colon + port).geturl()
-
-
-def _is_url(text: str) -> bool:
-    if re.search(r"[\s{}\"`\\]", text):  # would mean something else in the gateway's Caddyfile
-        return False
-    try:
-        parts = urlsplit(text)
-        if not _is_address(parts.hostname or ""):
-            canonical_host(parts.hostname or "")
-        port = parts.port
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and port != 0
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def _at_least_one(hosts: tuple[str, ...]) -> tuple[str, ...]:
     # Not `min_length`: it counts valid hosts, and complains a second time about each bad one.
     if not hosts:
@@ -115,7 +68,9 @@ Page = Annotated[
 class Redirect(Model):
     """Visitors are sent elsewhere."""
 
-    to: Annotated[str, AfterValidator(_target)] = Field(examples=["https://www.example.org"])
+    to: Annotated[str, AfterValidator(redirect_target)] = Field(
+        examples=["https://www.example.org"]
+    )
     """The URL they are sent to. A host of this stack follows the stack's own naming and port."""
     permanent: bool = Field(default=True, examples=["false"])
     """301 where true, 302 where false."""
@@ -143,7 +98,7 @@ class SiteFile(Model):
     """Where the content comes from. Exactly one of source, redirect and upstream is given."""
     redirect: Redirect | None = Field(default=None, examples=["{to: https://www.example.org}"])
     """Where visitors are sent instead."""
-    upstream: Annotated[str, AfterValidator(_origin)] | None = Field(
+    upstream: Annotated[str, AfterValidator(origin)] | None = Field(
         default=None, examples=["http://192.0.2.7:9104"]
     )
     """A server outside that answers instead."""
