@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from commands import __main__ as program
-from commands import failures, leftovers, locks, probe, purge, up
+from commands import failures, leftovers, locks, orphans, ports, probe, purge, up
 from commands.context import CommandError, Context
 from commands.table import table
 from components.door import Door
@@ -556,3 +556,32 @@ def test_what_nobody_thought_of_is_a_sentence_and_an_entry_in_a_log(
     log = tmp_path / ".engine/errors.log"
     assert "LookupError: no such thing" in log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("answer", "done"),
+    [("y", ["preview", "up"]), ("yes", ["preview", "up"]), ("", ["preview"]), ("n", ["preview"])],
+)
+def test_at_a_terminal_another_stack_is_shown_first_and_asked_about(
+    monkeypatch: pytest.MonkeyPatch, answer: str, done: list[str]
+) -> None:
+    ran: list[str] = []
+
+    def told(_context: Context, verb: str, *_: str, total: int) -> int:
+        assert total == 2
+        ran.append(verb)
+        return 0
+
+    monkeypatch.delenv("YES", raising=False)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _question: answer)
+    monkeypatch.setattr(up, "told", told)
+    monkeypatch.setattr(up, "deployment", lambda _: {"resources": [{}, {}]})
+    for module, name in ((leftovers, "clear"), (ports, "check_free"), (probe, "run")):
+        monkeypatch.setattr(module, name, lambda *_: 0)
+    monkeypatch.setattr(orphans, "end", lambda: None)
+    monkeypatch.setattr(Context, "is_bare", lambda _: False)
+    monkeypatch.setattr(up, "_welcome_first", lambda _: [])
+    monkeypatch.setattr(up, "_print_hosts_line", lambda _: None)
+    assert up.run(a_context("prod", estate=None)) == (0 if "up" in done else 1)
+    assert ran == done
