@@ -11,7 +11,6 @@ override export REGISTRY := $(value REGISTRY)
 override export KEEP := $(value KEEP)
 override export TOPIC := $(value TOPIC)
 run = . ./activate && python -m commands
-# End-to-end tests wait more than they compute, so there are more of them than cores.
 parallel = --numprocesses 2 --dist worksteal
 
 help:
@@ -73,7 +72,7 @@ check: lint ## format, lint, types and unit tests
 
 test: setup ## all tests
 	@setup/test-tools
-	@. ./activate && python -m pytest tests/unit $(parallel) && python -m pytest tests/e2e --numprocesses 3 --dist loadfile
+	@. ./activate && python -m pytest tests/unit $(parallel) && python -m pytest tests/e2e --numprocesses 2 --dist loadfile
 
 bench: setup ## measure what the documents claim: make bench TOPIC=sites
 	@. ./activate && python -m bench $${TOPIC:+"$$TOPIC"}
