@@ -334,7 +334,7 @@ def test_three_hundred_slow_requests_of_one_leave_room_for_others(
             time.sleep(2)
             answer = registries.ask("GET", PACKAGES, "/simple/", other)
             assert answer.status_code == 200
-            assert answer.elapsed.total_seconds() < 3
+            assert answer.elapsed.total_seconds() < 5
         refused = registries.ask("GET", PACKAGES, "/simple/", slow)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
         assert f"{slow} has 64 requests under way" in refused.text
