@@ -5,6 +5,7 @@ The engine stops at the first resource that refuses its properties, and names th
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ import pulumi
 from components import (
     caddyfile_lines,
     caddyfile_lines_adapted,
+    caddyfile_lines_paths,
     caddyfile_lines_rules,
     caddyfile_tokens,
     engine,
@@ -31,7 +33,13 @@ from config.settings import PROJECT, ROOT
 
 _TAKEN = ROOT / ".engine/taken"
 """A file for each set of lines that Caddy and the rules took: they are looked at once."""
-_RULES = (caddyfile_lines, caddyfile_lines_adapted, caddyfile_lines_rules, caddyfile_tokens)
+_RULES = (
+    caddyfile_lines,
+    caddyfile_lines_adapted,
+    caddyfile_lines_paths,
+    caddyfile_lines_rules,
+    caddyfile_tokens,
+)
 _KEPT = 1000
 
 
@@ -104,8 +112,13 @@ def _questions(estate: Estate, sites: Mapping[str, object]) -> Iterator[Question
 def _taken(props: Props) -> Path:
     """By all that the answer depends on: what is asked, and who answers."""
     asked = [props["image"], props["block"], props["egress"], props["runtime"]]
-    rules = [Path(str(module.__file__)).read_bytes() for module in _RULES]
-    return _TAKEN / hashlib.sha256(repr((asked, rules)).encode()).hexdigest()
+    return _TAKEN / hashlib.sha256(repr((asked, _rules())).encode()).hexdigest()
+
+
+@functools.cache
+def _rules() -> tuple[bytes, ...]:
+    """The rules as they are written: other rules look at all lines again."""
+    return tuple(Path(str(module.__file__)).read_bytes() for module in _RULES)
 
 
 def _remember(taken: Path) -> None:
