@@ -122,6 +122,16 @@ def test_one_that_is_installed_is_started(machine: Machine) -> None:
 
 
 @needs_root
+def test_one_that_ends_at_once_is_not_waited_for(machine: Machine) -> None:
+    machine.has("dockerd", "exit 1")
+    done = run_alone(machine)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1:] == [
+        "The Docker daemon has ended or does not answer: read /var/log/dockerd.log or its journal."
+    ]
+
+
+@needs_root
 def test_it_is_started_over_stale_files(machine: Machine) -> None:
     """The number in one is nobody's, in the other a process that is no containerd."""
     machine.has("dockerd", DOCKERD)
