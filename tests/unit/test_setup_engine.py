@@ -8,14 +8,16 @@ from tests.unit.machine import Machine
 
 BUILD = """
 mkdir -p $1/bin $1/plugins
-case $2 in
-pulumi) printf '#!/bin/sh\\necho v3.255.0\\n' >$1/bin/pulumi; chmod +x $1/bin/pulumi ;;
-docker) folder=$1/plugins/resource-docker-v5.2.0 ;;
-command) folder=$1/plugins/resource-command-v1.2.1 ;;
-esac
-if [[ ${folder-} ]]; then
-    rm -rf $folder; mkdir $folder; cp /bin/true $folder/pulumi-resource-$2
-fi
+for part in "${@:2}"; do
+    case $part in
+    pulumi)
+        printf '#!/bin/sh\\necho v3.255.0\\n' >$1/bin/pulumi; chmod +x $1/bin/pulumi
+        continue ;;
+    docker) folder=$1/plugins/resource-docker-v5.2.0 ;;
+    command) folder=$1/plugins/resource-command-v1.2.1 ;;
+    esac
+    rm -rf $folder; mkdir $folder; cp /bin/true $folder/pulumi-resource-$part
+done
 """
 # The vendor's installer, as far as it is used: it unpacks a Pulumi that can install plugins.
 INSTALLER = """
@@ -36,7 +38,7 @@ plugin)
     mkdir -p $folder; cp /bin/true $folder/pulumi-resource-$4 ;;
 esac
 """
-BUILT = [f"build .engine {part}" for part in ("pulumi", "docker", "command")]
+BUILT = "build .engine pulumi docker command"
 
 
 @pytest.fixture
@@ -62,10 +64,10 @@ def test_out_of_the_vendors_reach_everything_is_built_after_one_try(machine: Mac
     done = machine.run("setup/engine")
     assert done.returncode == 0
     calls = machine.calls()
-    assert [call for call in calls if call.startswith("build")] == BUILT
+    assert [call for call in calls if call.startswith("build")] == [BUILT]
     assert len([call for call in calls if call.startswith("curl")]) == 1
-    assert "Building Pulumi 3.255.0, as it can't be downloaded…\n" in done.stderr
-    assert "Building Pulumi's docker plugin 5.2.0, as it can't be downloaded…\n" in done.stderr
+    what = "what can't be downloaded of Pulumi 3.255.0: pulumi docker command"
+    assert f"Building {what}…\n" in done.stderr
     assert not (machine.root / ".engine/scratch").exists()
 
 
@@ -81,7 +83,7 @@ def test_the_second_time_nothing_is_done(machine: Machine) -> None:
 def test_without_curl_everything_is_built(machine: Machine) -> None:
     (machine.programs / "curl").unlink()
     assert machine.run("setup/engine").returncode == 0
-    assert machine.calls() == BUILT
+    assert machine.calls() == [BUILT]
 
 
 def test_the_vendors_are_taken_where_they_can_be_reached(machine: Machine) -> None:
@@ -105,7 +107,9 @@ def test_what_the_vendor_fails_to_give_is_built(machine: Machine) -> None:
     lets_vendor_be_reached(machine)
     machine.write("NO_PLUGINS", "")
     assert machine.run("setup/engine").returncode == 0
-    assert [call for call in machine.calls() if call.startswith("build")] == BUILT[1:]
+    assert [call for call in machine.calls() if call.startswith("build")] == [
+        "build .engine docker command"
+    ]
 
 
 @pytest.mark.parametrize("version", ["3.255.0", "3.255.7", "3.300.1"])
@@ -113,7 +117,7 @@ def test_the_persons_own_pulumi_is_used(machine: Machine, version: str) -> None:
     machine.has("pulumi", PULUMI)
     machine.has("pulumi-language-python")
     assert machine.run("setup/engine", VERSION=version).returncode == 0
-    assert "build .engine pulumi" not in machine.calls()
+    assert machine.calls()[-1] == "build .engine docker command"
     assert not (machine.root / ".engine/bin/pulumi").exists()
 
 
@@ -122,13 +126,13 @@ def test_one_that_does_not_fit_is_passed_over(machine: Machine, version: str) ->
     machine.has("pulumi", PULUMI)
     machine.has("pulumi-language-python")
     assert machine.run("setup/engine", VERSION=version).returncode == 0
-    assert "build .engine pulumi" in machine.calls()
+    assert any(call.startswith("build .engine pulumi") for call in machine.calls())
 
 
 def test_one_without_its_language_host_is_passed_over(machine: Machine) -> None:
     machine.has("pulumi", PULUMI)
     assert machine.run("setup/engine").returncode == 0
-    assert "build .engine pulumi" in machine.calls()
+    assert any(call.startswith("build .engine pulumi") for call in machine.calls())
 
 
 def test_the_wrapper_on_path_is_not_the_persons(machine: Machine) -> None:
@@ -136,7 +140,7 @@ def test_the_wrapper_on_path_is_not_the_persons(machine: Machine) -> None:
     machine.has("pulumi-language-python", "", machine.root / ".venv/bin")
     path = f"{machine.root}/bin:{machine.root}/.venv/bin:{machine.programs}"
     assert machine.run("setup/engine", PATH=path).returncode == 0
-    assert "build .engine pulumi" in machine.calls()
+    assert any(call.startswith("build .engine pulumi") for call in machine.calls())
 
 
 def test_an_engine_of_another_version_is_replaced(machine: Machine) -> None:
@@ -144,7 +148,7 @@ def test_an_engine_of_another_version_is_replaced(machine: Machine) -> None:
     machine.calls()
     machine.has("pulumi", "echo v3.254.0", machine.root / ".engine/bin")
     assert machine.run("setup/engine").returncode == 0
-    assert "build .engine pulumi" in machine.calls()
+    assert any(call.startswith("build .engine pulumi") for call in machine.calls())
 
 
 def test_a_plugin_that_was_left_unfinished_is_made_again(machine: Machine) -> None:
@@ -152,7 +156,7 @@ def test_a_plugin_that_was_left_unfinished_is_made_again(machine: Machine) -> No
     machine.calls()
     machine.write(".engine/plugins/resource-docker-v5.2.0.partial", "")
     assert machine.run("setup/engine").returncode == 0
-    assert BUILT[1] in machine.calls()
+    assert "build .engine docker" in machine.calls()
     assert machine.run("setup/engine").stderr == ""
 
 
