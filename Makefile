@@ -71,6 +71,7 @@ check: lint ## format, lint, types and unit tests
 	@.venv/bin/python -m pytest tests/unit $(parallel)
 
 test: setup ## all tests
+	@setup/images
 	@setup/test-tools
 	@. ./activate && python -m pytest tests/unit $(parallel) && python -m pytest tests/e2e --numprocesses 2 --dist loadfile
 
@@ -82,7 +83,6 @@ format: venv ## format the code
 
 setup: engine ## install what the stack needs on this machine
 	@setup/docker "$$STACK"
-	@setup/images "$$STACK"
 
 lint: venv
 	@.venv/bin/ruff format --check

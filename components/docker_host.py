@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -20,8 +20,10 @@ class DockerHostArgs:
     """`unix:///…` or `ssh://user@host`."""
     restart: str
     """Restart policy of every container: `no` or `always`."""
-    images: Iterable[str]
-    """References (name and version) of all images that containers use."""
+    images: Sequence[Sequence[str]]
+    """References (name and version) of all images that containers use, in groups. Those of the
+    first group come first; the other groups come beside each other, in each one after the other:
+    a provider has four threads, which images that are built hold for minutes."""
     after: Sequence[pulumi.CustomResource] = ()
     """What prepares a host that may have no Docker yet."""
 
@@ -60,10 +62,11 @@ class DockerHost(pulumi.ComponentResource):
         self.provider = docker.Provider(
             "docker", host=prepared.apply(lambda _: args.docker_host), opts=child
         )
-        self._images = {
-            ref: HostImage(ref, docker_host=args.docker_host, ref=ref, opts=child)
-            for ref in sorted(set(args.images))
-        }
+        self._images: dict[str, HostImage] = {}
+        first, *others = args.images
+        last = self._bring(first, child)
+        for group in others:
+            self._bring(group, last)
         # Traffic between containers is off: a way out of the host, never a way to a peer.
         self.edge = self._network("edge", options={"com.docker.network.bridge.enable_icc": "false"})
         self.web = self._network("web", internal=True)
@@ -93,6 +96,15 @@ class DockerHost(pulumi.ComponentResource):
     def volume_name(self, name: str) -> str:
         """The fixed name of a data volume: the next `up` finds it, also after a destroy."""
         return f"{self.stack.replace('/', '-')}-{name}"
+
+    def _bring(self, refs: Sequence[str], opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        """Images one after the other; returns the options of what comes after the last."""
+        for ref in refs:
+            if ref not in self._images:
+                self._images[ref] = HostImage(ref, docker_host=self.docker_host, ref=ref, opts=opts)
+            after = pulumi.ResourceOptions(depends_on=[self._images[ref]])
+            opts = pulumi.ResourceOptions.merge(opts, after)
+        return opts
 
     def _network(
         self, name: str, *, internal: bool = False, options: dict[str, str] | None = None

@@ -6,6 +6,8 @@ renaming this module or the class breaks every existing stack.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any, cast
 
 import docker
@@ -38,11 +40,10 @@ class HostImageProvider(ApplyProvider):
 
 
 class HostImage(Resource, module="homeport", name="HostImage"):
-    """Brings an image to the host: there already, else pulled, else carried over from here.
+    """Brings an image to the host: there already, else pulled, else built by this machine.
 
-    Carrying over serves hosts that reach no registry: this machine's own engine hands the
-    image on. It fails naming both reasons where neither way works. Images are never
-    removed: another stack may use them.
+    A host over SSH is handed what this machine's own engine has. It fails in a sentence where no
+    way works. Images are never removed: another stack may use them.
     """
 
     def __init__(
@@ -61,28 +62,46 @@ def _bring(docker_host: str, ref: str) -> None:
     host = engine.connect(docker_host, timeout=_PATIENCE)
     if engine.has_image(host, ref):
         return
-    here = _this_machines_engine()
-    if here and docker_host.startswith("ssh://") and engine.has_image(here, ref):
-        # Carried over before a pull is tried: what was built here must be what runs there.
-        stream = here.images.get(ref).save(named=ref)  # an image may have other names
-        host.images.load(cast("bytes", stream))  # the SDK takes an iterator just as well
+    if not docker_host.startswith("ssh://"):
+        _get_here(ref, f"DOCKER_HOST={docker_host}")
         return
+    # Carried over before a pull is tried: what was built here must be what runs there.
+    if not _carry_over(host, ref) and not _pull(host, ref):
+        _get_here(ref)
+        _carry_over(host, ref)
+
+
+def _carry_over(host: docker.DockerClient, ref: str) -> bool:
+    """Whether this machine's engine had the image to hand on."""
+    try:
+        here = docker.from_env(timeout=_PATIENCE)
+    except docker.errors.DockerException:
+        return False
+    if not engine.has_image(here, ref):
+        return False
+    stream = here.images.get(ref).save(named=ref)  # an image may have other names
+    host.images.load(cast("bytes", stream))  # the SDK takes an iterator just as well
+    return True
+
+
+def _pull(host: docker.DockerClient, ref: str) -> bool:
+    """Whether the host could pull it."""
     if ref.startswith(_OWN):
-        raise engine.EngineError(
-            f"image {ref} is built from images/ on this machine and isn't here; `make setup` "
-            "builds it"
-        )
+        return False
     try:
         host.images.pull(ref)
-    except docker.errors.APIError as error:
+    except docker.errors.APIError:
+        return False
+    return True
+
+
+def _get_here(ref: str, *env: str) -> None:
+    """Have this machine's engine pull or build it. What that says is in the engine's log."""
+    command = ["env", *env, "setup/images", ref]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    print(done.stderr, file=sys.stderr)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"it ends with {done.returncode}"])[-1]
         raise engine.EngineError(
-            f"image {ref} is not on the host and can't be pulled ({error.explanation}), and this "
-            "machine's Docker has none to carry over; `make setup` builds it here"
-        ) from error
-
-
-def _this_machines_engine() -> docker.DockerClient | None:
-    try:
-        return docker.from_env(timeout=_PATIENCE)
-    except docker.errors.DockerException:
-        return None
+            f"image {ref} is not on the host, and can neither be pulled nor built: {last}"
+        )

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from offline.images.image import debian_package, fail, is_here, run
+from offline.images.image import debian_package, fail, once, run
 
 # What the official `debian:…-slim` leaves out of every package.
 LEFT_OUT = (
@@ -30,8 +30,10 @@ def debian(release: str) -> str:
     doesn't matter.
     """
     reference = f"homeport/debian:{release}"
-    if is_here(reference):
-        return reference
+    return once(reference, lambda: _build(reference, release))
+
+
+def _build(reference: str, release: str) -> None:
     if os.geteuid() != 0:
         again = shlex.join(["sudo", "offline/images/build", *sys.argv[1:]])
         fail(f"root alone can build {reference}, which others stand on; type: {again}")
@@ -63,4 +65,3 @@ def debian(release: str) -> str:
             env={**os.environ, "PATH": f"{mmdebstrap}/usr/bin:{os.environ['PATH']}"},
         )
         run("docker", "import", "--change", 'CMD ["bash"]', str(layer), reference)
-    return reference

@@ -4,6 +4,7 @@ The file system is written as a tar archive straight from memory, so that owner,
 capabilities can be set by a person who isn't root.
 """
 
+import fcntl
 import io
 import os
 import shlex
@@ -13,7 +14,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
@@ -140,21 +141,43 @@ def from_debian(package: str, path: str) -> bytes:
 def debian_package(package: str) -> Iterator[Path]:
     """Give the folder of a Debian package's files, so that it needn't be installed here."""
     with tempfile.TemporaryDirectory() as folder:
-        download = ("apt-get", "download", package)
-        if subprocess.run(download, cwd=folder, capture_output=True, check=False).returncode != 0:
-            # A new machine has no package lists yet, an old one may have lists that are too old.
-            if os.geteuid() != 0:
-                fail(f"apt can't download {package}; type: sudo apt-get update")
-            run("apt-get", "update")
-            run(*download, cwd=folder)
+        with alone("apt"):
+            _download(package, folder)
         (deb,) = Path(folder).iterdir()
         files = Path(folder) / "files"
         run("dpkg-deb", "--extract", str(deb), str(files))
         yield files
 
 
-def is_here(reference: str) -> bool:
-    """Whether the Docker daemon has the image."""
+def _download(package: str, folder: str) -> None:
+    download = ("apt-get", "download", package)
+    if subprocess.run(download, cwd=folder, capture_output=True, check=False).returncode != 0:
+        # A new machine has no package lists yet, an old one may have lists that are too old.
+        if os.geteuid() != 0:
+            fail(f"apt can't download {package}; type: sudo apt-get update")
+        run("apt-get", "update")
+        run(*download, cwd=folder)
+
+
+def once(reference: str, build: Callable[[], None]) -> str:
+    """Return the image's name, built where it's missing, by one process at a time."""
+    with alone(reference):
+        if not _is_here(reference):
+            build()
+    return reference
+
+
+@contextmanager
+def alone(what: str) -> Iterator[None]:
+    """Wait until no other process of this checkout is in here for the same."""
+    locks = Path(".engine/locks")
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / what.replace("/", "-")).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _is_here(reference: str) -> bool:
     inspect = ("docker", "image", "inspect", reference)
     return subprocess.run(inspect, capture_output=True, check=False).returncode == 0
 

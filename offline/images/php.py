@@ -2,7 +2,7 @@
 
 from offline.images import caddy as caddy_image
 from offline.images.debian import debian
-from offline.images.image import fail, is_here, run
+from offline.images.image import fail, once, run
 
 # By the minor version: the release of Debian that has it.
 RELEASES = {"8.2": "bookworm", "8.4": "trixie"}
@@ -27,10 +27,9 @@ NOT_OFFICIAL = (
 
 def build(reference: str, php: str, caddy: str) -> None:
     """Build the image and what it stands on, where that is missing."""
-    if not is_here(f"caddy:{caddy}"):
-        caddy_image.build(f"caddy:{caddy}", caddy)
-    if not is_here(f"php:{php}-fpm-alpine"):
-        _official(f"php:{php}-fpm-alpine", php)
+    below, official = f"caddy:{caddy}", f"php:{php}-fpm-alpine"
+    once(below, lambda: caddy_image.build(below, caddy))
+    once(official, lambda: _official(official, php))
     run("images/php/build", reference)
 
 

@@ -1,7 +1,7 @@
 """Python's own image, for the services that stand on it."""
 
 from offline.images.debian import debian
-from offline.images.image import fail, is_here, run
+from offline.images.image import fail, once, run
 
 # The release of Debian that has this minor version.
 RELEASE, MINOR = "trixie", "3.13"
@@ -20,8 +20,11 @@ def slim(version: str) -> str:
     Python by a file; the official image hasn't that file.
     """
     reference = f"python:{version}-slim-{RELEASE}"
-    if is_here(reference):
-        return reference
+    return once(reference, lambda: _build(reference, version))
+
+
+def _build(reference: str, version: str) -> None:
+    """Build the stand-in, in the patch version that Debian has."""
     if version.rpartition(".")[0] != MINOR:
         fail(f"Debian's packages have Python {MINOR}, so no {version}.")
     dockerfile = f"""
@@ -37,4 +40,3 @@ LABEL org.opencontainers.image.description="A stand-in for the official Python i
 built by homeport from package registries"
 """
     run("docker", "build", "--tag", reference, "-", stdin=dockerfile.encode())
-    return reference

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 
 # What every machine has. Anything else is there only when a test puts it there.
 COREUTILS = (
-    "bash sh env awk cat chmod cksum cp cut dirname grep id mkdir mv paste printf rm sed setsid "
-    "sleep sort timeout touch tr"
+    "bash sh env awk cat chmod cksum cp cut dirname grep id mkdir mv nice paste printf rm sed "
+    "setsid sleep sort timeout touch tr"
 )
 
 needs_root = pytest.mark.skipif(

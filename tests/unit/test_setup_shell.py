@@ -198,7 +198,7 @@ def test_a_target_hands_on_what_it_is_told_as_data(
 
 
 def test_up_prepares_in_order(recorded: Callable[..., list[list[str]]]) -> None:
-    assert recorded("up")[:-1] == [["venv"], ["engine"], ["docker", "local"], ["images", "local"]]
+    assert recorded("up")[:-1] == [["venv"], ["engine"], ["docker", "local"]]
 
 
 TEST_TOOLS = ("sshd", "ssh", "ip", "ps", "curl", "zsh", "openssl", "mkfs.ext4")
