@@ -53,6 +53,8 @@ class SecondHost:
 
     address: str
     """Its IP address, where its published ports answer too."""
+    neighbour: str
+    """This machine's address, as the host sees it."""
     docker_host: str
     """`ssh://root@<address>`, for a stack's configuration; needs `environment()`."""
     docker: str
@@ -67,7 +69,7 @@ class SecondHost:
             _sweep()
             self._folder, self._lock = _claim()
         network = _network(self._folder)
-        self.address, self._neighbour = f"{network}.2", f"{network}.1"
+        self.address, self.neighbour = f"{network}.2", f"{network}.1"
         self.docker_host = f"ssh://root@{self.address}"
         self.docker = f"unix://{self._folder}/docker.sock"
         self._machine: subprocess.Popen[bytes] | None = None
@@ -98,6 +100,14 @@ class SecondHost:
         """
         return {**base, "PATH": f"{self._folder}/bin:{base['PATH']}"}
 
+    def pulls_from(self, registry: str) -> None:
+        """Have its Docker take a registry at `address:port` for a mirror of Docker Hub's."""
+        file = self._folder / "daemon.json"
+        at = {"registry-mirrors": [f"http://{registry}"], "insecure-registries": [registry]}
+        file.write_text(json.dumps(json.loads(file.read_text()) | at))
+        self.stop_everything()
+        self.start_daemon()
+
     def load_image(self, ref: str) -> None:
         """Carry an image over from this machine's daemon, as a registry isn't in reach."""
         carry_image(ref, self.docker)
@@ -127,7 +137,7 @@ class SecondHost:
         wait_until(lambda: _only_child(machine), "the host's first process runs", seconds=10)
         veth, inside = self._folder.name, str(_only_child(machine))
         _run("ip", "link", "add", veth, "type", "veth", "peer", "name", "eth0", "netns", inside)
-        _run("ip", "address", "add", f"{self._neighbour}/30", "dev", veth)
+        _run("ip", "address", "add", f"{self.neighbour}/30", "dev", veth)
         _run("ip", "link", "set", veth, "up")
         assert machine.stdin is not None
         machine.stdin.close()  # the boot script waits for this
