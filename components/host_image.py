@@ -7,7 +7,7 @@ renaming this module or the class breaks every existing stack.
 from __future__ import annotations
 
 import subprocess
-import sys
+from pathlib import Path
 from typing import Any, cast
 
 import docker
@@ -20,6 +20,7 @@ from components.provider import Props, gone
 
 # Built from images/, never pulled: whoever owned that name at a registry could run code here.
 _OWN = "homeport/"
+_LOGS = Path(".engine/logs")
 # Seconds in which an engine may say nothing: one that hands an image on writes all of it to its
 # disk before the first byte, one that is given it unpacks all of it before it answers.
 _PATIENCE = 900
@@ -96,12 +97,15 @@ def _pull(host: docker.DockerClient, ref: str) -> bool:
 
 
 def _get_here(ref: str, *env: str) -> None:
-    """Have this machine's engine pull or build it. What that says is in the engine's log."""
-    command = ["env", *env, "setup/images", ref]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    print(done.stderr, file=sys.stderr)
+    """Have this machine's engine pull or build it. What that says is in a log."""
+    _LOGS.mkdir(parents=True, exist_ok=True)
+    log = _LOGS / f"image-{ref.replace('/', '-')}.log"
+    with log.open("w") as out:
+        command = ["env", *env, "setup/images", ref]
+        done = subprocess.run(command, stdout=out, stderr=out, check=False)
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or [f"it ends with {done.returncode}"])[-1]
+        last = log.read_text(errors="replace").strip().rpartition("\n")[2]
         raise engine.EngineError(
-            f"image {ref} is not on the host, and can neither be pulled nor built: {last}"
+            f"image {ref} is not on the host, and can neither be pulled nor built: {last} "
+            f"({log} has all of it)"
         )
