@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 
 from tests.e2e.checkout import Checkout
-from tests.e2e.support import containers
+from tests.e2e.refused import assert_names, refused_preview
 
-# Once is enough: files and lines don't depend on how the host is reached. Its folders do.
-once = pytest.mark.parametrize("place", ["socket"], indirect=True)
+# Files and lines don't depend on how the host is reached.
+pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
 
 _SITE = "hosts: [{name}]\nsource: {{folder: sites/alpha}}\n"
 _BAD_LINES = {
@@ -50,53 +48,24 @@ _BAD_FILES = {
 @pytest.fixture(scope="module")
 def said_of_files(estate: Checkout) -> str:
     """What a preview says of all bad files: they are read together, before anything else."""
-    return _refused_preview(
+    return refused_preview(
         estate,
         {_name(what): text.format(name=_name(what)) for what, (text, _, _) in _BAD_FILES.items()},
     )
 
 
-@once
 @pytest.mark.parametrize("what", _BAD_FILES)
 def test_a_bad_site_file_stops_in_preview(said_of_files: str, what: str) -> None:
     _, number, said = _BAD_FILES[what]
-    _assert_names(said_of_files, _name(what), number, said)
+    assert_names(said_of_files, _name(what), number, said)
 
 
-@once
 @pytest.mark.parametrize("what", _BAD_LINES)
 def test_bad_free_lines_stop_in_preview(estate: Checkout, what: str) -> None:
     lines, number, said = _BAD_LINES[what]
     text = _SITE.format(name="bad") + f"caddyfile: |\n  {lines}\n"
-    _assert_names(_refused_preview(estate, {"bad": text}), "bad", number, said)
-
-
-def test_a_missing_folder_of_the_host_stops_in_preview_and_is_not_made(estate: Checkout) -> None:
-    site = {"bad": "hosts: [bad]\nsource: {host_folder: /nowhere/on/this/host}\n"}
-    _assert_names(_refused_preview(estate, site), "bad", None, "/nowhere/on/this/host")
-    _assert_names(_refused_preview(estate, site), "bad", None, "no such folder")  # still not there
+    assert_names(refused_preview(estate, {"bad": text}), "bad", number, said)
 
 
 def _name(what: str) -> str:
     return what.replace(" ", "-").lower()
-
-
-def _refused_preview(estate: Checkout, sites: Mapping[str, str]) -> str:
-    """What a preview of these site files says, which changes nothing on the host."""
-    before = containers.leftovers(estate.docker, estate.label)
-    files = [estate.write_site(name, text) for name, text in sites.items()]
-    try:
-        done = estate.pulumi("preview", check=False)
-    finally:
-        for file in files:
-            file.unlink()
-    assert done.returncode != 0
-    assert "Traceback" not in done.stdout
-    assert containers.leftovers(estate.docker, estate.label) == before
-    return done.stdout
-
-
-def _assert_names(output: str, site: str, number: int | None, said: str) -> None:
-    """One line of the output names the site's file and line, and what is wrong there."""
-    place = f"config/sites/{site}.yaml" + (f":{number}:" if number else "")
-    assert [line for line in output.splitlines() if place in line and said in line], output

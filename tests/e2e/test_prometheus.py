@@ -221,6 +221,7 @@ def test_a_new_site_is_alerted_on(watched: Watched) -> None:
     )
 
 
+@once
 def test_own_rules_are_taken_without_a_restart_and_a_removed_site_leaves_nothing(
     watched: Watched,
 ) -> None:
