@@ -11,7 +11,8 @@ override export REGISTRY := $(value REGISTRY)
 override export KEEP := $(value KEEP)
 override export TOPIC := $(value TOPIC)
 run = . ./activate && python -m commands
-parallel = --numprocesses 2 --dist worksteal
+# Half of what unit tests take is waiting, so three are as many as keep two cores busy.
+parallel = --numprocesses 3 --dist worksteal
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile

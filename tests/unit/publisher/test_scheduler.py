@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from publisher import scheduler as scheduling
 from publisher.git import Git, RefusedError
 from publisher.publish import Status
 from publisher.scheduler import Job, Scheduler
@@ -13,6 +14,17 @@ from publisher.scheduler import Job, Scheduler
 from tests.unit.publisher.support import Box, Json, entry
 
 STATUS = Status(commit="0" * 40, directory="", as_="", release="x", size=1)
+
+
+# In seconds: how often the scheduler looks here, and what a burst may last.
+LOOK, BURST = 0.1, 0.3
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time passes sooner than where the publisher runs."""
+    monkeypatch.setattr(scheduling, "_LOOK_SECONDS", LOOK)
+    monkeypatch.setattr(scheduling, "_DEBOUNCE_SECONDS", BURST)
 
 
 class Runs:
@@ -40,10 +52,10 @@ class Runs:
 
 
 async def until(is_so: Callable[[], object]) -> None:
-    for _ in range(600):
+    for _ in range(3000):
         if is_so():
             return
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.01)
     raise AssertionError("it doesn't come about")
 
 
@@ -72,11 +84,11 @@ def test_a_burst_is_one_run(box: Box) -> None:
     async def burst() -> None:
         async with scheduled(box, runs, {"blog": entry()}) as scheduler:
             await until(lambda: scheduler.jobs["blog"].last_success)
-            for _ in range(200):
+            for _ in range(60):
                 scheduler.trigger("blog")
                 await asyncio.sleep(0.001)
             await until(lambda: len(runs.noted) == 2)
-            await asyncio.sleep(2)
+            await asyncio.sleep(2 * BURST)
         assert runs.noted == ["blog"] * 2
 
     in_a_loop(burst)
@@ -95,7 +107,7 @@ def test_what_is_announced_during_a_run_is_one_run_more(box: Box) -> None:
             before = len(runs.noted)
             runs.gate.set()
             await until(lambda: len(runs.noted) == before + 1)
-            await asyncio.sleep(2)
+            await asyncio.sleep(2 * BURST)
         assert len(runs.noted) == before + 1
 
     in_a_loop(during)
@@ -110,7 +122,7 @@ def test_four_run_at_once_and_two_of_one_server(box: Box) -> None:
     async def many() -> None:
         async with scheduled(box, runs, same | others):
             await until(lambda: runs.now == 4)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(2 * LOOK)
             assert sum(name.startswith("same") for name in runs.noted) == 2
             runs.gate.set()
             await until(lambda: len(runs.noted) == 10)
@@ -134,7 +146,7 @@ def test_a_site_that_is_removed_in_mid_run_runs_no_more(box: Box) -> None:
             before = len(runs.noted)
             runs.gate.set()
             await until(lambda: not repository.exists())
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(1.5)  # longer than its interval
         assert len(runs.noted) == before
 
     in_a_loop(removed)
@@ -153,7 +165,7 @@ def test_a_site_that_comes_back_in_mid_run_is_run_after_it(box: Box) -> None:
             await until(lambda: not scheduler.jobs)
             box.configure({"blog": entry()})
             await until(lambda: scheduler.jobs.get("blog") not in (None, first))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(2 * LOOK)
             runs.gate.set()
             await until(lambda: scheduler.jobs["blog"].last_success)
         assert runs.most == 1, "never two in one repository"
@@ -167,7 +179,7 @@ def test_nothing_is_fetched_where_nothing_may_be(box: Box) -> None:
     async def island() -> None:
         async with scheduled(box, runs, {"blog": entry(fetch=None, every=1)}) as scheduler:
             scheduler.trigger("blog")
-            await asyncio.sleep(2)
+            await asyncio.sleep(1.5)  # longer than its interval
 
     in_a_loop(island)
     assert runs.noted == []
