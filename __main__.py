@@ -4,18 +4,15 @@ import json
 
 import pulumi
 
-from components.caddy_proxy import CaddyProxy, CaddyProxyArgs
-from components.caddy_proxy_caddyfile import Gateway
-from components.caddy_site import CaddySite, CaddySiteArgs
-from components.continue_on_error import leave_dependents_of_failures
-from components.docker_host import DockerHost, DockerHostArgs
-from components.host_preparation import HostPreparation, HostPreparationArgs
-from components.prometheus import Prometheus, PrometheusArgs
-from components.publisher import Publisher, PublisherArgs
-from components.registry import Registry, RegistryArgs
+from components.gateway.proxy import CaddyProxy, CaddyProxyArgs
+from components.gateway.proxy_caddyfile import Gateway
+from components.prometheus.prometheus import Prometheus, PrometheusArgs
+from components.publisher.publisher import Publisher, PublisherArgs
+from components.registry.registry import Registry, RegistryArgs
+from components.site.site import CaddySite, CaddySiteArgs
 from components.smoke_probe import SmokeProbe, SmokeProbeArgs
-from components.vault_contents import VaultContents, VaultContentsArgs
-from components.vault_server import VaultServer, VaultServerArgs
+from components.vault.contents import VaultContents, VaultContentsArgs
+from components.vault.server import VaultServer, VaultServerArgs
 from composition.host import host_steps
 from composition.host_problems import refuse_what_the_host_refuses
 from composition.people import accounts, writers
@@ -24,6 +21,9 @@ from composition.registry import packages_server
 from composition.sites import what_answers, what_is_published
 from composition.vault import people_of_the_vault, vault_keys, vault_reach, what_the_vault_holds
 from config.estate import Estate
+from host.continue_on_error import leave_dependents_of_failures
+from host.docker_host import DockerHost, DockerHostArgs
+from host.host_preparation import HostPreparation, HostPreparationArgs
 
 WELCOME = "welcome"
 

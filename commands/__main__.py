@@ -23,8 +23,8 @@ from commands import (
     vault_snapshot,
 )
 from commands.context import CommandError, Context
-from components.provider import sentence
 from config.model import ConfigError
+from host.provider import sentence
 
 
 def main(argv: list[str]) -> int:

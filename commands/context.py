@@ -11,10 +11,10 @@ from functools import cached_property
 import docker
 from docker.models.containers import Container
 
-from components import engine, reachability
-from components.make import make
 from config.estate import Estate
 from config.settings import LOCAL_STACK, PROJECT, Settings
+from host import engine, reachability
+from host.make import make
 
 
 class CommandError(Exception):

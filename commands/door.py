@@ -1,4 +1,4 @@
-"""The gateway of a command's stack: `components/door.py`, with errors told in a sentence."""
+"""The gateway of a command's stack: `components/reach.py`, with errors told in a sentence."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from commands.context import CommandError, Context
-from components import door
-from components.engine import EngineError
+from components import reach
 from composition.host import entrance
+from host.engine import EngineError
 
 
 @contextmanager
-def open_door(context: Context) -> Iterator[door.Door]:
+def open_door(context: Context) -> Iterator[reach.Door]:
     """The door of the stack's gateway. Raises CommandError where there is none."""
     _ = context.docker  # tells why it doesn't answer
     try:
-        with door.open_door(entrance(context.estate)) as opened:
+        with reach.open_door(entrance(context.estate)) as opened:
             yield opened
     except EngineError as error:
         raise CommandError(str(error)) from error
@@ -27,6 +27,6 @@ def root_certificate(context: Context) -> str:
     _ = context.docker
     try:
         at = entrance(context.estate)
-        return door.root_certificate(at.docker_host, at.stack)
+        return reach.root_certificate(at.docker_host, at.stack)
     except EngineError as error:
         raise CommandError(str(error)) from error

@@ -8,9 +8,9 @@ from docker.models.containers import Container
 
 from commands.context import Context
 from commands.status import health
-from components import engine
-from components.vault_server_config import COMPONENT as VAULT
-from components.vault_server_reason import vault_reason
+from components.vault.server_config import COMPONENT as VAULT
+from components.vault.server_reason import vault_reason
+from host import engine
 
 
 def explain(context: Context) -> None:
@@ -30,6 +30,6 @@ def explain(context: Context) -> None:
 
 
 def _waits(container: Container) -> bool:
-    """Whether it is a site's that visitors don't reach yet (`components/promotion.py`)."""
+    """Whether it is a site's that visitors don't reach yet (`host/promotion.py`)."""
     networks = {name.rpartition("-")[0] for name in container.attrs["NetworkSettings"]["Networks"]}
     return "idle" in networks and "web" not in networks

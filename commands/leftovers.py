@@ -11,8 +11,8 @@ from docker.models.volumes import Volume
 from commands.context import CommandError, Context
 from commands.pulumi_cli import backend
 from commands.registry_gc import collector_of
-from components.engine import THROWAWAY
 from config.settings import PROJECT
+from host.engine import THROWAWAY
 
 
 def clear(context: Context, deployment: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import socket
 import psutil
 
 from commands.context import CommandError, Context
-from components.caddy_proxy import COMPONENT
+from components.gateway.proxy import COMPONENT
 from config.settings import PROJECT
 
 

@@ -10,7 +10,7 @@ import urllib3
 
 from commands.context import Context
 from commands.door import open_door
-from components.door import Door
+from components.reach import Door
 
 _PATIENCE = 60  # seconds for all URLs together, for certificates and restarts on the way
 _PATIENCE_FOR_CONTENT = 20  # seconds, so that an `up` ends with pages where git is quick

@@ -14,11 +14,11 @@ from docker.models.containers import Container
 
 from commands.context import CommandError, Context
 from commands.status import health
-from components import engine
-from components.caddy_proxy import ROUTER
-from components.caddy_router_caddyfile import CLOSED_AT
-from components.registry_config import CONFIG, CONFIG_AT, DATA_AT, IMAGES, USER
+from components.gateway.proxy import ROUTER
+from components.gateway.router_caddyfile import CLOSED_AT
+from components.registry.config import CONFIG, CONFIG_AT, DATA_AT, IMAGES, USER
 from config.settings import PROJECT
+from host import engine
 
 _PATIENCE = 60  # seconds for the registry to serve again
 _MOST_WAIT = 180  # seconds, more than a restart takes

@@ -8,7 +8,7 @@ from commands.context import CommandError, Context
 from commands.door import open_door
 from commands.probe import Answer, ask
 from commands.table import table
-from components.engine import THROWAWAY
+from host.engine import THROWAWAY
 
 
 def run(context: Context) -> int:

@@ -8,9 +8,9 @@ from docker.models.containers import Container
 
 from commands.context import CommandError, Context
 from commands.status import health
-from components import engine
-from components.vault_server_config import COMPONENT, DATA_AT, PORT, WHOLE
-from components.vault_server_reason import failed_half_way
+from components.vault.server_config import COMPONENT, DATA_AT, PORT, WHOLE
+from components.vault.server_reason import failed_half_way
+from host import engine
 
 _PATIENCE = 20  # seconds for a start, which is tried again and again
 _ASK = f"wget -q -O - http://127.0.0.1:{PORT}/v1/{WHOLE} 2>&1"

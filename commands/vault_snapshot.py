@@ -20,7 +20,7 @@ from hvac.adapters import RawAdapter
 
 from commands.context import CommandError, Context
 from commands.pulumi_cli import secret
-from components.vault_client import Reach, VaultError, open_vault
+from components.vault.client import Reach, VaultError, open_vault
 from composition.host import entrance
 from config.settings import PROJECT
 

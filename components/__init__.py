@@ -1,1 +1,0 @@
-"""One file for each ComponentResource, named after it, and the few mechanisms they share."""

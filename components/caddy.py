@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from components.volume_files import Files
+from host.volume_files import Files
 
 USER = 1000
 ADMIN = "unix//tmp/admin.sock"

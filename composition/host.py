@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.door import Entrance
+from components.reach import Entrance
 from config.estate import Estate
 from config.settings import PROJECT, ROOT, Settings
 

@@ -15,30 +15,23 @@ from pathlib import Path
 
 import pulumi
 
-from components import (
-    caddyfile_lines,
-    caddyfile_lines_adapted,
-    caddyfile_lines_paths,
-    caddyfile_lines_rules,
-    caddyfile_tokens,
-    engine,
-    host_folder,
-)
-from components.caddy_site import Content
-from components.docker_host import plain_labels
-from components.provider import Props, ToldError
-from components.volume_files import folder_digest
+from components.site import lines, lines_adapted, lines_paths, lines_rules, tokens
+from components.site.site import Content
 from config.estate import Estate
 from config.settings import PROJECT, ROOT
+from host import engine, host_folder
+from host.docker_host import plain_labels
+from host.provider import Props, ToldError
+from host.volume_files import folder_digest
 
 _TAKEN = ROOT / ".engine/taken"
 """A file for each set of lines that Caddy and the rules took: they are looked at once."""
 _RULES = (
-    caddyfile_lines,
-    caddyfile_lines_adapted,
-    caddyfile_lines_paths,
-    caddyfile_lines_rules,
-    caddyfile_tokens,
+    lines,
+    lines_adapted,
+    lines_paths,
+    lines_rules,
+    tokens,
 )
 _KEPT = 1000
 
@@ -106,7 +99,7 @@ def _questions(estate: Estate, sites: Mapping[str, object]) -> Iterator[Question
             yield Question(ask=host_folder.problem, props=props)
         if content.server.lines:
             props = content.question_of_lines(docker_host, labels)
-            yield Question(ask=caddyfile_lines.problem, props=props, taken=_taken(props))
+            yield Question(ask=lines.problem, props=props, taken=_taken(props))
 
 
 def _taken(props: Props) -> Path:

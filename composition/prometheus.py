@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from components.alertmanager_config import Email, Receivers
-from components.caddy_proxy import COMPONENT as DOOR
-from components.prometheus import Images, Own, Watching
-from components.prometheus_config import GatewayAt, prometheus_routes
-from components.prometheus_rules import Durations
+from components.gateway.proxy import COMPONENT as DOOR
+from components.prometheus.alertmanager_config import Email, Receivers
+from components.prometheus.config import GatewayAt, prometheus_routes
+from components.prometheus.prometheus import Images, Own, Watching
+from components.prometheus.rules import Durations
 from components.routes import Guard, Route
 from composition.people import accounts
 from config.estate import Estate

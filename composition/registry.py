@@ -7,4 +7,4 @@ from config.settings import ROOT
 
 def packages_server() -> str:
     """The settings of the server in front of the package index."""
-    return (ROOT / "components/pypi_gunicorn.py").read_text()
+    return (ROOT / "components/registry/pypi_gunicorn.py").read_text()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.caddy_site import Content
-from components.caddy_site_caddyfile import SiteServer
-from components.publisher_sources import GitSource, Limits, Sources
+from components.publisher.sources import GitSource, Limits, Sources
 from components.routes import Handler, Redirect, Refusal, Upstream
+from components.site.caddyfile import SiteServer
+from components.site.site import Content
 from config.estate import Estate
 from config.model import opened
 from config.site import Site

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pulumi
 
-from components.vault_client import Reach
-from components.vault_contents import Environment, Person
-from components.vault_server_config import VaultKeys
+from components.vault.client import Reach
+from components.vault.contents import Environment, Person
+from components.vault.server_config import VaultKeys
 from composition.host import entrance
 from config.estate import Estate
 from config.model import opened

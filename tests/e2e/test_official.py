@@ -188,7 +188,7 @@ def test_a_login_is_the_persons_own(
 
 
 BRING = """
-from components.host_image import HostImageProvider
+from host.host_image import HostImageProvider
 HostImageProvider().apply({"docker_host": %r, "ref": %r})
 """
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import bcrypt
 import pytest
 
-from components.prometheus_config import RELOAD
+from components.prometheus.config import RELOAD
 from tests.e2e import sites
 from tests.e2e.checkout import ROOT, Checkout, Place
 from tests.e2e.support import containers

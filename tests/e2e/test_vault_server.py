@@ -105,7 +105,7 @@ def vault(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Va
     checkout = Checkout(folder, place, stack_name(f"vault-server-{place.name}"))
     (folder / "config/vault.yaml").unlink()  # what the tests write is nobody's
     # A start that fails is waited for as well, and two of them do.
-    wrapper = folder / "components/container.py"
+    wrapper = folder / "host/container.py"
     wrapper.write_text(wrapper.read_text().replace("wait_timeout=60", "wait_timeout=25"))
     try:
         checkout.configure(vault={})
@@ -346,7 +346,7 @@ def test_a_snapshot_restored_on_an_empty_volume_is_equal(vault: Vault, place: Pl
 
 def _begins_badly_and_is_reset(vault: Vault, change: tuple[str, str], sentence: str) -> None:
     """Start it for the first time with another list of first requests, and empty it."""
-    code = vault.checkout.folder / "components/vault_server_config.py"
+    code = vault.checkout.folder / "components/vault/server_config.py"
     good = code.read_text()
     assert change[0] in good
     code.write_text(good.replace(*change))

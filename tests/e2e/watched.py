@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from docker.models.containers import Container
 
-from components.vault_server_config import PROGRAM, PROGRAM_POLICY
+from components.vault.server_config import PROGRAM, PROGRAM_POLICY
 from tests.e2e import sites
 from tests.e2e.checkout import Checkout
 from tests.e2e.support import containers, git_server, vault

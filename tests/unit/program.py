@@ -25,9 +25,9 @@ from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.rpc_manager import RPCManager
 
-from components import engine
 from config.estate import Estate
 from config.settings import PROJECT, Settings
+from host import engine
 
 ROOT = Path(__file__).parents[2]
 

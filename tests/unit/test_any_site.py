@@ -12,11 +12,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.caddy_proxy_caddyfile import Gateway
-from components.caddy_router_caddyfile import router_files
-from components.caddy_site import Content
-from components.caddy_site_caddyfile import site_caddyfile
+from components.gateway.proxy_caddyfile import Gateway
+from components.gateway.router_caddyfile import router_files
 from components.routes import Route, Upstream
+from components.site.caddyfile import site_caddyfile
+from components.site.site import Content
 from composition.sites import what_answers
 from config.estate import Estate
 from config.hosts import canonical_location

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from components import caddyfile_lines, engine
-from components.caddy_site_caddyfile import PORT, SiteServer, lines_begin_at, site_alone
-from components.caddyfile_lines import ALONE, CaddyfileLinesProvider, problem_of_text
+from components.site import lines as site_lines
+from components.site.caddyfile import PORT, SiteServer, lines_begin_at, site_alone
+from components.site.lines import ALONE, CaddyfileLinesProvider, problem_of_text
+from host import engine
 from tests.unit import site_blocks
 from tests.unit.program import ROOT
 
@@ -409,7 +410,7 @@ def props(site: SiteServer | str, **different: Any) -> dict[str, Any]:
 
 
 provider = CaddyfileLinesProvider()
-adapt = caddyfile_lines._adapt
+adapt = site_lines._adapt
 
 
 def cases() -> dict[str, SiteServer]:
@@ -445,7 +446,7 @@ def engine_that_knows(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(sent["block"])
         return known[sent["block"]]
 
-    monkeypatch.setattr(caddyfile_lines, "_adapt", answer)
+    monkeypatch.setattr(site_lines, "_adapt", answer)
     monkeypatch.setattr(engine, "connect", lambda _: None)
     monkeypatch.setattr(engine, "reachable", lambda _: True)
     monkeypatch.setattr(engine, "has_image", lambda _client, _ref: True)
@@ -453,7 +454,7 @@ def engine_that_knows(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def problems(sent: dict[str, Any]) -> list[str]:
-    found = caddyfile_lines.problem(sent)
+    found = site_lines.problem(sent)
     return [found] if found else []
 
 

@@ -9,7 +9,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.caddyfile_tokens import tokens
+from components.site.tokens import tokens
 from tests.unit.approved import GOLDEN
 
 

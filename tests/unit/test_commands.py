@@ -17,7 +17,7 @@ from commands import __main__ as program
 from commands import failures, leftovers, locks, orphans, ports, probe, purge, up
 from commands.context import CommandError, Context
 from commands.table import table
-from components.door import Door
+from components.reach import Door
 from config.estate import Estate
 from config.model import ConfigError
 from config.settings import PROJECT, ROOT

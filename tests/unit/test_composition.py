@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from components.caddy_site import Content
-from components.caddy_site_caddyfile import SiteServer
 from components.routes import Handler, Redirect, Refusal, Upstream
+from components.site.caddyfile import SiteServer
+from components.site.site import Content
 from composition.sites import what_answers
 from config.estate import Estate
 from tests.unit.program import EVERY_KIND, an_estate, own_config

@@ -9,8 +9,8 @@ from typing import Any
 import docker
 import pytest
 
-from components import engine
-from components.content_view import ContentFolderProvider
+from host import engine
+from host.content_view import ContentFolderProvider
 
 provider = ContentFolderProvider()
 PROPS = {

@@ -163,7 +163,7 @@ def _is_setting(key: str, below: str) -> bool:
 
 
 def _is_label(label: str) -> bool:
-    return any(f'"{label}"' in file.read_text() for file in (ROOT / "components").glob("*.py"))
+    return any(f'"{label}"' in file.read_text() for file in (ROOT / "host").glob("*.py"))
 
 
 def declared() -> set[str]:

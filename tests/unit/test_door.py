@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from components import door
-from components.door import Entrance, open_door
-from components.engine import EngineError
+from components import reach
+from components.reach import Entrance, open_door
+from host.engine import EngineError
 
 # It serves the ports that it shall forward, unless it is refused. Where somebody else has one of
 # them, it takes a second to notice, as over a slow line.
@@ -65,9 +65,9 @@ def test_a_port_that_another_program_took_costs_another_attempt(
 ) -> None:
     fake_ssh(tmp_path, monkeypatch)
     with socket.create_server(("127.0.0.1", 0)) as other:
-        first = iter([door._free_port(), other.getsockname()[1]])
-        free = door._free_port
-        monkeypatch.setattr(door, "_free_port", lambda: next(first, None) or free())
+        first = iter([reach._free_port(), other.getsockname()[1]])
+        free = reach._free_port
+        monkeypatch.setattr(reach, "_free_port", lambda: next(first, None) or free())
         with open_door(_ENTRANCE) as opened:
             assert opened.https != other.getsockname()[1]
             assert opened.get("http://blog.example.org/").status == 200

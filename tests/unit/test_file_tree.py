@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.file_tree import Entry, archive, digest, read_folder
+from host.file_tree import Entry, archive, digest, read_folder
 
 NAMES = st.text("abcé .-_", min_size=1, max_size=4).filter(lambda name: name not in (".", ".."))
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)

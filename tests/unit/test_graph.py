@@ -16,10 +16,10 @@ import pytest
 import yaml
 from pulumi.runtime import rpc
 
-from components.container import health_script
-from components.volume_files import Files, VolumeFiles, VolumeFilesArgs
 from config.settings import Settings
 from config.site import Site
+from host.container import health_script
+from host.volume_files import Files, VolumeFiles, VolumeFilesArgs
 from tests.unit.program import (
     CONTENT,
     EVERY_KIND,
@@ -51,22 +51,20 @@ official semantics for these and refuses all others."""
 
 PROVIDERS = {
     "pulumi-python:dynamic/homeport:CaddyfileLines": (
-        "components.caddyfile_lines CaddyfileLinesProvider"
+        "components.site.lines CaddyfileLinesProvider"
     ),
-    "pulumi-python:dynamic/homeport:ContentFolder": (
-        "components.content_view ContentFolderProvider"
-    ),
-    "pulumi-python:dynamic/homeport:HostFolder": "components.host_folder HostFolderProvider",
-    "pulumi-python:dynamic/homeport:HostImage": "components.host_image HostImageProvider",
-    "pulumi-python:dynamic/homeport:Promotion": "components.promotion PromotionProvider",
+    "pulumi-python:dynamic/homeport:ContentFolder": ("host.content_view ContentFolderProvider"),
+    "pulumi-python:dynamic/homeport:HostFolder": "host.host_folder HostFolderProvider",
+    "pulumi-python:dynamic/homeport:HostImage": "host.host_image HostImageProvider",
+    "pulumi-python:dynamic/homeport:Promotion": "host.promotion PromotionProvider",
     "pulumi-python:dynamic/homeport:RootCertificate": (
-        "components.prometheus_root RootCertificateProvider"
+        "components.prometheus.root RootCertificateProvider"
     ),
-    "pulumi-python:dynamic/homeport:StackId": "components.stack_id StackIdProvider",
-    "pulumi-python:dynamic/homeport:VaultAccess": "components.vault_access VaultAccessProvider",
-    "pulumi-python:dynamic/homeport:VaultService": "components.vault_service VaultServiceProvider",
-    "pulumi-python:dynamic/homeport:VolumeFiles": "components.volume_files VolumeFilesProvider",
-    "pulumi-python:dynamic/homeport:VolumeOwner": "components.volumes VolumeOwnerProvider",
+    "pulumi-python:dynamic/homeport:StackId": "host.stack_id StackIdProvider",
+    "pulumi-python:dynamic/homeport:VaultAccess": "components.vault.access VaultAccessProvider",
+    "pulumi-python:dynamic/homeport:VaultService": "components.vault.service VaultServiceProvider",
+    "pulumi-python:dynamic/homeport:VolumeFiles": "host.volume_files VolumeFilesProvider",
+    "pulumi-python:dynamic/homeport:VolumeOwner": "host.volumes VolumeOwnerProvider",
 }
 """Dynamic resources, and where every state written so far looks for their code."""
 
@@ -812,16 +810,16 @@ def attributes(module: ast.Module) -> set[str]:
 def test_one_module_constructs_containers() -> None:
     calls = {
         path
-        for path, module in sources("components", "config", "commands").items()
+        for path, module in sources("components", "host", "config", "commands").items()
         for node in ast.walk(module)
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Container")
     }
-    assert calls == {"components/container.py"}
+    assert calls == {"host/container.py"}
 
 
 def test_components_get_arguments_and_read_no_configuration_and_no_environment() -> None:
-    for path, module in sources("components").items():
-        if path == "components/pypi_gunicorn.py":
+    for path, module in sources("components", "host").items():
+        if path == "components/registry/pypi_gunicorn.py":
             continue  # runs in the package index's container
         used = {name.partition(".")[0] for name in imports(module)}
         assert used.isdisjoint({"config", "commands", "os"}), path
@@ -831,7 +829,7 @@ def test_components_get_arguments_and_read_no_configuration_and_no_environment()
 
 
 def test_the_program_knows_nothing_of_how_images_and_engine_are_built_offline() -> None:
-    for folder in ("components", "config"):
+    for folder in ("components", "host", "config"):
         for file in (ROOT / folder).rglob("*.*"):
             if file.suffix in (".py", ".yaml"):
                 assert "offline" not in file.read_text(), file

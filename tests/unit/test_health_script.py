@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.container import health_script
+from host.container import health_script
 
 # Neither may happen in a test, so both are written down instead.
 NOTED = "sleep() { echo sleep $* >>calls; }; kill() { echo kill $* >>calls; }\n"

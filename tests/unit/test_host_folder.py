@@ -10,8 +10,8 @@ from typing import Any
 import docker
 import pytest
 
-from components import engine
-from components.host_folder import HostFolderProvider, problem
+from host import engine
+from host.host_folder import HostFolderProvider, problem
 from tests.unit.machine import needs_root
 
 provider = HostFolderProvider()

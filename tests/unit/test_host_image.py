@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from components import engine
-from components.host_image import HostImageProvider
+from host import engine
+from host.host_image import HostImageProvider
 
 REF = "prom/prometheus:v3.15.0"
 HOST = "unix:///some.sock"

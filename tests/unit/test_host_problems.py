@@ -7,11 +7,12 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import caddyfile_lines, engine, host_folder
+from components.site import lines
 from composition import host_problems
 from composition.host_problems import refuse_what_the_host_refuses
 from composition.sites import what_answers
 from config.estate import Estate
+from host import engine, host_folder
 from tests.unit.program import an_estate, own_config
 
 SITES = {
@@ -37,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         return ask
 
     monkeypatch.setattr(host_problems, "_TAKEN", tmp_path / "taken")
-    monkeypatch.setattr(caddyfile_lines, "problem", answer("a", "d"))
+    monkeypatch.setattr(lines, "problem", answer("a", "d"))
     monkeypatch.setattr(host_folder, "problem", answer("c"))
     monkeypatch.setattr(engine, "connect", lambda _: None)
     monkeypatch.setattr(engine, "reachable", lambda _: True)

@@ -9,20 +9,20 @@ import pytest
 import yaml
 from pulumi.runtime import rpc
 
-from components.alertmanager_config import (
+from components.prometheus.alertmanager_config import (
     Email,
     Receivers,
     alertmanager_secrets,
     alertmanager_yml,
 )
-from components.prometheus_config import (
+from components.prometheus.config import (
     GatewayAt,
     blackbox_yml,
     probes,
     prometheus_routes,
     prometheus_yml,
 )
-from components.publisher_sources import GitSource, Limits, Sources, webhook_routes
+from components.publisher.sources import GitSource, Limits, Sources, webhook_routes
 from components.routes import Guard, Handler, Redirect, Refusal, Route, Upstream
 from components.targets import Target
 from config.model import ConfigError

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from components import engine, prometheus_root
-from components.prometheus_root import RootCertificateProvider
+from components.prometheus import root
+from components.prometheus.root import RootCertificateProvider
+from host import engine
 
 PROPS: dict[str, Any] = {
     "docker_host": "unix:///d",
@@ -30,7 +31,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(engine, "connect", lambda _: None)
     monkeypatch.setattr(engine, "has_volume", lambda *_: host.volume)
     monkeypatch.setattr(engine, "has_image", lambda *_: host.image)
-    monkeypatch.setattr(prometheus_root, "_certificate", lambda _: host.certificate)
+    monkeypatch.setattr(root, "_certificate", lambda _: host.certificate)
     return host
 
 

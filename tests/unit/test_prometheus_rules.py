@@ -11,7 +11,12 @@ import docker
 import pytest
 import yaml
 
-from components.prometheus_rules import BEHIND_GATEWAY, GATEWAY_DOWN, Durations, rules_yml
+from components.prometheus.rules import (
+    BEHIND_GATEWAY,
+    GATEWAY_DOWN,
+    Durations,
+    rules_yml,
+)
 from tests.unit.program import ROOT
 
 IMAGE = yaml.safe_load((ROOT / "config/images.yaml").read_text())["prometheus"]

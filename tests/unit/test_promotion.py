@@ -6,8 +6,8 @@ from typing import Any
 import docker
 import pytest
 
-from components import engine, promotion
-from components.promotion import PromotionProvider
+from host import engine, promotion
+from host.promotion import PromotionProvider
 
 provider = PromotionProvider()
 PROPS = {

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from publisher.sources import parse
 
-from components.publisher_sources import (
+from components.publisher.sources import (
     GITHUB_KEYS,
     GitSource,
     Limits,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from components import pypi_gunicorn
-from components.pypi_gunicorn import (
+from components.registry import pypi_gunicorn
+from components.registry.pypi_gunicorn import (
     fair,
     find_version,
     post_request,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.reachability import DOCKER_MISSING, why_unreachable
+from host.reachability import DOCKER_MISSING, why_unreachable
 
 HOST = "ssh://ada@server.example.org:2222"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from components.registry_config import CLOSED, DENIED, distribution_config
+from components.registry.config import CLOSED, DENIED, distribution_config
 
 
 def test_the_image_registry_forgets_nothing_and_remembers_nothing_that_is_gone() -> None:

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.caddy_proxy_caddyfile import Gateway, proxy_caddyfile
-from components.caddy_router_caddyfile import router_files, router_secret_files
-from components.caddy_site_caddyfile import (
+from components.gateway.proxy_caddyfile import Gateway, proxy_caddyfile
+from components.gateway.router_caddyfile import router_files, router_secret_files
+from components.routes import Guard, Handler, Redirect, Refusal, Route, Upstream
+from components.site.caddyfile import (
     SiteServer,
     lines_begin_at,
     site_block,
     site_caddyfile,
 )
-from components.caddy_site_content import HIDDEN
-from components.caddyfile_tokens import tokens
-from components.routes import Guard, Handler, Redirect, Refusal, Route, Upstream
+from components.site.content import HIDDEN
+from components.site.tokens import tokens
 from tests.unit.approved import GOLDEN, approved
 
 

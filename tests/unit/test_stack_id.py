@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from components import engine, reachability
-from components.stack_id import StackIdProvider
+from host import engine, reachability
+from host.stack_id import StackIdProvider
 
 provider = StackIdProvider()
 HERE = {"docker_host": "ssh://root@here", "may_be_bare": False, "value": None}

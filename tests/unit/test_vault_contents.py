@@ -12,16 +12,16 @@ from hvac import exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import vault_client, vault_service
-from components.door import Entrance
-from components.engine import EngineError
-from components.provider import Props
-from components.vault_access import VaultAccessProvider
-from components.vault_client import VaultError, open_vault
-from components.vault_policies import person_policy, role_name, service_policy
-from components.vault_server_config import WHOLE
-from components.vault_server_reason import half_way
-from components.vault_service import VaultServiceProvider, dropped, merged
+from components.reach import Entrance
+from components.vault import client, service
+from components.vault.access import VaultAccessProvider
+from components.vault.client import VaultError, open_vault
+from components.vault.policies import person_policy, role_name, service_policy
+from components.vault.server_config import WHOLE
+from components.vault.server_reason import half_way
+from components.vault.service import VaultServiceProvider, dropped, merged
+from host.engine import EngineError
+from host.provider import Props
 from tests.unit.program import run_main
 
 SECRET = "4dabf18193072939515e22adb298388d"  # the engine's mark
@@ -215,7 +215,7 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> FakeVault:
     def opened(_reach: Props, **_: object) -> Iterator[FakeVault]:
         yield fake
 
-    monkeypatch.setattr(vault_service, "open_vault", opened)
+    monkeypatch.setattr(service, "open_vault", opened)
     return fake
 
 
@@ -343,7 +343,7 @@ def test_a_vault_that_does_not_answer_is_a_difference_and_no_failure(
     def closed(*_: object, **__: object) -> object:
         raise VaultError("the vault is sealed")
 
-    monkeypatch.setattr(vault_service, "open_vault", closed)
+    monkeypatch.setattr(service, "open_vault", closed)
     outs = VaultServiceProvider().read("shop", PROPS).outs or {}
     assert outs == {**PROPS, "vault": "the vault is sealed"}
     assert VaultServiceProvider().diff("shop", outs, PROPS).changes
@@ -364,7 +364,7 @@ def test_another_way_to_the_vault_is_a_change_of_who_is_let_in_as_well() -> None
 def test_a_difference_names_each_key_that_differs_once_and_no_value(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(vault_service, "_said", set())
+    monkeypatch.setattr(service, "_said", set())
     olds = {
         **PROPS,
         "keys": {
@@ -501,15 +501,15 @@ def test_each_trouble_is_waited_for_as_long_as_it_may_pass_and_then_told(
     monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str, least: int, most: int
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(vault_client, "time", clock)
+    monkeypatch.setattr(client, "time", clock)
 
     def refuse(*_: object, **__: object) -> object:
         raise error
 
-    monkeypatch.setattr(vault_client, "_must_be_whole", lambda _: None)
+    monkeypatch.setattr(client, "_must_be_whole", lambda _: None)
     monkeypatch.setattr("hvac.api.auth_methods.AppRole.login", refuse)
     if isinstance(error, EngineError):
-        monkeypatch.setattr(vault_client, "open_door", refuse)
+        monkeypatch.setattr(client, "open_door", refuse)
     for patient in (True, False):
         clock.gone = 0
         with pytest.raises(VaultError) as caught, open_vault(REACH, patient=patient):
@@ -521,13 +521,13 @@ def test_each_trouble_is_waited_for_as_long_as_it_may_pass_and_then_told(
 
 def test_what_passes_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr(vault_client, "time", clock)
+    monkeypatch.setattr(client, "time", clock)
 
     def later(*_: object, **__: object) -> None:
         if clock.gone < 60:
             raise ALERT
 
-    monkeypatch.setattr(vault_client, "_must_be_whole", lambda _: None)
+    monkeypatch.setattr(client, "_must_be_whole", lambda _: None)
     monkeypatch.setattr("hvac.api.auth_methods.AppRole.login", later)
     with open_vault(REACH, patient=True):
         assert 60 <= clock.gone < 70
@@ -538,7 +538,7 @@ class Answers:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, clock: Clock, whole_after: float) -> None:
         self.asked: list[str] = []
-        monkeypatch.setattr(vault_client, "time", clock)
+        monkeypatch.setattr(client, "time", clock)
 
         def send(_adapter: object, request: requests.PreparedRequest, **_: object) -> Any:
             path = request.path_url.removeprefix("/v1/")
@@ -555,7 +555,7 @@ class Answers:
             return answer
 
         self.before, self.content_type = 403, "application/json"
-        monkeypatch.setattr("components.vault_client._ThroughDoor.send", send)
+        monkeypatch.setattr("components.vault.client._ThroughDoor.send", send)
 
 
 @pytest.mark.parametrize("status", [403, 404])

@@ -24,12 +24,12 @@ from pulumi.runtime import rpc
 
 from commands import vault_key, vault_reset, vault_snapshot
 from commands.context import CommandError, Context
-from components import engine
-from components.vault_server_config import PROGRAM_POLICY, VaultKeys, configuration, secret_files
-from components.vault_server_reason import failed_half_way, vault_reason
+from components.vault.server_config import PROGRAM_POLICY, VaultKeys, configuration, secret_files
+from components.vault.server_reason import failed_half_way, vault_reason
 from config.estate import Estate
 from config.model import ConfigError
 from config.settings import Settings
+from host import engine
 from tests.unit.approved import GOLDEN, approved
 from tests.unit.program import Graph, an_estate, own_config, run_main
 

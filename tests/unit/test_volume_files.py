@@ -16,9 +16,9 @@ import docker
 import pulumi
 import pytest
 
-from components import engine, file_tree, volume_files, volume_files_write
-from components.file_tree import Entry
-from components.volume_files import Files, VolumeFiles, VolumeFilesArgs, VolumeFilesProvider
+from host import engine, file_tree, volume_files, volume_files_write
+from host.file_tree import Entry
+from host.volume_files import Files, VolumeFiles, VolumeFilesArgs, VolumeFilesProvider
 
 SECRET = "planted-2b9e"
 provider = VolumeFilesProvider()

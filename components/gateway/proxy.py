@@ -1,0 +1,116 @@
+"""The gateway: a door that publishes ports and speaks TLS, and behind it the router."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddy_files
+from components.gateway.proxy_caddyfile import (
+    DATA_AT,
+    HEALTH_PORT,
+    METRICS_PORT,
+    ROUTER_METRICS_PORT,
+    ROUTES_AT,
+    Gateway,
+    proxy_caddyfile,
+)
+from components.gateway.router import CaddyRouter, CaddyRouterArgs
+from components.targets import Target
+from host.container import ContainerArgs, Mount, Port, service_container
+from host.docker_host import DockerHost
+from host.mounted_files import mounted_files
+from host.volumes import data_volume
+
+COMPONENT = "proxy"
+ROUTER = "router"
+ROOT_CERTIFICATE = f"{DATA_AT}/caddy/pki/authorities/local/root.crt"
+"""Where Caddy keeps the certificate of its own CA, in the door's container."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaddyProxyArgs:
+    """What the gateway serves and where it listens."""
+
+    host: DockerHost
+    image: str
+    address: str
+    """Address of the host that ports are published on."""
+    gateway: Gateway
+    """What its Caddyfiles say."""
+
+
+class CaddyProxy(pulumi.ComponentResource):
+    """Terminates TLS for every route, over HTTP/1.1, 2 and 3, and passes requests on.
+
+    Nothing that the door is made of depends on routes, so it holds visitors' connections while
+    the router behind it reloads. Only another image or other ports replace it.
+    """
+
+    def __init__(
+        self, name: str, args: CaddyProxyArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("homeport:index:CaddyProxy", name, None, opts)
+        host = args.host
+        child = host.child(self, args.image)
+        self.data = data_volume(f"{name}-data", host, self, image=args.image, owner=USER)
+        """The name of the volume with certificates and keys."""
+        data = Mount(volume=self.data, at=DATA_AT, read_only=False)
+        router = CaddyRouter(
+            ROUTER,
+            CaddyRouterArgs(host=host, image=args.image, data=data, gateway=args.gateway),
+            pulumi.ResourceOptions(parent=self),
+        )
+        config = mounted_files(
+            f"{name}-config",
+            host,
+            self,
+            caddy_files(
+                {"Caddyfile": proxy_caddyfile(args.gateway)} | args.gateway.certificate_files
+            ),
+            image=args.image,
+            at=CONFIG_AT,
+        )
+        container = service_container(
+            name,
+            host,
+            ContainerArgs(
+                component=COMPONENT,
+                image=args.image,
+                command=caddy("run"),
+                user=USER,
+                probe=f"wget -q -O /dev/null http://127.0.0.1:{HEALTH_PORT}/",
+                # Among services it is asked as visitors ask, and for figures. No site gets there.
+                networks={"edge": host.edge.name, "services": host.services.name},
+                aliases={"services": COMPONENT},
+                replace="in_place",
+                mounts=[
+                    config.mount,
+                    Mount(volume=router.config, at=ROUTES_AT),
+                    data,
+                ],
+                ports=[
+                    Port(number=args.gateway.http, protocol="tcp", address=args.address),
+                    Port(number=args.gateway.https, protocol="tcp", address=args.address),
+                    Port(number=args.gateway.https, protocol="udp", address=args.address),
+                ],
+                env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": DATA_AT},  # noqa: S108 - in the container
+                capabilities=CAPABILITIES,
+                memory_mib=512,
+            ),
+            pulumi.ResourceOptions.merge(
+                child,
+                # After the router: on a new volume only one of them may make the CA.
+                pulumi.ResourceOptions(depends_on=[config.written, router]),
+            ),
+        )
+        self.revision = pulumi.Output.concat(
+            container.id, " ", config.written.digest, " ", router.revision
+        )
+        """Changes with all that visitors could notice."""
+        self.targets = tuple(
+            Target(job="gateway", address=f"{COMPONENT}:{port}")
+            for port in (METRICS_PORT, ROUTER_METRICS_PORT)
+        )
+        self.register_outputs({"revision": self.revision})

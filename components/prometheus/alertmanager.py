@@ -1,0 +1,99 @@
+"""Alertmanager: it gathers alerts into messages and sends them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.prometheus.alertmanager_config import (
+    CONFIG,
+    CONFIG_AT,
+    Receivers,
+    alertmanager_secrets,
+    alertmanager_yml,
+)
+from components.prometheus.config import ALERTMANAGER, reload_request
+from components.targets import Target
+from host.container import ContainerArgs, Mount, service_container
+from host.docker_host import DockerHost
+from host.mounted_files import mounted_files
+from host.volume_files import Files
+from host.volumes import data_volume
+
+_USER = 1000
+_DATA_AT = "/state"
+_NAME, _, _PORT = ALERTMANAGER.partition(":")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertmanagerArgs:
+    """Who is told, and whether Alertmanager may leave the host for it."""
+
+    host: DockerHost
+    image: str
+    outside: bool
+    url: str
+    """Where links in messages lead: Alertmanager's own page is shown to nobody."""
+    receivers: Receivers
+
+
+class Alertmanager(pulumi.ComponentResource):
+    """Sends what Prometheus finds. What it has sent already lies in a volume of its own."""
+
+    def __init__(
+        self, name: str, args: AlertmanagerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("homeport:index:Alertmanager", name, None, opts)
+        host = args.host
+        data = data_volume(f"{name}-data", host, self, image=args.image, owner=_USER)
+        file = f"{CONFIG_AT}/current/{CONFIG}"
+        config = mounted_files(
+            f"{name}-config",
+            host,
+            self,
+            Files(
+                public={CONFIG: alertmanager_yml(args.receivers)},
+                secret=alertmanager_secrets(args.receivers),
+                owner=_USER,
+                validate=["amtool", "check-config", file],
+                reload=reload_request(_PORT),
+            ),
+            image=args.image,
+            at=CONFIG_AT,
+        )
+        container = service_container(
+            name,
+            host,
+            ContainerArgs(
+                component=name,
+                image=args.image,
+                command=[
+                    "alertmanager",
+                    f"--config.file={file}",
+                    f"--storage.path={_DATA_AT}",
+                    f"--web.external-url={args.url}",
+                    "--cluster.listen-address=",  # there is no other
+                    "--log.format=json",
+                ],
+                user=_USER,
+                probe=f"wget -q -O /dev/null http://127.0.0.1:{_PORT}/-/healthy",
+                networks={
+                    "services": host.services.name,
+                    **({"edge": host.edge.name} if args.outside else {}),
+                },
+                aliases={"services": _NAME},
+                replace="in_place",
+                mounts=[
+                    config.mount,
+                    Mount(volume=data, at=_DATA_AT, read_only=False),
+                ],
+                memory_mib=96,
+                cpus=0.5,
+            ),
+            pulumi.ResourceOptions.merge(
+                host.child(self, args.image), pulumi.ResourceOptions(depends_on=[config.written])
+            ),
+        )
+        self.targets = (Target(job=name, address=ALERTMANAGER),)
+        self.register_outputs({"id": container.id})

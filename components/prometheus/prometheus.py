@@ -1,0 +1,216 @@
+"""Prometheus, and all that it needs to watch the stack: nothing of it is typed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.gateway.proxy import CaddyProxy
+from components.prometheus.alertmanager import Alertmanager, AlertmanagerArgs
+from components.prometheus.alertmanager_config import Receivers
+from components.prometheus.blackbox import Blackbox, BlackboxArgs
+from components.prometheus.config import (
+    CHECK,
+    CONFIG,
+    CONFIG_AT,
+    OWN_RULES,
+    OWN_SCRAPES,
+    PROMETHEUS,
+    RELOAD,
+    RULES,
+    GatewayAt,
+    probes,
+    prometheus_yml,
+)
+from components.prometheus.node import NodeExporter, NodeExporterArgs
+from components.prometheus.root import RootCertificate
+from components.prometheus.rules import Durations, rules_yml
+from components.routes import Route
+from components.targets import Target
+from host.container import ContainerArgs, Mount, service_container
+from host.docker_host import DockerHost
+from host.mounted_files import mounted_files
+from host.volume_files import Files
+from host.volumes import data_volume
+
+_USER = 1000
+_DATA_AT = "/state"
+_NAME, _, _PORT = PROMETHEUS.partition(":")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """The image of each part."""
+
+    prometheus: str
+    alertmanager: str
+    blackbox: str
+    node_exporter: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """What a person adds, in Prometheus' own words."""
+
+    shown_as: str
+    """The folder of these files, for errors."""
+    scrapes: str
+    rules: Mapping[str, str]
+    """By file name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watching:
+    """How a stack is watched, and who is told."""
+
+    images: Images
+    outside: bool
+    """Whether Prometheus and Alertmanager may leave the host, to scrape and to tell."""
+    url: str
+    """Where people find Prometheus."""
+    door: GatewayAt
+    internal_ca: bool
+    """Whether the gateway's certificates come from its own CA, which alone is believed then."""
+    acme_roots: str | None
+    """Certificates, as PEM, that alone are believed otherwise; None for those of the world."""
+    durations: Durations
+    retention_time: str
+    retention_size: str
+    receivers: Receivers
+    own: Own
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrometheusArgs:
+    """What is watched, and how."""
+
+    host: DockerHost
+    watching: Watching
+    targets: Sequence[Target]
+    """What the stack's other components offer."""
+    routes: Sequence[Route]
+    """What is asked as a visitor would."""
+    proxy: CaddyProxy
+    """Where it is asked."""
+
+
+class Prometheus(pulumi.ComponentResource):
+    """Scrapes targets, asks routes, and raises alerts; its data outlives all but `make purge`.
+
+    Both lists are files, which it reads again when they change, so another site replaces
+    nothing. With Alertmanager, the blackbox exporter and the node exporter.
+    """
+
+    def __init__(
+        self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("homeport:index:Prometheus", name, None, opts)
+        host, how, images = args.host, args.watching, args.watching.images
+        below = pulumi.ResourceOptions(parent=self)
+        child = host.child(self, images.prometheus)
+        probed = probes(args.routes, how.door)
+        data = data_volume(f"{name}-data", host, self, image=images.prometheus, owner=_USER)
+        roots: pulumi.Input[str] | None = how.acme_roots
+        if how.internal_ca:
+            roots = RootCertificate(
+                name,
+                docker_host=host.docker_host,
+                volume=args.proxy.data,
+                image=images.prometheus,
+                labels=host.plain_labels(name),
+                opts=pulumi.ResourceOptions.merge(
+                    child, pulumi.ResourceOptions(depends_on=[args.proxy])
+                ),
+            ).value
+        alertmanager = Alertmanager(
+            "alertmanager",
+            AlertmanagerArgs(
+                host=host,
+                image=images.alertmanager,
+                outside=how.outside,
+                url=how.url,
+                receivers=how.receivers,
+            ),
+            below,
+        )
+        blackbox = Blackbox(
+            "blackbox",
+            BlackboxArgs(host=host, image=images.blackbox, probed=probed, roots=roots),
+            below,
+        )
+        node = NodeExporter(
+            "node-exporter",
+            NodeExporterArgs(host=host, image=images.node_exporter, data=data),
+            below,
+        )
+        targets = [
+            *args.targets,
+            *args.proxy.targets,
+            *alertmanager.targets,
+            *blackbox.targets,
+            *node.targets,
+            Target(job=name, address=PROMETHEUS),
+        ]
+        config = mounted_files(
+            f"{name}-config",
+            host,
+            self,
+            Files(
+                public={
+                    CONFIG: prometheus_yml(host.stack, how.durations.interval, targets, probed),
+                    RULES: rules_yml(how.durations),
+                    OWN_SCRAPES: how.own.scrapes,
+                    **{f"{OWN_RULES}/{file}": text for file, text in how.own.rules.items()},
+                },
+                shown_as=how.own.shown_as,
+                validate=["sh", "-c", CHECK],
+                reload=["sh", "-c", RELOAD],
+            ),
+            image=images.prometheus,
+            at=CONFIG_AT,
+        )
+        container = service_container(
+            name,
+            host,
+            ContainerArgs(
+                component=name,
+                image=images.prometheus,
+                command=[
+                    "prometheus",
+                    f"--config.file={CONFIG_AT}/current/{CONFIG}",
+                    f"--storage.tsdb.path={_DATA_AT}",
+                    f"--storage.tsdb.retention.time={how.retention_time}",
+                    f"--storage.tsdb.retention.size={how.retention_size}",
+                    # The page may be open to anyone: what all questions at once may take, at 16
+                    # bytes a sample, fits into its memory beside what it needs itself.
+                    "--query.max-concurrency=4",
+                    "--query.max-samples=4000000",
+                    f"--web.external-url={how.url}",
+                    # By default any page may have its visitor's browser ask.
+                    "--web.cors.origin=^$",
+                    "--log.format=json",
+                ],
+                user=_USER,
+                probe=f"wget -q -O /dev/null http://127.0.0.1:{_PORT}/-/healthy",
+                networks={
+                    "services": host.services.name,
+                    **({"edge": host.edge.name} if how.outside else {}),
+                },
+                aliases={"services": _NAME},
+                replace="in_place",
+                mounts=[
+                    config.mount,
+                    Mount(volume=data, at=_DATA_AT, read_only=False),
+                ],
+                memory_mib=512,
+                cpus=1,
+            ),
+            pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(depends_on=[config.written])
+            ),
+        )
+        self.revision = container.id
+        """Changes with all that visitors could notice, but for routes."""
+        self.register_outputs({"revision": self.revision})

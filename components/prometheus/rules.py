@@ -1,0 +1,173 @@
+"""The alerts that every stack has, as Prometheus reads them.
+
+Each has a page of its own in docs/runbooks, by its name. What a stack doesn't have, such as a
+vault, has no series, and so no alert.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import yaml
+
+from components.prometheus.config import PROBE, seconds
+
+GATEWAY_DOWN = "GatewayDown"
+BEHIND_GATEWAY = ("SiteDown", "CertificateNearEnd")
+"""Alerts that a dead gateway raises as well, and that nobody needs to be told then."""
+TARGET_MISSING = "TargetMissing"
+_OWN_ALERT = ("gateway", "registry", PROBE)
+"""Jobs whose silence another alert tells, or tells under more conditions."""
+_NODE = '{job="node"}'
+"""The host's own; a person may scrape other machines."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Durations:
+    """How long each thing lasts before it is told, as Prometheus writes times."""
+
+    interval: str
+    gateway: str
+    restarts: str
+    site: str
+    certificate: str
+    content: str
+    disk: str
+    memory: str
+    vault: str
+    registry: str
+    target: str
+    reboot: str
+
+
+def rules_yml(durations: Durations) -> str:
+    """The whole file."""
+    groups = {
+        "gateway": _gateway(durations),
+        "sites": _sites(durations),
+        "services": _services(durations),
+        "host": _host(durations),
+    }
+    said = {"groups": [{"name": name, "rules": rules} for name, rules in groups.items()]}
+    return yaml.safe_dump(said, sort_keys=False, width=1000)
+
+
+def _gateway(durations: Durations) -> list[dict[str, object]]:
+    return [
+        _alert(
+            GATEWAY_DOWN,
+            'up{job="gateway"} == 0',
+            "The gateway ({{ $labels.instance }}) doesn't answer",
+            lasting=durations.gateway,
+            severity="critical",
+            # Until the sites were asked again and that was looked at: what they suffered from it
+            # is no news.
+            keep_firing_for=f"{3 * seconds(durations.interval)}s",
+        ),
+        _alert(
+            "GatewayRestarting",
+            f'changes(process_start_time_seconds{{job="gateway"}}[{durations.restarts}]) >= 3',
+            "The gateway ({{ $labels.instance }}) started {{ $value }} times within "
+            f"{durations.restarts}",
+        ),
+    ]
+
+
+def _sites(durations: Durations) -> list[dict[str, object]]:
+    attempt = "publisher_last_attempt_timestamp_seconds"
+    success = "publisher_last_success_timestamp_seconds"
+    return [
+        _alert(
+            "SiteDown",
+            f'probe_success{{job="{PROBE}"}} == 0',
+            "{{ $labels.instance }} ({{ $labels.site }}) doesn't answer as it should",
+            lasting=durations.site,
+            severity="critical",
+        ),
+        _alert(
+            "CertificateNearEnd",
+            f'probe_ssl_earliest_cert_expiry{{job="{PROBE}"}} - time() '
+            f"< {seconds(durations.certificate)}",
+            "The certificate of {{ $labels.instance }} ends in {{ $value | humanizeDuration }}",
+            # One that has ended is read no more. This lasts until the site is told to be down.
+            keep_firing_for=f"{seconds(durations.site) + 3 * seconds(durations.interval)}s",
+        ),
+        _alert(
+            "ContentNotSynced",
+            # The last try failed, or none ever succeeded.
+            f"{attempt} > {success} or ({attempt} unless {success})",
+            "{{ $labels.site }} isn't what its repository has",
+            lasting=durations.content,
+        ),
+    ]
+
+
+def _services(durations: Durations) -> list[dict[str, object]]:
+    return [
+        _alert(
+            "VaultSealed",
+            # What it says of being sealed, it forgets, or says under another label.
+            'up{job="vault"} == 1 unless on (job, instance) vault_core_unsealed == 1',
+            "The vault is sealed",
+            lasting=durations.vault,
+            severity="critical",
+        ),
+        _alert(
+            "RegistryDown",
+            'up{job="registry"} == 0',
+            "The registry ({{ $labels.instance }}) doesn't answer",
+            lasting=durations.registry,
+            severity="critical",
+        ),
+        _alert(
+            TARGET_MISSING,
+            # A probe can't be asked for, though who shall ask is well: nobody knows of its site.
+            f'up{{job!~"{"|".join(_OWN_ALERT)}"}} == 0 or '
+            f'(up{{job="{PROBE}"}} == 0 unless on () up{{job="blackbox"}} == 0)',
+            "{{ $labels.instance }} of job {{ $labels.job }} can't be scraped",
+            lasting=durations.target,
+        ),
+    ]
+
+
+def _host(durations: Durations) -> list[dict[str, object]]:
+    return [
+        _alert(
+            "DiskFilling",
+            # One alert for a disk, however many of its folders are seen.
+            "min by (job, instance, device) "
+            f"(node_filesystem_avail_bytes{_NODE} / node_filesystem_size_bytes{_NODE}) < 0.1",
+            "{{ $labels.device }} of the host has {{ $value | humanizePercentage }} free",
+            lasting=durations.disk,
+        ),
+        _alert(
+            "MemoryShort",
+            f"node_memory_MemAvailable_bytes{_NODE} / node_memory_MemTotal_bytes{_NODE} < 0.1",
+            "The host has {{ $value | humanizePercentage }} of its memory available",
+            lasting=durations.memory,
+        ),
+        _alert(
+            "HostRebooted",
+            f"time() - node_boot_time_seconds{_NODE} < {seconds(durations.reboot)}",
+            "The host started {{ $value | humanizeDuration }} ago",
+        ),
+    ]
+
+
+def _alert(
+    name: str,
+    expression: str,
+    summary: str,
+    *,
+    lasting: str | None = None,
+    severity: str = "warning",
+    **more: str,
+) -> dict[str, object]:
+    return {
+        "alert": name,
+        "expr": expression,
+        **({"for": lasting} if lasting else {}),
+        **more,
+        "labels": {"severity": severity},
+        "annotations": {"summary": summary, "runbook": f"docs/runbooks/{name}.md"},
+    }

@@ -1,0 +1,110 @@
+"""The publisher: one service that brings what sites have in git into their web roots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.publisher.sources import (
+    COMPONENT,
+    PORT,
+    USER,
+    Sources,
+    public_files,
+    secret_files,
+    webhook_routes,
+)
+from components.targets import Target
+from host.container import ContainerArgs, Mount, service_container
+from host.docker_host import DockerHost
+from host.mounted_files import mounted_files
+from host.volume_files import Files
+from host.volumes import data_volume
+
+_CONFIG_AT = "/etc/publisher"
+_MIRROR_AT = "/mirror"
+_CONTENT_AT = "/state"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublisherArgs:
+    """What is published, and whether the publisher may leave the host for it."""
+
+    host: DockerHost
+    image: str
+    outside: bool
+    sources: Sources
+
+
+class Publisher(pulumi.ComponentResource):
+    """Fetches repositories, on a push and now and then, and switches sites to what is new.
+
+    It alone mounts the volume of all sites' content whole; each site sees a folder of it
+    (`host/content_view.py`). The list of sites is a file that the service reads again
+    when it changes, so another site replaces nothing.
+    """
+
+    def __init__(
+        self, name: str, args: PublisherArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("homeport:index:Publisher", name, None, opts)
+        host = args.host
+        self.content = data_volume("content", host, self, image=args.image, owner=USER)
+        """The name of the volume with all sites' content."""
+        files = [
+            mounted_files(
+                f"{name}-config",
+                host,
+                self,
+                Files(
+                    public=public_files(args.sources),
+                    secret=secret_files(args.sources),
+                    owner=USER,
+                    validate=_publisher("check", f"{_CONFIG_AT}/current/sources.json"),
+                ),
+                image=args.image,
+                at=_CONFIG_AT,
+            )
+        ]
+        if args.sources.mirror:
+            folders = {folder.as_posix(): folder for folder in args.sources.mirror}
+            mirror = Files(folders=folders)
+            files.append(
+                mounted_files(f"{name}-mirror", host, self, mirror, image=args.image, at=_MIRROR_AT)
+            )
+        container = service_container(
+            name,
+            host,
+            ContainerArgs(
+                component=COMPONENT,
+                image=args.image,
+                command=_publisher("serve"),
+                user=USER,
+                probe=f"wget -q -O /dev/null http://127.0.0.1:{PORT}/healthz",
+                networks={
+                    "services": host.services.name,
+                    **({"edge": host.edge.name} if args.outside else {}),
+                },
+                aliases={"services": COMPONENT},
+                replace="in_place",
+                mounts=[
+                    Mount(volume=self.content, at=_CONTENT_AT, read_only=False),
+                    *(each.mount for each in files),
+                ],
+                memory_mib=512,
+            ),
+            pulumi.ResourceOptions.merge(
+                host.child(self, args.image),
+                pulumi.ResourceOptions(depends_on=[each.written for each in files]),
+            ),
+        )
+        self.routes = webhook_routes(args.sources)
+        self.targets = (Target(job=COMPONENT, address=f"{COMPONENT}:{PORT}"),)
+        self.revision = container.id
+        """Changes with all that visitors could notice, but for content and routes."""
+        self.register_outputs({"revision": self.revision})
+
+
+def _publisher(verb: str, *arguments: str) -> list[str]:
+    return ["python3", "-m", "publisher", verb, *arguments]

@@ -1,0 +1,179 @@
+"""How this machine reaches the gateway: as visitors do, or through SSH to a remote host."""
+
+from __future__ import annotations
+
+import select
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import docker
+import requests
+import urllib3
+import urllib3.util
+
+from components.gateway.proxy import COMPONENT, ROOT_CERTIFICATE
+from host import engine, reachability
+from host.make import make
+from host.ssh_transport import ssh_options
+
+_TIMEOUT = 5  # seconds for one answer
+_ATTEMPTS = 3
+_FORWARDED = b"ok"
+_FORWARDING_PATIENCE = 20  # seconds for a host to let this machine in
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrance:
+    """Where a stack's gateway listens on its host, and by what it is known."""
+
+    docker_host: str
+    stack: str
+    """As its containers' label `homeport.stack` has it."""
+    address: str
+    http: int
+    https: int
+    internal_ca: bool
+    """Whether its certificates come from the stack's own CA."""
+    roots: str | None = None
+    """What else its certificates are known by, as PEM; None for what this machine trusts."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """An address of this machine at which the gateway answers, and the CA it is known by."""
+
+    address: str
+    http: int
+    https: int
+    ca: str | None
+    """Certificates that are trusted, as PEM; None for those that this machine trusts."""
+
+    def get(self, url: str) -> urllib3.BaseHTTPResponse:
+        """Ask for a URL: the name from the URL, the connection to the gateway, TLS verified.
+
+        Raises urllib3.exceptions.HTTPError.
+        """
+        parts = urlsplit(url)
+        pool = (
+            self.pool(parts.hostname or "")
+            if parts.scheme == "https"
+            else urllib3.HTTPConnectionPool(self.address, self.http, timeout=_TIMEOUT)
+        )
+        with pool:
+            return pool.request(
+                "GET", parts.path or "/", headers={"Host": parts.netloc},
+                redirect=False, retries=False,
+            )  # fmt: skip
+
+    def pool(self, host: str) -> urllib3.HTTPSConnectionPool:
+        """Connections over which a host answers, TLS verified."""
+        return urllib3.HTTPSConnectionPool(
+            self.address,
+            self.https,
+            server_hostname=host,
+            assert_hostname=host,
+            cert_reqs="CERT_REQUIRED",
+            ca_cert_data=self.ca,
+            timeout=_TIMEOUT,
+        )
+
+
+@contextmanager
+def open_door(entrance: Entrance) -> Iterator[Door]:
+    """The door of a stack's gateway. Raises EngineError where there is none."""
+    host = entrance.docker_host
+    ca = root_certificate(host, entrance.stack) if entrance.internal_ca else entrance.roots
+    address = "127.0.0.1" if entrance.address == "0.0.0.0" else entrance.address  # noqa: S104 - compared
+    if not host.startswith("ssh://"):
+        yield Door(address, entrance.http, entrance.https, ca)
+        return
+    with _forwarded(host, address, entrance) as (http, https):
+        yield Door("127.0.0.1", http, https, ca)
+
+
+@contextmanager
+def _forwarded(host: str, address: str, entrance: Entrance) -> Iterator[tuple[int, int]]:
+    """Two ports of this machine that lead to the gateway's. Raises EngineError."""
+    for _ in range(_ATTEMPTS):
+        http, https = _free_port(), _free_port()
+        forwards = [f"127.0.0.1:{http}:{address}:{entrance.http}",
+                    f"127.0.0.1:{https}:{address}:{entrance.https}"]  # fmt: skip
+        with subprocess.Popen(
+            # A connection of its own: a shared one would keep the forwarding after the end. `cat`
+            # ends with its input, so the tunnel ends with this process, however that one ends.
+            ["ssh", *ssh_options(), "-S", "none", "-o", "ExitOnForwardFailure=yes",
+             *(word for forward in forwards for word in ("-L", forward)), "--", host,
+             f"echo {_FORWARDED.decode()}; cat"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,  # what `select` tells of is read at once
+        ) as tunnel:  # fmt: skip
+            try:
+                if _is_up(tunnel):
+                    yield http, https
+                    return
+            finally:
+                tunnel.terminate()
+        if _is_free(http) and _is_free(https):
+            break  # that wasn't the reason, so another attempt would fail as well
+    raise engine.EngineError(f"{host}: no SSH forwarding to the gateway could be opened")
+
+
+def root_certificate(docker_host: str, stack: str) -> str:
+    """The certificate of a stack's own CA, as PEM. Raises EngineError where there is none."""
+    labels = [f"homeport.stack={stack}", f"homeport.component={COMPONENT}"]
+    try:
+        client = engine.connect(docker_host)
+        for container in client.containers.list(all=True, filters={"label": labels}):
+            try:
+                ((_, content),) = engine.unpack(container, ROOT_CERTIFICATE)
+            except docker.errors.NotFound:
+                continue
+            return content.decode()
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise engine.EngineError(reachability.why_unreachable(docker_host)) from error
+    name = stack.rpartition("/")[2]
+    raise engine.EngineError(
+        f"stack {name} has no certificate of its own CA: the gateway doesn't "
+        f"run yet (`{make(name, 'up')}`), or its certificates come from elsewhere (tls.issuer)"
+    )
+
+
+def _is_up(tunnel: subprocess.Popen[bytes]) -> bool:
+    """Whether the tunnel came up. It ends where another program took one of its ports meanwhile.
+
+    Its own word tells, which it gives after it has the ports: whoever has one of them instead
+    would answer there as well.
+    """
+    deadline, said = time.monotonic() + _FORWARDING_PATIENCE, b""
+    while tunnel.stdout and (left := deadline - time.monotonic()) > 0:
+        if not select.select([tunnel.stdout], [], [], left)[0]:
+            break
+        part = tunnel.stdout.read(4096)
+        said += part
+        if not part:  # it ended
+            break
+        # Somebody's shell may say more when it starts.
+        if b"\n%b\n" % _FORWARDED in b"\n" + said:
+            return True
+    return False
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as ours:
+        try:
+            ours.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

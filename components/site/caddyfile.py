@@ -1,0 +1,120 @@
+"""A site's own Caddyfile: content on port 80, without TLS, behind the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from components.caddy import GLOBAL_OPTIONS, block
+from components.site import php as php_site
+from components.site.content import HIDDEN, ROOT
+from components.site.owner_lines import OwnerLines, owner_lines
+
+PORT = 80
+HEALTH_HOST = "health.invalid"
+
+# A folder that isn't there at all: nothing was published yet.
+_NO_CONTENT = f"""\
+@homeport_no_content not file {{
+	root {ROOT}
+	try_files /
+}}
+header @homeport_no_content Retry-After 60
+respond @homeport_no_content "This site has no content yet; please try again in a minute." 503"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteServer:
+    """What a site's Caddyfile says."""
+
+    runtime: Literal["static", "php"] = "static"
+    listing: bool = False
+    not_found: str | None = None
+    """Page of the content that is shown with status 404."""
+    lines: str = ""
+    """Lines of the site's owner for its own block."""
+
+    @property
+    def hidden(self) -> Sequence[str]:
+        """Files that no file server sends or lists."""
+        return (*HIDDEN, *(php_site.LEFTOVERS if self.runtime == "php" else ()))
+
+    @cached_property
+    def owner_lines(self) -> OwnerLines:
+        """The owner's lines as they stand in the block.
+
+        Scripts that reach a file server of theirs weren't run.
+        """
+        script = [php_site.SCRIPT] if self.runtime == "php" else []
+        return owner_lines(self.lines, [*self.hidden, *script], php=bool(script))
+
+
+def site_caddyfile(server: SiteServer) -> str:
+    """The whole Caddyfile.
+
+    The health check has a host of its own: its answer depends on no content, and no visitor
+    reaches it, because the gateway passes on the site's own hosts alone.
+    """
+    health = php_site.health() if server.runtime == "php" else ["respond 200"]
+    return "\n".join(
+        [
+            block(
+                "",
+                *GLOBAL_OPTIONS,
+                "auto_https off",
+                *_order(server),
+                # The gateway alone reaches a site from another machine's address.
+                block("servers", "trusted_proxies static private_ranges"),
+            ),
+            block(f"http://{HEALTH_HOST}:{PORT}", *health),
+            *_named_routes(server),
+            site_block(server),
+        ]
+    )
+
+
+def site_alone(server: SiteServer, address: str) -> str:
+    """A Caddyfile of nothing but the block that visitors reach, at another address."""
+    options = [block("", *_order(server))] if _order(server) else []
+    return "\n".join([*options, *_named_routes(server), site_block(server, address)])
+
+
+def site_block(server: SiteServer, address: str = f":{PORT}") -> str:
+    """The block that visitors reach, with the owner's lines in it and nothing beside it."""
+    php, not_found = server.runtime == "php", server.not_found
+    hide = f"hide {' '.join(server.hidden)}"
+    return block(
+        address,
+        *([f"invoke {php_site.NAMED_ROUTE}"] if php else []),
+        f"root * {ROOT}",
+        *server.owner_lines.rendered,
+        _NO_CONTENT,
+        # A page for what isn't there says that this is no program that answers it all.
+        *(php_site.php(front=not not_found) if php else ()),
+        block(f"file_server{' browse' if server.listing else ''}", hide),
+        *([_not_found(not_found, hide, php=php)] if not_found else []),
+        "log",
+    )
+
+
+def _order(server: SiteServer) -> Sequence[str]:
+    return php_site.GLOBAL_OPTIONS if server.runtime == "php" else ()
+
+
+def _named_routes(server: SiteServer) -> Sequence[str]:
+    return [php_site.script_route(server.lines)] if server.runtime == "php" else ()
+
+
+def _not_found(page: str, hide: str, *, php: bool) -> str:
+    script = [f"hide {php_site.SCRIPT}"] if php else []
+    shown = [f"rewrite * /{page}", block("file_server", "status 404", hide, *script)]
+    if php and page.endswith(".php"):
+        shown = list(php_site.run_page(page))
+    return block("handle_errors 404", f"root * {ROOT}", *shown)
+
+
+def lines_begin_at(caddyfile: str) -> int:
+    """The number of the line of a rendered Caddyfile at which the owner's lines begin."""
+    return caddyfile.split("\n").index(f"\troot * {ROOT}") + 2

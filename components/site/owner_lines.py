@@ -1,0 +1,81 @@
+"""Free lines of a site's owner, as they stand in the site's block."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from components.site.tokens import Token, tokens
+
+Insertion = tuple[int, int, str]
+"""Where in the lines, how much of them is replaced there, and by what."""
+_PATHS = re.compile(r"\{(?:http\.request\.)?(uri|path)\}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnerLines:
+    """Lines as Caddy reads them, and where each comes from."""
+
+    rendered: Sequence[str]
+    numbers: Sequence[int]
+    """For each rendered line, the number, from 0, of the owner's line that it comes from."""
+
+
+def owner_lines(lines: str, hidden: Sequence[str], *, php: bool = False) -> OwnerLines:
+    """The owner's lines, with each `file_server` of theirs hiding what a site never shows.
+
+    With `php`, the path that rules see ends with the script (`caddy_site_php.script_route`), so a
+    `redir` of the block itself gets what was asked for in place of `{uri}` and `{path}`.
+
+    `{$` stays as it is written, where Caddy would put a variable of its environment in place of
+    it: Caddy takes what stands behind a colon where no variable has the name, here an empty one.
+    """
+    lines = lines.rstrip("\n")
+    words = list(tokens(lines))
+    insertions = _hide(words, lines, f"\thide {' '.join(hidden)}")
+    if php:
+        insertions = sorted([*insertions, *_as_asked(words, lines)])
+    rendered: list[str] = []
+    numbers: list[int] = []
+    begin = 0
+    for number, line in enumerate(lines.split("\n") if lines else ()):
+        end = begin + len(line)
+        text = line
+        for position, length, more in reversed(insertions):
+            if begin <= position <= end:
+                at = position - begin
+                text = text[:at] + more + text[at + length :]
+        parts = text.replace("{$", "{$:{$}").split("\n")
+        rendered += parts
+        numbers += [number] * len(parts)
+        begin = end + 1
+    return OwnerLines(rendered=rendered, numbers=numbers)
+
+
+def _hide(words: Sequence[Token], lines: str, hide: str) -> list[Insertion]:
+    """What is put where: into the block of each `file_server`, or as a block behind it."""
+    insertions = []
+    for at, word in enumerate(words):
+        if not word.first or word.text != "file_server":
+            continue
+        behind = (i for i in range(at + 1, len(words)) if words[i].first)
+        last = words[next(behind, len(words)) - 1]
+        if last.text == "{" and not last.quoted:
+            end = lines.find("\n", last.end)
+            insertions.append((len(lines) if end < 0 else end, 0, f"\n{hide}"))
+        else:
+            insertions.append((last.end, 0, f" {{\n{hide}\n}}"))
+    return insertions
+
+
+def _as_asked(words: Sequence[Token], lines: str) -> Iterator[Insertion]:
+    """`{orig_uri}` in place of `{uri}`, in each `redir` that stands in no block."""
+    redirected = False
+    for word in words:
+        if word.first:
+            redirected = word.text == "redir" and not word.depth
+        if redirected and not word.first:
+            begin = word.end - len(word.text) - word.quoted
+            for found in _PATHS.finditer(lines, begin, word.end):
+                yield found.start(), len(found[0]), f"{{orig_{found[1]}}}"

@@ -1,0 +1,156 @@
+"""The Docker engine of a stack, as the dynamic resources reach it: over its socket or SSH.
+
+Everything else about the host is declared through the docker provider. What no
+declaration can say (files in a volume, a second network, an image carried over) goes
+through here, on the Docker SDK for Python.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import docker
+import requests
+from docker.models.containers import Container
+from docker.types import Mount
+
+from host import ssh_transport
+from host.provider import ToldError
+
+THROWAWAY = "homeport.throwaway"
+"""Label of containers that live for one write or one check; a leftover is always safe to remove."""
+
+_TIMEOUT = 120  # seconds for one call; `wait` on a slow validation is the longest
+_clients = threading.local()
+
+
+class EngineError(ToldError):
+    """The engine could not be reached or refused; the message says so in one sentence."""
+
+
+def connect(docker_host: str, *, timeout: int = _TIMEOUT) -> docker.DockerClient:
+    """A client of `docker_host`, one for each thread: its connections are not thread-safe.
+
+    SSH goes through the person's own `ssh`, so it follows their configuration alone. `timeout`
+    is how many seconds the engine may say nothing.
+    """
+    known: dict[tuple[str, int], docker.DockerClient]
+    known = _clients.__dict__.setdefault("known", {})
+    if (docker_host, timeout) not in known:
+        try:
+            known[docker_host, timeout] = (
+                ssh_transport.client(docker_host, timeout=timeout)
+                if docker_host.startswith("ssh://")
+                else docker.DockerClient(base_url=docker_host, timeout=timeout)
+            )
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            raise EngineError(
+                f"{docker_host}: the Docker engine doesn't answer: {error}"
+            ) from error
+    return known[docker_host, timeout]
+
+
+def reachable(docker_host: str) -> bool:
+    """Whether the engine answers."""
+    try:
+        return bool(connect(docker_host).ping())
+    except (EngineError, docker.errors.DockerException, requests.RequestException, OSError):
+        return False
+
+
+def identity(docker_host: str) -> str:
+    """The id that Docker gave this engine when it was installed, whatever name leads there."""
+    return str(connect(docker_host).info()["ID"])
+
+
+def has_image(client: docker.DockerClient, ref: str) -> bool:
+    """Whether the engine has an image of that name and tag."""
+    try:
+        client.images.get(ref)
+    except docker.errors.ImageNotFound:
+        return False
+    return True
+
+
+def has_volume(client: docker.DockerClient, name: str) -> bool:
+    """Whether the engine has the volume. A container that mounts a missing one creates it."""
+    try:
+        client.volumes.get(name)
+    except docker.errors.NotFound:
+        return False
+    return True
+
+
+@contextmanager
+def throwaway(
+    client: docker.DockerClient,
+    image: str,
+    command: Sequence[str],
+    *,
+    name: str | None = None,
+    user: str = "0:0",
+    volumes: dict[str, str] | None = None,
+    mounts: Sequence[Mount] = (),
+    capabilities: Sequence[str] = (),
+    labels: dict[str, str] | None = None,
+) -> Iterator[Container]:
+    """A container without a network, created but not started, removed at the end.
+
+    `volumes` maps a volume's name to where it is mounted. Its archive API works before it
+    is started, which is how files get in and out. `nocopy` keeps the image's own files at
+    that path out of an empty volume.
+    """
+    container = client.containers.create(
+        image,
+        name=name,
+        entrypoint=list(command[:1]),
+        command=list(command[1:]),
+        user=user,
+        network_mode="none",
+        volumes={name: {"bind": at, "mode": "nocopy"} for name, at in (volumes or {}).items()},
+        mounts=list(mounts),
+        cap_drop=["ALL"],
+        cap_add=list(capabilities),
+        security_opt=["no-new-privileges"],
+        mem_limit="256m",
+        labels={**(labels or {}), THROWAWAY: "true"},
+    )
+    try:
+        yield container
+    finally:
+        container.remove(force=True, v=True)
+
+
+def run_to_end(container: Container) -> tuple[int, str]:
+    """Start a container and wait: its exit code and what it printed."""
+    container.start()
+    code = int(container.wait()["StatusCode"])
+    return code, container.logs().decode(errors="replace").strip()
+
+
+def last_lines(container: Container) -> str:
+    """The end of a container's log, for an error that a person reads."""
+    lines = container.logs(tail=10).decode(errors="replace").strip()
+    return lines or "(it printed nothing)"
+
+
+def last_start(container: Container) -> str:
+    """What a container printed since it was last started."""
+    container.reload()
+    since = datetime.fromisoformat(container.attrs["State"]["StartedAt"])
+    return container.logs(since=since.timestamp()).decode(errors="replace")
+
+
+def unpack(container: Container, path: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    """Every entry below `path` in a container, with the content of files."""
+    stream, _ = container.get_archive(path)
+    archive = io.BytesIO(b"".join(stream))
+    with tarfile.open(fileobj=archive) as tar:
+        for entry in tar:
+            file = tar.extractfile(entry) if entry.isfile() else None
+            yield entry, file.read() if file else b""

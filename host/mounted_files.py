@@ -1,0 +1,55 @@
+"""Generated files of a service, in a volume that its container mounts: the two kinds in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from host.container import Mount
+from host.docker_host import DockerHost
+from host.volume_files import Files, VolumeFiles, VolumeFilesArgs
+from host.volumes import files_volume
+
+
+@dataclass(frozen=True)
+class MountedFiles:
+    """Files that are written before the container that mounts them is made."""
+
+    mount: Mount
+    """Read-only; the current files are in `current/` below it."""
+    written: VolumeFiles
+    """What the container depends on."""
+
+
+def mounted_files(
+    name: str,
+    host: DockerHost,
+    parent: pulumi.ComponentResource,
+    files: Files,
+    *,
+    image: str,
+    at: str,
+    after: Sequence[pulumi.Resource] = (),
+) -> MountedFiles:
+    """Declare `files` in a volume of their own, for services of `image` that see them `at` a path.
+
+    The volume goes with its owner. `after` is what has to be there before they are written.
+    """
+    volume = files_volume(name, host, parent)
+    written = VolumeFiles(
+        name,
+        VolumeFilesArgs(
+            docker_host=host.docker_host,
+            volume=volume.name,
+            mount=at,
+            image=image,
+            files=files,
+            labels=host.plain_labels(parent._name),
+        ),
+        pulumi.ResourceOptions.merge(
+            host.child(parent, image), pulumi.ResourceOptions(depends_on=list(after))
+        ),
+    )
+    return MountedFiles(Mount(volume=volume.name, at=at), written)

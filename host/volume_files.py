@@ -1,0 +1,173 @@
+"""Generated files in a named volume: validated, swapped in whole, reloaded, watched for drift.
+
+The provider class is stored in the state by reference, as `host.volume_files`:
+renaming this module or the class breaks every existing stack.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pulumi
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from host import engine, file_tree
+from host.provider import Props, Provider, ToldError, gone
+from host.volume_files_drift import drift
+from host.volume_files_write import validate, write
+
+_COMPARED = ("docker_host", "volume", "mount", "files", "secret_files", "folders", "owner")
+_VALIDATED_BY = ("mount", "files", "secret_files", "folders", "owner", "image", "validate")
+_said_missing: set[str] = set()
+
+
+class VolumeFilesProvider(Provider):
+    """Create, read, update of `VolumeFiles`. Deleting is the volume's matter."""
+
+    def check(self, olds: Props, news: Props) -> CheckResult:
+        if _has_unknown(news) or all(olds.get(key) == news.get(key) for key in _VALIDATED_BY):
+            return CheckResult(news, [])
+        if not engine.reachable(news["docker_host"]):
+            return CheckResult(news, [])  # the provider of the containers tells why, once
+        client = engine.connect(news["docker_host"])
+        if not engine.has_image(client, news["image"]):
+            if news["validate"] and news["image"] not in _said_missing:
+                _said_missing.add(news["image"])
+                print(
+                    f"{news['image']} isn't on the host yet: its files are validated by `up`, "
+                    "before they are written",
+                    file=sys.stderr,
+                )
+            return CheckResult(news, [])
+        problem = validate(client, news)
+        # A failure that names a property makes the engine print that property, secrets included.
+        return CheckResult(news, [CheckFailure("", problem)] if problem else [])
+
+    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
+        changed = [key for key in _COMPARED if olds.get(key) != news.get(key)]
+        replaces = [key for key in changed if key in ("volume", "mount")]
+        return DiffResult(changes=bool(changed), replaces=replaces, delete_before_replace=False)
+
+    def create(self, props: Props) -> CreateResult:
+        return CreateResult(props["volume"], outs=write(props))
+
+    def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
+        return UpdateResult(outs=write(news))
+
+    def read(self, id_: str, props: Props) -> ReadResult:
+        client = engine.connect(props["docker_host"])
+        if not engine.has_volume(client, props["volume"]):
+            return gone()
+        if not engine.has_image(client, props["image"]):
+            return ReadResult(id_, props)
+        return ReadResult(id_, {**props, **drift(client, props)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """What stands in the volume, below `current/`, and what is done around a change."""
+
+    public: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Texts by path."""
+    secret: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
+    """Read by `owner` alone. Each is an entry of its own, so it stays encrypted in the state."""
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    """Folders of this machine by where they go (`""` is the top), read when they are written."""
+    owner: int = 0
+    """User id that secret files belong to."""
+    validate: Sequence[str] = ()
+    """Command that fails on a bad candidate. It sees the files where the service would."""
+    shown_as: str = ""
+    """Folder of the person's own files among these; errors call them by it."""
+    reload: Sequence[str] = ()
+    """Command run in every running container of the image that mounts the volume where the
+    service does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeFilesArgs:
+    """The files, and the volume that they are written into."""
+
+    docker_host: str
+    volume: pulumi.Input[str]
+    mount: str
+    """Where the service mounts the volume: candidates are validated at the same path."""
+    image: str
+    """The service's image: it validates, and has the `sh`, `ln` and `mv` that switch."""
+    files: Files
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the throw-away containers."""
+
+
+class VolumeFiles(Resource, module="homeport", name="VolumeFiles"):
+    """Files in a volume that exists already; removing the volume is left to its owner.
+
+    A change is validated in preview where host and image exist, written beside the old
+    files, switched in at once, and the service reloads. If it refuses, the old files are
+    put back and the update fails. `pulumi refresh` shows what was changed by hand.
+    """
+
+    provider_class: ClassVar[type[ResourceProvider]] = VolumeFilesProvider
+    digest: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: VolumeFilesArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        files = args.files
+        props: dict[str, Any] = {
+            "docker_host": args.docker_host,
+            "volume": args.volume,
+            "mount": args.mount,
+            "image": args.image,
+            "files": dict(files.public),
+            "secret_files": {
+                path: pulumi.Output.secret(text) for path, text in files.secret.items()
+            },
+            "folders": {prefix: _folder(folder) for prefix, folder in files.folders.items()},
+            "owner": files.owner,
+            "validate": list(files.validate),
+            "shown_as": files.shown_as,
+            "reload": list(files.reload),
+            "labels": dict(args.labels),
+            "digest": None,
+        }
+        super().__init__(self.provider_class(), name, props, opts)
+
+
+@functools.cache
+def folder_digest(folder: Path) -> str:
+    """The digest of what stands in a folder, read once. Raises ToldError."""
+    try:
+        return file_tree.digest(file_tree.read_folder(folder))
+    except (OSError, ValueError) as error:
+        raise ToldError(f"{folder} can't be served: {error}") from error
+
+
+def _folder(folder: Path) -> Props:
+    try:
+        digest = folder_digest(folder)
+    except ToldError as error:
+        raise pulumi.RunError(str(error)) from error
+    return {"path": folder.as_posix(), "digest": digest}
+
+
+def _has_unknown(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(_has_unknown(item) for key, item in value.items() if key != "volume")
+    if isinstance(value, list):
+        return any(_has_unknown(item) for item in value)
+    return isinstance(value, pulumi.output.Unknown)

@@ -1,0 +1,58 @@
+"""What stands in a volume, apart from what `VolumeFiles` wrote there."""
+
+from __future__ import annotations
+
+import docker
+
+from host import engine, file_tree
+from host.file_tree import Entry
+from host.provider import Props
+from host.volume_files_write import CURRENT
+
+
+def drift(client: docker.DockerClient, props: Props) -> Props:
+    """The properties that differ in the volume, as they stand there; none where all is as written.
+
+    Text is shown where it is public, else a mark.
+    """
+    tree = _current_tree(client, props)
+    if file_tree.digest(tree) == props["digest"]:
+        return {}
+    changed_folder = {"path": "", "digest": "changed on the host"}
+    files = {path: _text(tree[path]) for path in props["files"] if path in tree}
+    secret_files = {
+        path: text if path in tree and _text(tree[path]) == text else "changed on the host"
+        for path, text in props["secret_files"].items()
+    }
+    found: Props = {"files": files, "secret_files": secret_files}
+    if found == {key: props[key] for key in found}:  # then it is a folder, an extra file, a mode
+        if props["folders"]:
+            found["folders"] = dict.fromkeys(props["folders"], changed_folder)
+        else:
+            found["files"] = {**files, "(files, owners or modes)": "changed on the host"}
+    return found
+
+
+def _current_tree(client: docker.DockerClient, props: Props) -> dict[str, Entry]:
+    """The files that the service sees now; a link is an entry that no digest expects."""
+    with engine.throwaway(
+        client,
+        props["image"],
+        ["true"],
+        volumes={props["volume"]: props["mount"]},
+        labels=props["labels"],
+    ) as container:
+        entries = [
+            (entry.name.partition("/")[2], entry, content)
+            for entry, content in engine.unpack(container, props["mount"])
+        ]
+    current = next((e.linkname for path, e, _ in entries if path == CURRENT and e.issym()), "?")
+    return {
+        path.removeprefix(f"{current}/"): Entry(content, entry.uid, entry.mode & 0o7777)
+        for path, entry, content in entries
+        if path.startswith(f"{current}/") and not entry.isdir()
+    }
+
+
+def _text(entry: Entry) -> str:
+    return entry.content.decode(errors="replace")

@@ -1,0 +1,154 @@
+"""What `VolumeFiles` does to a volume: validate, write beside the old files, switch, reload."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import docker
+
+from components.caddy_reason import caddy_reason
+from host import engine, file_tree
+from host.file_tree import Entry
+from host.provider import Props
+
+CURRENT = "current"
+_RELEASES = "releases"
+
+# Written by a check for the create or update of the same run, which share this process.
+_already_validated: set[str] = set()
+
+
+def validate(client: docker.DockerClient, props: Props) -> str:
+    """What the service's own binary says against the files; empty where it takes them."""
+    if not props["validate"]:
+        return ""
+    tree = _tree(props)
+    key = f"{props['image']} {props['validate']} {file_tree.digest(tree)}"
+    if key in _already_validated:
+        return ""
+    owner = f"{int(props['owner'])}:{int(props['owner'])}"
+    with engine.throwaway(
+        client,
+        props["image"],
+        props["validate"],
+        user=owner,
+        capabilities=["NET_BIND_SERVICE"],  # official binaries carry it, and don't start without
+        labels=props["labels"],
+    ) as container:
+        release = f"{_RELEASES}/candidate"
+        top = f"{props['mount'].strip('/')}/{release}"
+        links = {f"{props['mount'].strip('/')}/{CURRENT}": release}
+        container.put_archive("/", file_tree.archive(tree, top, links))
+        code, output = engine.run_to_end(container)
+    if code:
+        return (
+            _said(props, props["validate"], output) or f"{props['validate'][0]} exits with {code}"
+        )
+    _already_validated.add(key)
+    return ""
+
+
+def write(props: Props) -> Props:
+    """Write, switch, reload; on a refusal switch back and raise. Returns the outputs."""
+    client = engine.connect(props["docker_host"])
+    if problem := validate(client, props):
+        raise engine.EngineError(problem)
+    tree = _tree(props)
+    digest = file_tree.digest(tree)
+    # Not the digest alone: mending a release that was edited by hand must not touch it in place.
+    release = f"{_RELEASES}/{digest[:12]}-{secrets.token_hex(3)}"
+    switch = (
+        f"cd {props['mount']} && old=$(readlink {CURRENT} || true) && "
+        f"for r in {_RELEASES}/*; do case $r in $old|{release}) ;; *) rm -rf $r ;; esac; done && "
+        f"ln -s {release} {CURRENT}.new && mv -T {CURRENT}.new {CURRENT} && echo $old"
+    )
+    old = _in_volume(client, props, switch, file_tree.archive(tree, release))
+    refusal = _reload(client, props)
+    if not refusal:
+        return {**props, "digest": digest}
+    back = f"ln -s {old} {CURRENT}.new && mv -T {CURRENT}.new {CURRENT}" if old else "true"
+    _in_volume(client, props, f"cd {props['mount']} && {back} && rm -rf {release}", None)
+    if old:
+        _reload(client, props)  # one of several may have taken the new files before another refused
+    raise engine.EngineError(
+        f"the running service refused the new files, so the old ones were put back: {refusal}"
+    )
+
+
+def _tree(props: Props) -> dict[str, Entry]:
+    """All files as they shall stand in the volume."""
+    tree: dict[str, Entry] = {}
+    for prefix, folder in props["folders"].items():
+        content = file_tree.read_folder(Path(folder["path"]))
+        if file_tree.digest(content) != folder["digest"]:
+            raise engine.EngineError(f"{folder['path']} changed during the update; run it again")
+        tree |= {f"{prefix}/{path}" if prefix else path: e for path, e in content.items()}
+    tree |= {path: Entry(text.encode()) for path, text in props["files"].items()}
+    for path, text in props["secret_files"].items():
+        tree[path] = Entry(text.encode(), owner=int(props["owner"]), mode=0o400)
+    return tree
+
+
+def _in_volume(
+    client: docker.DockerClient, props: Props, script: str, archive: bytes | None
+) -> str:
+    with engine.throwaway(
+        client,
+        props["image"],
+        ["sh", "-c", f"rm -f {props['mount']}/{CURRENT}.new; {script}"],
+        volumes={props["volume"]: props["mount"]},
+        labels=props["labels"],
+    ) as container:
+        if archive:
+            container.put_archive(props["mount"], archive)
+        code, output = engine.run_to_end(container)
+    if code:
+        raise engine.EngineError(f"the files of volume {props['volume']}: {output}")
+    return output
+
+
+def _reload(client: docker.DockerClient, props: Props) -> str:
+    """Why a running service doesn't take the new files; empty where all do, or none runs.
+
+    A container of another image is about to be replaced, and may not understand them. One that
+    has them elsewhere only looks at them: its own files may be lost.
+    """
+    if not props["reload"]:
+        return ""
+    running = client.containers.list(filters={"volume": props["volume"], "status": "running"})
+    for container in running:
+        at = {mount.get("Name"): mount["Destination"] for mount in container.attrs["Mounts"]}
+        if container.attrs["Config"]["Image"] != props["image"] or (
+            at.get(props["volume"]) != props["mount"]
+        ):
+            continue
+        code, output = container.exec_run(props["reload"])
+        if code:
+            text = cast("bytes", output).decode(errors="replace").strip()
+            return _said(props, props["reload"], text) or f"exit code {code}"
+    return ""
+
+
+def _said(props: Props, command: Sequence[str], text: str) -> str:
+    """What a service said; of Caddy the reason alone. Files are told by the person's own paths."""
+    at = f"{props['mount']}/{CURRENT}/"
+    if command[0] == "caddy":
+        text = caddy_reason(text).replace(at, "")
+    elif shown_as := props.get("shown_as"):
+        text = text.replace(at, f"{shown_as}/")
+    return _redacted(props, text)
+
+
+def _redacted(props: Props, text: str) -> str:
+    """The end of what a service said, without what it may quote of secret files: lines, and words
+    that are long enough to be a secret by themselves.
+    """
+    lines = {line.strip() for file in props["secret_files"].values() for line in file.splitlines()}
+    words = {word for line in lines for word in line.split() if len(word) >= 20}
+    for part in sorted(lines | words, key=len, reverse=True):
+        if len(part) > 3:  # a brace alone is no secret
+            text = text.replace(part, "[secret]")
+    return text[-2000:]  # cut last: half a secret would be found by nobody
