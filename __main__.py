@@ -155,10 +155,14 @@ prometheus = (
             host=host,
             watching=what_is_watched(estate, settings.prometheus),
             targets=[
-                target for part in (publisher, registry, vault) if part for target in part.targets
+                target
+                for part in (publisher, registry, vault, proxy)
+                if part
+                for target in part.targets
             ],
             routes=routes,
-            proxy=proxy,
+            ca_in=proxy.data,
+            after=[proxy],
         ),
     )
     if settings.prometheus

@@ -1,1 +1,0 @@
-"""What a person types: the commands behind the make targets."""

@@ -8,7 +8,7 @@ import socket
 import psutil
 
 from commands.context import CommandError, Context
-from components.gateway.proxy import COMPONENT
+from components.entrance import GATEWAY
 from config.settings import PROJECT
 
 
@@ -41,7 +41,7 @@ def check_free(context: Context) -> None:
 
 
 def _gateway_runs(context: Context) -> bool:
-    return any(c.status == "running" for c in context.containers(component=COMPONENT))
+    return any(c.status == "running" for c in context.containers(component=GATEWAY))
 
 
 def _holder(context: Context, port: int) -> str:

@@ -15,6 +15,7 @@ from getpass import getpass
 from pathlib import Path
 from typing import Any, TextIO
 
+from commands import old_state
 from commands.context import CommandError, Context
 from commands.progress import Progress, events
 from config.settings import LOCAL_STACK, ROOT
@@ -154,11 +155,13 @@ def _passphrase(stack: str) -> str:
 def deployment(context: Context) -> dict[str, Any]:
     """What the stack's state knows. The local stack is made where there is none.
 
-    Raises CommandError for another stack without a state: that one is a person's to make.
+    Raises CommandError for another stack without a state, which is a person's to make, and for
+    a state that an older checkout wrote.
     """
     exported = capture(context, "stack", "export")
     if exported is not None:
         known: dict[str, Any] = json.loads(exported).get("deployment") or {}
+        old_state.refuse(context.stack, known)
         return known
     if context.stack == LOCAL_STACK and pulumi(context, "stack", "init") == 0:
         return {}

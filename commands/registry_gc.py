@@ -16,9 +16,10 @@ from commands.context import CommandError, Context
 from commands.status import health
 from components.gateway.proxy import ROUTER
 from components.gateway.router_caddyfile import CLOSED_AT
-from components.registry.config import CONFIG, CONFIG_AT, DATA_AT, IMAGES, USER
+from components.registry.config import CONFIG, CONFIG_AT, DATA_AT, IMAGES
 from config.settings import PROJECT
 from host import engine
+from host.user import USER
 
 _PATIENCE = 60  # seconds for the registry to serve again
 _MOST_WAIT = 180  # seconds, more than a restart takes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from host.user import USER
 from host.volume_files import Files
 
-USER = 1000
 ADMIN = "unix//tmp/admin.sock"
 """The admin endpoint: a socket in the container's own /tmp, out of every network's reach."""
 CONFIG_AT = "/etc/caddy"
@@ -37,6 +37,7 @@ def caddy_files(public: Mapping[str, str], secret: Mapping[str, str] | None = No
         public=public,
         secret=secret or {},
         owner=USER,
+        reason="components.caddy_reason",
         validate=caddy("validate"),
         reload=caddy("reload", "--address", ADMIN),
     )

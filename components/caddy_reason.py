@@ -13,7 +13,7 @@ _AROUND = re.compile(
 )
 
 
-def caddy_reason(output: str) -> str:
+def reason_in(output: str) -> str:
     """The last line's reason alone; all of the output where Caddy ended without one.
 
     Its log is JSON where no terminal is.

@@ -16,7 +16,7 @@ import requests
 import urllib3
 import urllib3.util
 
-from components.gateway.proxy import COMPONENT, ROOT_CERTIFICATE
+from components.entrance import GATEWAY, ROOT_CERTIFICATE, Entrance
 from host import engine, reachability
 from host.make import make
 from host.ssh_transport import ssh_options
@@ -25,22 +25,6 @@ _TIMEOUT = 5  # seconds for one answer
 _ATTEMPTS = 3
 _FORWARDED = b"ok"
 _FORWARDING_PATIENCE = 20  # seconds for a host to let this machine in
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entrance:
-    """Where a stack's gateway listens on its host, and by what it is known."""
-
-    docker_host: str
-    stack: str
-    """As its containers' label `homeport.stack` has it."""
-    address: str
-    http: int
-    https: int
-    internal_ca: bool
-    """Whether its certificates come from the stack's own CA."""
-    roots: str | None = None
-    """What else its certificates are known by, as PEM; None for what this machine trusts."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +110,7 @@ def _forwarded(host: str, address: str, entrance: Entrance) -> Iterator[tuple[in
 
 def root_certificate(docker_host: str, stack: str) -> str:
     """The certificate of a stack's own CA, as PEM. Raises EngineError where there is none."""
-    labels = [f"homeport.stack={stack}", f"homeport.component={COMPONENT}"]
+    labels = [f"homeport.stack={stack}", f"homeport.component={GATEWAY}"]
     try:
         client = engine.connect(docker_host)
         for container in client.containers.list(all=True, filters={"label": labels}):

@@ -1,1 +1,0 @@
-"""From what the files say to what the components take."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.reach import Entrance
+from components.entrance import Entrance
 from config.estate import Estate
 from config.settings import PROJECT, ROOT, Settings
 

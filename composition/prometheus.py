@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.gateway.proxy import COMPONENT as DOOR
+from components.entrance import GATEWAY
 from components.prometheus.alertmanager_config import Email, Receivers
 from components.prometheus.config import GatewayAt, prometheus_routes
 from components.prometheus.prometheus import Images, Own, Watching
@@ -43,7 +43,7 @@ def what_is_watched(estate: Estate, given: PrometheusSettings) -> Watching:
         outside=settings.outside,
         url=settings.public_url(settings.full_host("prometheus")),
         door=GatewayAt(
-            name=DOOR,
+            name=GATEWAY,
             http=settings.listen.http,
             https=settings.listen.https,
             plain_hosts=settings.plain_hosts,

@@ -1,1 +1,0 @@
-"""What a person edits, and the types that check it."""

@@ -13,10 +13,10 @@ import pulumi
 import pulumi_docker as docker
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource
 
-from components.publisher.sources import USER
 from host import engine
 from host.docker_host import DockerHost
 from host.provider import Props, Provider, gone
+from host.user import USER
 from host.volumes import labels_of
 
 

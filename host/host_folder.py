@@ -13,10 +13,10 @@ import pulumi
 from docker.types import Mount
 from pulumi.dynamic import Resource
 
-from components.caddy import USER
 from host import engine
 from host.apply_provider import ApplyProvider
 from host.provider import Props
+from host.user import USER
 
 # Its exit code tells what is wrong.
 _LOOK = "[ -d /folder ] || exit 1; [ -r /folder ] && [ -x /folder ] || exit 2"

@@ -91,6 +91,9 @@ class Files:
     """User id that secret files belong to."""
     validate: Sequence[str] = ()
     """Command that fails on a bad candidate. It sees the files where the service would."""
+    reason: str = ""
+    """Module whose `reason_in` finds, in what a command printed, why it failed; else all of it is
+    told."""
     shown_as: str = ""
     """Folder of the person's own files among these; errors call them by it."""
     reload: Sequence[str] = ()
@@ -140,6 +143,7 @@ class VolumeFiles(Resource, module="homeport", name="VolumeFiles"):
             "folders": {prefix: _folder(folder) for prefix, folder in files.folders.items()},
             "owner": files.owner,
             "validate": list(files.validate),
+            "reason": files.reason,
             "shown_as": files.shown_as,
             "reload": list(files.reload),
             "labels": dict(args.labels),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import secrets
-from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import docker
 
-from components.caddy_reason import caddy_reason
 from host import engine, file_tree
 from host.file_tree import Entry
 from host.provider import Props
@@ -44,9 +43,7 @@ def validate(client: docker.DockerClient, props: Props) -> str:
         container.put_archive("/", file_tree.archive(tree, top, links))
         code, output = engine.run_to_end(container)
     if code:
-        return (
-            _said(props, props["validate"], output) or f"{props['validate'][0]} exits with {code}"
-        )
+        return _said(props, output) or f"{props['validate'][0]} exits with {code}"
     _already_validated.add(key)
     return ""
 
@@ -128,15 +125,15 @@ def _reload(client: docker.DockerClient, props: Props) -> str:
         code, output = container.exec_run(props["reload"])
         if code:
             text = cast("bytes", output).decode(errors="replace").strip()
-            return _said(props, props["reload"], text) or f"exit code {code}"
+            return _said(props, text) or f"exit code {code}"
     return ""
 
 
-def _said(props: Props, command: Sequence[str], text: str) -> str:
-    """What a service said; of Caddy the reason alone. Files are told by the person's own paths."""
+def _said(props: Props, text: str) -> str:
+    """What a service said, or the reason alone. Files are told by the person's own paths."""
     at = f"{props['mount']}/{CURRENT}/"
-    if command[0] == "caddy":
-        text = caddy_reason(text).replace(at, "")
+    if reason := props.get("reason"):
+        text = str(importlib.import_module(reason).reason_in(text)).replace(at, "")
     elif shown_as := props.get("shown_as"):
         text = text.replace(at, f"{shown_as}/")
     return _redacted(props, text)

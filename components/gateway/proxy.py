@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddy_files
+from components.caddy import CAPABILITIES, CONFIG_AT, caddy, caddy_files
+from components.entrance import GATEWAY, STATE_AT
 from components.gateway.proxy_caddyfile import (
-    DATA_AT,
     HEALTH_PORT,
     METRICS_PORT,
     ROUTER_METRICS_PORT,
@@ -21,12 +21,10 @@ from components.targets import Target
 from host.container import ContainerArgs, Mount, Port, service_container
 from host.docker_host import DockerHost
 from host.mounted_files import mounted_files
+from host.user import USER
 from host.volumes import data_volume
 
-COMPONENT = "proxy"
 ROUTER = "router"
-ROOT_CERTIFICATE = f"{DATA_AT}/caddy/pki/authorities/local/root.crt"
-"""Where Caddy keeps the certificate of its own CA, in the door's container."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +54,7 @@ class CaddyProxy(pulumi.ComponentResource):
         child = host.child(self, args.image)
         self.data = data_volume(f"{name}-data", host, self, image=args.image, owner=USER)
         """The name of the volume with certificates and keys."""
-        data = Mount(volume=self.data, at=DATA_AT, read_only=False)
+        data = Mount(volume=self.data, at=STATE_AT, read_only=False)
         router = CaddyRouter(
             ROUTER,
             CaddyRouterArgs(host=host, image=args.image, data=data, gateway=args.gateway),
@@ -76,14 +74,14 @@ class CaddyProxy(pulumi.ComponentResource):
             name,
             host,
             ContainerArgs(
-                component=COMPONENT,
+                component=GATEWAY,
                 image=args.image,
                 command=caddy("run"),
                 user=USER,
                 probe=f"wget -q -O /dev/null http://127.0.0.1:{HEALTH_PORT}/",
                 # Among services it is asked as visitors ask, and for figures. No site gets there.
                 networks={"edge": host.edge.name, "services": host.services.name},
-                aliases={"services": COMPONENT},
+                aliases={"services": GATEWAY},
                 replace="in_place",
                 mounts=[
                     config.mount,
@@ -95,7 +93,7 @@ class CaddyProxy(pulumi.ComponentResource):
                     Port(number=args.gateway.https, protocol="tcp", address=args.address),
                     Port(number=args.gateway.https, protocol="udp", address=args.address),
                 ],
-                env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": DATA_AT},  # noqa: S108 - in the container
+                env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": STATE_AT},  # noqa: S108 - in the container
                 capabilities=CAPABILITIES,
                 memory_mib=512,
             ),
@@ -110,7 +108,7 @@ class CaddyProxy(pulumi.ComponentResource):
         )
         """Changes with all that visitors could notice."""
         self.targets = tuple(
-            Target(job="gateway", address=f"{COMPONENT}:{port}")
+            Target(job="gateway", address=f"{GATEWAY}:{port}")
             for port in (METRICS_PORT, ROUTER_METRICS_PORT)
         )
         self.register_outputs({"revision": self.revision})

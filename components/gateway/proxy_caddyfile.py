@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.caddy import CONFIG_AT, GLOBAL_OPTIONS, block
+from components.entrance import STATE_AT
 from components.routes import Route
 
 HEALTH_PORT = 2020
@@ -13,13 +14,11 @@ METRICS_PORT = 2021
 _ASK_PORT = 2022
 ROUTER_METRICS_PORT = 2023
 """Where the door hands on the router's figures: the router stands where sites do, the door not."""
-DATA_AT = "/state"
-"""Certificates, and the sockets between door and router."""
 ROUTES_AT = "/etc/routes"
 """Where the door sees the router's generated files."""
-SOCKET = f"unix/{DATA_AT}/router"
+SOCKET = f"unix/{STATE_AT}/router"
 """Where the router listens, without the end of the name."""
-METRICS_SOCKET = f"unix/{DATA_AT}/metrics.sock"
+METRICS_SOCKET = f"unix/{STATE_AT}/metrics.sock"
 """Where the router tells its figures."""
 HOSTS = "hosts"
 """Folder of the router's files with an empty file for each host, by name."""
@@ -75,7 +74,7 @@ _ASK = f"""\
 }}
 respond @undeclared 404
 @kept file {{
-	root {DATA_AT}/caddy/certificates
+	root {STATE_AT}/caddy/certificates
 	try_files /*/{{query.domain}}/{{query.domain}}.crt
 }}
 respond @kept 200

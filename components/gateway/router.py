@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddy_files
-from components.gateway.proxy_caddyfile import DATA_AT, HEALTH_PORT, Gateway
+from components.caddy import CAPABILITIES, CONFIG_AT, caddy, caddy_files
+from components.entrance import STATE_AT
+from components.gateway.proxy_caddyfile import HEALTH_PORT, Gateway
 from components.gateway.router_caddyfile import router_files, router_secret_files
 from host.container import ContainerArgs, Mount, service_container
 from host.docker_host import DockerHost
 from host.mounted_files import mounted_files
+from host.user import USER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ class CaddyRouter(pulumi.ComponentResource):
                 },
                 replace="in_place",
                 mounts=[config.mount, args.data],
-                env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": DATA_AT},  # noqa: S108 - in the container
+                env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": STATE_AT},  # noqa: S108 - in the container
                 capabilities=CAPABILITIES,
                 memory_mib=512,
             ),

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from components.caddy import GLOBAL_OPTIONS, block
+from components.entrance import STATE_AT
 from components.gateway.proxy_caddyfile import (
-    DATA_AT,
     ERRORS,
     HEALTH_PORT,
     HOSTS,
@@ -20,7 +20,7 @@ from components.gateway.proxy_caddyfile import (
 )
 from components.routes import Guard, Redirect, Refusal, Route, Upstream
 
-CLOSED_AT = f"{DATA_AT}/closed"
+CLOSED_AT = f"{STATE_AT}/closed"
 """Folder with a file for each component that is kept from being written, by name."""
 _ACCOUNTS = "accounts"
 

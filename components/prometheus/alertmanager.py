@@ -18,10 +18,10 @@ from components.targets import Target
 from host.container import ContainerArgs, Mount, service_container
 from host.docker_host import DockerHost
 from host.mounted_files import mounted_files
+from host.user import USER
 from host.volume_files import Files
 from host.volumes import data_volume
 
-_USER = 1000
 _DATA_AT = "/state"
 _NAME, _, _PORT = ALERTMANAGER.partition(":")
 
@@ -46,7 +46,7 @@ class Alertmanager(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:Alertmanager", name, None, opts)
         host = args.host
-        data = data_volume(f"{name}-data", host, self, image=args.image, owner=_USER)
+        data = data_volume(f"{name}-data", host, self, image=args.image, owner=USER)
         file = f"{CONFIG_AT}/current/{CONFIG}"
         config = mounted_files(
             f"{name}-config",
@@ -55,7 +55,7 @@ class Alertmanager(pulumi.ComponentResource):
             Files(
                 public={CONFIG: alertmanager_yml(args.receivers)},
                 secret=alertmanager_secrets(args.receivers),
-                owner=_USER,
+                owner=USER,
                 validate=["amtool", "check-config", file],
                 reload=reload_request(_PORT),
             ),
@@ -76,7 +76,7 @@ class Alertmanager(pulumi.ComponentResource):
                     "--cluster.listen-address=",  # there is no other
                     "--log.format=json",
                 ],
-                user=_USER,
+                user=USER,
                 probe=f"wget -q -O /dev/null http://127.0.0.1:{_PORT}/-/healthy",
                 networks={
                     "services": host.services.name,

@@ -19,9 +19,9 @@ from components.targets import Target
 from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
 from host.mounted_files import mounted_files
+from host.user import USER
 from host.volume_files import Files
 
-_USER = 1000
 _NAME, _, _PORT = BLACKBOX.partition(":")
 
 
@@ -73,7 +73,7 @@ class Blackbox(pulumi.ComponentResource):
                     "--log.format=json",
                     "--log.prober=error",  # each redirect is a warning otherwise
                 ],
-                user=_USER,
+                user=USER,
                 probe=f"wget -q -O /dev/null http://127.0.0.1:{_PORT}/-/healthy",
                 networks={"services": host.services.name},
                 aliases={"services": _NAME},

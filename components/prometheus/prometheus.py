@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.gateway.proxy import CaddyProxy
 from components.prometheus.alertmanager import Alertmanager, AlertmanagerArgs
 from components.prometheus.alertmanager_config import Receivers
 from components.prometheus.blackbox import Blackbox, BlackboxArgs
@@ -32,10 +31,10 @@ from components.targets import Target
 from host.container import ContainerArgs, Mount, service_container
 from host.docker_host import DockerHost
 from host.mounted_files import mounted_files
+from host.user import USER
 from host.volume_files import Files
 from host.volumes import data_volume
 
-_USER = 1000
 _DATA_AT = "/state"
 _NAME, _, _PORT = PROMETHEUS.partition(":")
 
@@ -92,8 +91,10 @@ class PrometheusArgs:
     """What the stack's other components offer."""
     routes: Sequence[Route]
     """What is asked as a visitor would."""
-    proxy: CaddyProxy
-    """Where it is asked."""
+    ca_in: pulumi.Input[str]
+    """The gateway's volume, in which its CA's certificate lies."""
+    after: Sequence[pulumi.Resource]
+    """What makes that CA."""
 
 
 class Prometheus(pulumi.ComponentResource):
@@ -111,17 +112,17 @@ class Prometheus(pulumi.ComponentResource):
         below = pulumi.ResourceOptions(parent=self)
         child = host.child(self, images.prometheus)
         probed = probes(args.routes, how.door)
-        data = data_volume(f"{name}-data", host, self, image=images.prometheus, owner=_USER)
+        data = data_volume(f"{name}-data", host, self, image=images.prometheus, owner=USER)
         roots: pulumi.Input[str] | None = how.acme_roots
         if how.internal_ca:
             roots = RootCertificate(
                 name,
                 docker_host=host.docker_host,
-                volume=args.proxy.data,
+                volume=args.ca_in,
                 image=images.prometheus,
                 labels=host.plain_labels(name),
                 opts=pulumi.ResourceOptions.merge(
-                    child, pulumi.ResourceOptions(depends_on=[args.proxy])
+                    child, pulumi.ResourceOptions(depends_on=list(args.after))
                 ),
             ).value
         alertmanager = Alertmanager(
@@ -147,7 +148,6 @@ class Prometheus(pulumi.ComponentResource):
         )
         targets = [
             *args.targets,
-            *args.proxy.targets,
             *alertmanager.targets,
             *blackbox.targets,
             *node.targets,
@@ -192,7 +192,7 @@ class Prometheus(pulumi.ComponentResource):
                     "--web.cors.origin=^$",
                     "--log.format=json",
                 ],
-                user=_USER,
+                user=USER,
                 probe=f"wget -q -O /dev/null http://127.0.0.1:{_PORT}/-/healthy",
                 networks={
                     "services": host.services.name,

@@ -13,8 +13,7 @@ import docker
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource
 
-from components.gateway.proxy import ROOT_CERTIFICATE
-from components.gateway.proxy_caddyfile import DATA_AT
+from components.entrance import ROOT_CERTIFICATE, STATE_AT
 from host import engine
 from host.provider import Props, Provider, gone
 
@@ -76,7 +75,7 @@ def _certificate(props: Props) -> str:
         engine.connect(props["docker_host"]),
         props["image"],
         ["true"],
-        volumes={props["volume"]: DATA_AT},
+        volumes={props["volume"]: STATE_AT},
         labels=props["labels"],
     ) as container:
         try:

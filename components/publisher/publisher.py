@@ -9,7 +9,6 @@ import pulumi
 from components.publisher.sources import (
     COMPONENT,
     PORT,
-    USER,
     Sources,
     public_files,
     secret_files,
@@ -19,6 +18,7 @@ from components.targets import Target
 from host.container import ContainerArgs, Mount, service_container
 from host.docker_host import DockerHost
 from host.mounted_files import mounted_files
+from host.user import USER
 from host.volume_files import Files
 from host.volumes import data_volume
 

@@ -11,7 +11,6 @@ from typing import Literal
 from components.routes import Handler, Refusal, Route, Upstream
 
 COMPONENT = "publisher"
-USER = 1000
 """User id of the service, whose the content is."""
 PORT = 8000
 

@@ -11,7 +11,6 @@ IMAGES = "registry"
 """The image registry: its component, and its name on the network `guarded`."""
 PACKAGES = "pypi"
 """The package index: its component, and its name on the network `guarded`."""
-USER = 1000
 CONFIG_AT = "/etc/registry"
 CONFIG = f"{CONFIG_AT}/current/config.yml"
 PACKAGES_CONFIG_AT = "/etc/pypi"

@@ -22,7 +22,6 @@ from components.registry.config import (
     PACKAGES_HEALTH,
     PACKAGES_PORT,
     READ_ONLY_ERROR,
-    USER,
     distribution_config,
     pypiserver_command,
     pypiserver_env,
@@ -32,6 +31,7 @@ from components.targets import Target
 from host.container import ContainerArgs, Mount, service_container
 from host.docker_host import DockerHost
 from host.mounted_files import mounted_files
+from host.user import USER
 from host.volume_files import Files
 from host.volumes import data_volume
 

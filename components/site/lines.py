@@ -15,7 +15,7 @@ import docker
 import pulumi
 from pulumi.dynamic import Resource
 
-from components.caddy_reason import caddy_reason
+from components.caddy_reason import reason_in
 from components.site.caddyfile import PORT, SiteServer, lines_begin_at, site_alone
 from components.site.lines_adapted import CLOSES, Problem, problem_of
 from components.site.lines_rules import Server, problem_of_rules
@@ -165,7 +165,7 @@ def _said(refusal: str, lines: list[str]) -> tuple[int, str]:
     """The number of the line in the block, or 0, and what Caddy says of it."""
     if sum(line.endswith("{") for line in lines) > sum(line.strip() == "}" for line in lines):
         return 0, "a { isn't closed; add a line with its }"
-    said = caddy_reason(refusal.splitlines()[-1]).splitlines()[0]
+    said = reason_in(refusal.splitlines()[-1]).splitlines()[0]
     if _OUTSIDE in said:  # the block's own last line
         return 0, CLOSES
     found = _AT_LINE.search(said)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.caddy import CAPABILITIES, CONFIG_AT, USER, caddy, caddy_files
+from components.caddy import CAPABILITIES, CONFIG_AT, caddy, caddy_files
 from components.routes import Handler, Route, Upstream
 from components.site.caddyfile import (
     HEALTH_HOST,
@@ -25,6 +25,7 @@ from host.host_folder import HostFolder
 from host.mounted_files import mounted_files
 from host.promotion import Promotion
 from host.provider import Props
+from host.user import USER
 from host.volume_files import Files
 
 

@@ -14,7 +14,8 @@ from hvac import exceptions, utils
 from hvac.adapters import RawAdapter
 from requests.adapters import HTTPAdapter
 
-from components.reach import Door, Entrance, open_door
+from components.entrance import Entrance
+from components.reach import Door, open_door
 from components.vault.server_config import WHOLE
 from components.vault.server_reason import half_way
 from host.engine import EngineError

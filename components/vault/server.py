@@ -16,7 +16,6 @@ from components.vault.server_config import (
     FIGURES_PORT,
     FILE,
     PORT,
-    USER,
     VaultKeys,
     configuration,
     secret_files,
@@ -24,6 +23,7 @@ from components.vault.server_config import (
 from host.container import ContainerArgs, Mount, service_container
 from host.docker_host import DockerHost
 from host.mounted_files import mounted_files
+from host.user import USER
 from host.volume_files import Files
 from host.volumes import data_volume
 

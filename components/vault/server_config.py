@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from textwrap import indent
 
 COMPONENT = "vault"
-USER = 1000
 PORT = 8200
 FIGURES_PORT = 8202
 """A listener of its own, because there Prometheus needs no token; the gateway doesn't ask it."""

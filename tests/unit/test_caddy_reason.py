@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.caddy_reason import caddy_reason
+from components.caddy_reason import reason_in
 
 INFO = '{"level":"info","ts":1,"msg":"adapted config to JSON","adapter":"caddyfile"}'
 
@@ -35,4 +35,4 @@ INFO = '{"level":"info","ts":1,"msg":"adapted config to JSON","adapter":"caddyfi
     ],
 )
 def test_the_reason_is_what_is_left(output: str, reason: str) -> None:
-    assert caddy_reason(output) == reason
+    assert reason_in(output) == reason

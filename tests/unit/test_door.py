@@ -9,7 +9,8 @@ import pytest
 import urllib3
 
 from components import reach
-from components.reach import Entrance, open_door
+from components.entrance import Entrance
+from components.reach import open_door
 from host.engine import EngineError
 
 # It serves the ports that it shall forward, unless it is refused. Where somebody else has one of

@@ -12,7 +12,7 @@ from hvac import exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.reach import Entrance
+from components.entrance import Entrance
 from components.vault import client, service
 from components.vault.access import VaultAccessProvider
 from components.vault.client import VaultError, open_vault

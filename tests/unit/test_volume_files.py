@@ -246,6 +246,7 @@ def test_without_the_image_preview_says_once_that_it_did_not_validate(
 
 # What a service says
 
+REASON = "components.caddy_reason"
 CADDY_SAYS = """\
 {"level":"info","ts":1,"msg":"using config from file","file":"/etc/service/current/Caddyfile"}
 {"level":"error","ts":2,"msg":"adapting config using caddyfile: \
@@ -260,14 +261,14 @@ HTTP 400: {\\"error\\":\\"loading new config: listen 192.0.2.7:80: no such addre
 
 def test_of_caddys_log_only_the_reason_is_shown_with_the_file_by_its_own_name(host: Host) -> None:
     host.verdict = (1, CADDY_SAYS)
-    (failure,) = provider.check({}, props(validate=["caddy", "validate"])).failures
+    (failure,) = provider.check({}, props(validate=["caddy", "validate"], reason=REASON)).failures
     assert failure.reason == "Caddyfile:5: unrecognized directive: respnod"
 
 
 def test_of_a_reload_that_caddy_refuses_only_the_reason_is_shown(host: Host) -> None:
     host.running = [Running("service:1", refuses=CADDY_REFUSES)]
     with pytest.raises(engine.EngineError) as caught:
-        provider.update("the-volume", stored(), props(reload=["caddy", "reload"]))
+        provider.update("the-volume", stored(), props(reload=["caddy", "reload"], reason=REASON))
     assert str(caught.value) == (
         "the running service refused the new files, so the old ones were put back: loading new "
         "config: listen 192.0.2.7:80: no such address"
@@ -290,7 +291,7 @@ def test_a_secret_is_not_quoted_where_caddys_log_writes_it_in_other_letters(host
     said = {"level": "error", "msg": f'Error near key "{SECRET}"'}
     host.verdict = (1, json.dumps(said))
     secret_files = {"users": f'key "{SECRET}"\n'}
-    changed = props(validate=["caddy", "validate"], secret_files=secret_files)
+    changed = props(validate=["caddy", "validate"], reason=REASON, secret_files=secret_files)
     (failure,) = provider.check({}, changed).failures
     assert failure.reason == "Error near [secret]"
 

@@ -1,0 +1,75 @@
+"""The way over from before the rooms: down with the older checkout, up with this one."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.checkout import ROOT, WELCOME_MARKER, Checkout, this_machine
+from tests.e2e.support.clean import stack_name
+
+# The last commit whose dynamic resources all stood in components/.
+OLDER = "66299c07ccb6e34bba4c62428d46a5008c8aca5f"
+CODE = ("__main__.py", "commands", "components", "composition", "config", "setup")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Checkout]:
+    checkout = Checkout(tmp_path / "checkout", this_machine(), stack_name("older"))
+    try:
+        yield checkout
+    finally:
+        checkout.close()
+
+
+def older(checkout: Checkout, folder: Path) -> Path:
+    """The same stack's checkout, with the code of before."""
+    code = subprocess.run(
+        ["git", "-c", "safe.directory=*", "archive", OLDER, *CODE],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    if code.returncode:
+        pytest.skip(f"this clone doesn't have the commit {OLDER}")
+    shutil.copytree(checkout.folder, folder, symlinks=True)
+    for name in ("host", *CODE):
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with tarfile.open(fileobj=io.BytesIO(code.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    shutil.rmtree(folder / "config/sites")
+    shutil.copytree(checkout.folder / "config/sites", folder / "config/sites")
+    return folder
+
+
+def test_a_stack_of_an_older_checkout_comes_over_with_its_data(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    here = checkout.folder
+    there = older(checkout, tmp_path / "older")
+    checkout.folder = there
+    checkout.up()
+    authority = checkout.ca.read_text()
+    before = checkout.ids()
+
+    checkout.folder = here
+    for command in ("up", "preview", "drift", "down"):
+        done = checkout.command(command, check=False)
+        assert done.returncode != 0
+        assert "was made by an older checkout" in done.stdout
+        assert f"`make down STACK={checkout.stack}`" in done.stdout
+    assert checkout.ids() == before
+
+    checkout.folder = there
+    checkout.command("down")
+    checkout.folder = here
+    checkout.up()
+    checkout.serves(checkout.url("welcome"), WELCOME_MARKER)
+    assert checkout.ca.read_text() == authority

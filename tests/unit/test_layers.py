@@ -1,0 +1,79 @@
+"""Which room may know which: the imports of the program, as its files state them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.program import ROOT
+
+ROOMS = ("host", "components", "composition", "config", "commands")
+# What renders the text of a file, from plain data.
+RENDERERS = [
+    *(ROOT / "components").rglob("*caddyfile.py"),
+    *(ROOT / "components").rglob("*config.py"),
+    ROOT / "components/prometheus/rules.py",
+    ROOT / "components/publisher/sources.py",
+    ROOT / "components/site/php.py",
+    ROOT / "components/site/owner_lines.py",
+]
+
+
+def imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def knows(folder: str, *others: str) -> list[str]:
+    """Where files of a folder import what is below others."""
+    return [
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in (ROOT / folder).rglob("*.py")
+        for name in imports(file)
+        if any(f"{name}.".startswith(f"{other}.") for other in others)
+    ]
+
+
+def test_the_host_knows_no_service() -> None:
+    assert knows("host", "components", "composition", "config", "commands") == []
+
+
+def test_the_files_of_config_know_nothing_that_is_made_of_them() -> None:
+    assert knows("config", "components", "composition", "commands", "host") == []
+
+
+def test_components_know_neither_files_nor_commands() -> None:
+    assert knows("components", "composition", "config", "commands") == []
+
+
+PARTS = sorted(file.parent.name for file in (ROOT / "components").glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_part_knows_another(part: str) -> None:
+    others = [f"components.{other}" for other in PARTS if other != part]
+    assert knows(f"components/{part}", *others) == []
+
+
+def test_what_parts_share_knows_none_of_them() -> None:
+    shared = (ROOT / "components").glob("*.py")
+    known = [name for file in shared for name in imports(file)]
+    parts = tuple(f"components.{part}." for part in PARTS)
+    assert [name for name in known if name.startswith(parts)] == []
+
+
+@pytest.mark.parametrize("file", RENDERERS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_renderer_declares_nothing(file: Path) -> None:
+    used = {name.partition(".")[0] for name in imports(file)}
+    assert used.isdisjoint({"pulumi", "pulumi_docker", "docker"})
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_packages_are_empty(room: str) -> None:
+    assert [str(f) for f in (ROOT / room).rglob("__init__.py") if f.read_text()] == []
