@@ -158,7 +158,9 @@ def update_that_fails(whole: Checkout) -> None:
         whole.use_image("php", good)
     assert done.returncode
     plain(done.stdout)
-    assert f"image {NO_IMAGE} is built from images/" in done.stdout
+    assert (
+        f"image {NO_IMAGE} is not on the host, and can neither be pulled nor built" in done.stdout
+    )
 
 
 def update_that_is_killed(whole: Checkout, *, after: float) -> None:
