@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from host.files import Files
 from host.user import USER
-from host.volume_files import Files
 
 ADMIN = "unix//tmp/admin.sock"
 """The admin endpoint: a socket in the container's own /tmp, out of every network's reach."""

@@ -9,7 +9,8 @@ import pulumi
 
 from host.container import Mount
 from host.docker_host import DockerHost
-from host.volume_files import Files, VolumeFiles, VolumeFilesArgs
+from host.files import Files
+from host.volume_files import VolumeFiles, VolumeFilesArgs
 from host.volumes import files_volume
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,6 +26,7 @@ from pulumi.dynamic import (
 )
 
 from host import engine, file_tree
+from host.files import Files
 from host.provider import Props, Provider, ToldError, gone
 from host.volume_files_drift import drift
 from host.volume_files_write import validate, write
@@ -75,30 +76,6 @@ class VolumeFilesProvider(Provider):
         if not engine.has_image(client, props["image"]):
             return ReadResult(id_, props)
         return ReadResult(id_, {**props, **drift(client, props)})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Files:
-    """What stands in the volume, below `current/`, and what is done around a change."""
-
-    public: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    """Texts by path."""
-    secret: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
-    """Read by `owner` alone. Each is an entry of its own, so it stays encrypted in the state."""
-    folders: Mapping[str, Path] = field(default_factory=dict)
-    """Folders of this machine by where they go (`""` is the top), read when they are written."""
-    owner: int = 0
-    """User id that secret files belong to."""
-    validate: Sequence[str] = ()
-    """Command that fails on a bad candidate. It sees the files where the service would."""
-    reason: str = ""
-    """Module whose `reason_in` finds, in what a command printed, why it failed; else all of it is
-    told."""
-    shown_as: str = ""
-    """Folder of the person's own files among these; errors call them by it."""
-    reload: Sequence[str] = ()
-    """Command run in every running container of the image that mounts the volume where the
-    service does."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,9 +18,9 @@ from components.prometheus.config import (
 from components.targets import Target
 from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
+from host.files import Files
 from host.mounted_files import mounted_files
 from host.user import USER
-from host.volume_files import Files
 
 _NAME, _, _PORT = BLACKBOX.partition(":")
 

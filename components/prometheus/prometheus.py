@@ -20,6 +20,7 @@ from components.prometheus.config import (
     RELOAD,
     RULES,
     GatewayAt,
+    Probe,
     probes,
     prometheus_yml,
 )
@@ -30,9 +31,9 @@ from components.routes import Route
 from components.targets import Target
 from host.container import ContainerArgs, Mount, service_container
 from host.docker_host import DockerHost
+from host.files import Files
 from host.mounted_files import mounted_files
 from host.user import USER
-from host.volume_files import Files
 from host.volumes import data_volume
 
 _DATA_AT = "/state"
@@ -110,21 +111,8 @@ class Prometheus(pulumi.ComponentResource):
         super().__init__("homeport:index:Prometheus", name, None, opts)
         host, how, images = args.host, args.watching, args.watching.images
         below = pulumi.ResourceOptions(parent=self)
-        child = host.child(self, images.prometheus)
         probed = probes(args.routes, how.door)
         data = data_volume(f"{name}-data", host, self, image=images.prometheus, owner=USER)
-        roots: pulumi.Input[str] | None = how.acme_roots
-        if how.internal_ca:
-            roots = RootCertificate(
-                name,
-                docker_host=host.docker_host,
-                volume=args.ca_in,
-                image=images.prometheus,
-                labels=host.plain_labels(name),
-                opts=pulumi.ResourceOptions.merge(
-                    child, pulumi.ResourceOptions(depends_on=list(args.after))
-                ),
-            ).value
         alertmanager = Alertmanager(
             "alertmanager",
             AlertmanagerArgs(
@@ -138,7 +126,9 @@ class Prometheus(pulumi.ComponentResource):
         )
         blackbox = Blackbox(
             "blackbox",
-            BlackboxArgs(host=host, image=images.blackbox, probed=probed, roots=roots),
+            BlackboxArgs(
+                host=host, image=images.blackbox, probed=probed, roots=self._roots(name, args)
+            ),
             below,
         )
         node = NodeExporter(
@@ -157,17 +147,7 @@ class Prometheus(pulumi.ComponentResource):
             f"{name}-config",
             host,
             self,
-            Files(
-                public={
-                    CONFIG: prometheus_yml(host.stack, how.durations.interval, targets, probed),
-                    RULES: rules_yml(how.durations),
-                    OWN_SCRAPES: how.own.scrapes,
-                    **{f"{OWN_RULES}/{file}": text for file, text in how.own.rules.items()},
-                },
-                shown_as=how.own.shown_as,
-                validate=["sh", "-c", CHECK],
-                reload=["sh", "-c", RELOAD],
-            ),
+            _files(host.stack, how, targets, probed),
             image=images.prometheus,
             at=CONFIG_AT,
         )
@@ -177,21 +157,7 @@ class Prometheus(pulumi.ComponentResource):
             ContainerArgs(
                 component=name,
                 image=images.prometheus,
-                command=[
-                    "prometheus",
-                    f"--config.file={CONFIG_AT}/current/{CONFIG}",
-                    f"--storage.tsdb.path={_DATA_AT}",
-                    f"--storage.tsdb.retention.time={how.retention_time}",
-                    f"--storage.tsdb.retention.size={how.retention_size}",
-                    # The page may be open to anyone: what all questions at once may take, at 16
-                    # bytes a sample, fits into its memory beside what it needs itself.
-                    "--query.max-concurrency=4",
-                    "--query.max-samples=4000000",
-                    f"--web.external-url={how.url}",
-                    # By default any page may have its visitor's browser ask.
-                    "--web.cors.origin=^$",
-                    "--log.format=json",
-                ],
+                command=_command(how),
                 user=USER,
                 probe=f"wget -q -O /dev/null http://127.0.0.1:{_PORT}/-/healthy",
                 networks={
@@ -200,17 +166,64 @@ class Prometheus(pulumi.ComponentResource):
                 },
                 aliases={"services": _NAME},
                 replace="in_place",
-                mounts=[
-                    config.mount,
-                    Mount(volume=data, at=_DATA_AT, read_only=False),
-                ],
+                mounts=[config.mount, Mount(volume=data, at=_DATA_AT, read_only=False)],
                 memory_mib=512,
                 cpus=1,
             ),
             pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(depends_on=[config.written])
+                host.child(self, images.prometheus),
+                pulumi.ResourceOptions(depends_on=[config.written]),
             ),
         )
         self.revision = container.id
         """Changes with all that visitors could notice, but for routes."""
         self.register_outputs({"revision": self.revision})
+
+    def _roots(self, name: str, args: PrometheusArgs) -> pulumi.Input[str] | None:
+        """Certificates, as PEM, that the gateway's are believed by; None for those of the world."""
+        host, image = args.host, args.watching.images.prometheus
+        if not args.watching.internal_ca:
+            return args.watching.acme_roots
+        return RootCertificate(
+            name,
+            docker_host=host.docker_host,
+            volume=args.ca_in,
+            image=image,
+            labels=host.plain_labels(name),
+            opts=pulumi.ResourceOptions.merge(
+                host.child(self, image), pulumi.ResourceOptions(depends_on=list(args.after))
+            ),
+        ).value
+
+
+def _files(stack: str, how: Watching, targets: Sequence[Target], probed: Sequence[Probe]) -> Files:
+    """What Prometheus reads, its owner's files among it."""
+    return Files(
+        public={
+            CONFIG: prometheus_yml(stack, how.durations.interval, targets, probed),
+            RULES: rules_yml(how.durations),
+            OWN_SCRAPES: how.own.scrapes,
+            **{f"{OWN_RULES}/{file}": text for file, text in how.own.rules.items()},
+        },
+        shown_as=how.own.shown_as,
+        validate=["sh", "-c", CHECK],
+        reload=["sh", "-c", RELOAD],
+    )
+
+
+def _command(how: Watching) -> list[str]:
+    return [
+        "prometheus",
+        f"--config.file={CONFIG_AT}/current/{CONFIG}",
+        f"--storage.tsdb.path={_DATA_AT}",
+        f"--storage.tsdb.retention.time={how.retention_time}",
+        f"--storage.tsdb.retention.size={how.retention_size}",
+        # The page may be open to anyone: what all questions at once may take, at 16 bytes a
+        # sample, fits into its memory beside what it needs itself.
+        "--query.max-concurrency=4",
+        "--query.max-samples=4000000",
+        f"--web.external-url={how.url}",
+        # By default any page may have its visitor's browser ask.
+        "--web.cors.origin=^$",
+        "--log.format=json",
+    ]

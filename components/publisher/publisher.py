@@ -17,9 +17,9 @@ from components.publisher.sources import (
 from components.targets import Target
 from host.container import ContainerArgs, Mount, service_container
 from host.docker_host import DockerHost
+from host.files import Files
 from host.mounted_files import mounted_files
 from host.user import USER
-from host.volume_files import Files
 from host.volumes import data_volume
 
 _CONFIG_AT = "/etc/publisher"

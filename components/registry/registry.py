@@ -30,9 +30,9 @@ from components.routes import Guard, Route, Upstream
 from components.targets import Target
 from host.container import ContainerArgs, Mount, service_container
 from host.docker_host import DockerHost
+from host.files import Files
 from host.mounted_files import mounted_files
 from host.user import USER
-from host.volume_files import Files
 from host.volumes import data_volume
 
 _PATIENCE = "60s"

@@ -21,12 +21,12 @@ from components.site.lines import CaddyfileLines, question
 from host.container import Bind, ContainerArgs, Mount, service_container
 from host.content_view import content_view
 from host.docker_host import DockerHost
+from host.files import Files
 from host.host_folder import HostFolder
 from host.mounted_files import mounted_files
 from host.promotion import Promotion
 from host.provider import Props
 from host.user import USER
-from host.volume_files import Files
 
 
 @dataclass(frozen=True, kw_only=True)

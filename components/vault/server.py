@@ -22,9 +22,9 @@ from components.vault.server_config import (
 )
 from host.container import ContainerArgs, Mount, service_container
 from host.docker_host import DockerHost
+from host.files import Files
 from host.mounted_files import mounted_files
 from host.user import USER
-from host.volume_files import Files
 from host.volumes import data_volume
 
 _OPTION = f"-config={CONFIG_AT}/current/{FILE}"

@@ -19,7 +19,8 @@ from pulumi.runtime import rpc
 from config.settings import Settings
 from config.site import Site
 from host.container import health_script
-from host.volume_files import Files, VolumeFiles, VolumeFilesArgs
+from host.files import Files
+from host.volume_files import VolumeFiles, VolumeFilesArgs
 from tests.unit.program import (
     CONTENT,
     EVERY_KIND,

@@ -18,7 +18,8 @@ import pytest
 
 from host import engine, file_tree, volume_files, volume_files_write
 from host.file_tree import Entry
-from host.volume_files import Files, VolumeFiles, VolumeFilesArgs, VolumeFilesProvider
+from host.files import Files
+from host.volume_files import VolumeFiles, VolumeFilesArgs, VolumeFilesProvider
 
 SECRET = "planted-2b9e"
 provider = VolumeFilesProvider()
