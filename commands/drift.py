@@ -9,6 +9,7 @@ from typing import Any
 from commands import pulumi_cli
 from commands.context import CommandError, Context
 from commands.table import table
+from host.make import make
 
 DRIFTED = 2
 """Exit code where something differs, so that a scheduled run can tell it from an error."""
@@ -42,7 +43,8 @@ def run(context: Context) -> int:
     shown = pulumi_cli.capture(context, "preview", "--refresh", "--json")
     if shown is None:
         raise CommandError(
-            f"stack {context.stack} can't be compared; `make preview` says what is wrong"
+            f"stack {context.stack} can't be compared; `{make(context.stack, 'preview')}` says "
+            "what is wrong"
         )
     rows = sorted(set(differences(json.loads(shown)["steps"])))
     if not rows:

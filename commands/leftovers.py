@@ -13,6 +13,7 @@ from commands.pulumi_cli import backend
 from commands.registry_gc import collector_of
 from config.settings import PROJECT
 from host.engine import THROWAWAY
+from host.make import make
 
 
 def clear(context: Context, deployment: dict[str, Any]) -> None:
@@ -38,7 +39,8 @@ def clear(context: Context, deployment: dict[str, Any]) -> None:
         raise CommandError(
             f"stack {context.stack} on {context.settings.docker_host} was made from another "
             f"state than {backend()}: {', '.join(sorted(foreign))}. Nothing was changed. Run "
-            "`make down` in the checkout that made them, or use its state (PULUMI_BACKEND_URL), "
+            f"`{make(context.stack, 'down')}` in the checkout that made them, or use its state "
+            "(PULUMI_BACKEND_URL), "
             "or remove them with `docker rm --force` and `docker network rm`"
         )
     if any(c.name == collector_of(context) and c.status == "running" for c in containers):

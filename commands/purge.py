@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from commands.context import CommandError, Context
+from host.make import make
 
 
 def run(context: Context) -> int:
     """List the data volumes that `down` left, ask, and delete them."""
     if context.containers():
         raise CommandError(
-            f"stack {context.stack} still has containers; `make down` removes them first"
+            f"stack {context.stack} still has containers; `{make(context.stack, 'down')}` removes "
+            "them first"
         )
     volumes = context.docker.volumes.list(filters={"label": context.label})
     if not volumes:

@@ -490,6 +490,13 @@ def test_purge_deletes_nothing_while_containers_stand_or_nobody_answers() -> Non
     assert not volume.removed
 
 
+def test_what_purge_of_another_stack_says_to_type_is_for_that_stack() -> None:
+    """`make down` alone would take the local one down, without a question."""
+    standing = Host(Things([made_by("mine", "blog-1")]))
+    with pytest.raises(CommandError, match="`make down STACK=prod` removes them first"):
+        purge.run(a_context("prod", docker=standing))
+
+
 # The command line
 
 
