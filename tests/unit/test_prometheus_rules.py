@@ -215,7 +215,7 @@ def _the_image_is_there() -> None:
     try:
         docker.from_env().images.get(IMAGE)
     except docker.errors.DockerException:
-        pytest.skip(f"{IMAGE} isn't on this machine: `make setup` brings it")
+        pytest.skip(f"{IMAGE} isn't on this machine: `make test` brings it")
 
 
 def test_each_alert_comes_and_goes_when_it_shall(tmp_path: Path) -> None:
