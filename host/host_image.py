@@ -67,9 +67,17 @@ def _bring(docker_host: str, ref: str) -> None:
         _get_here(ref, f"DOCKER_HOST={docker_host}")
         return
     # Carried over before a pull is tried: what was built here must be what runs there.
-    if not _carry_over(host, ref) and not _pull(host, ref):
+    if _carry_over(host, ref) or not (refused := _pull(host, ref)):
+        return
+    try:
         _get_here(ref)
-        _carry_over(host, ref)
+    except engine.EngineError as error:
+        raise engine.EngineError(f"{error}; the host itself: {refused}") from error
+    if not _carry_over(host, ref):
+        raise engine.EngineError(
+            f"image {ref} is not on the host, which can't pull it ({refused}), and this machine's "
+            "Docker, which has it, is another one than DOCKER_HOST names; set DOCKER_HOST to it"
+        )
 
 
 def _carry_over(host: docker.DockerClient, ref: str) -> bool:
@@ -85,15 +93,15 @@ def _carry_over(host: docker.DockerClient, ref: str) -> bool:
     return True
 
 
-def _pull(host: docker.DockerClient, ref: str) -> bool:
-    """Whether the host could pull it."""
+def _pull(host: docker.DockerClient, ref: str) -> str:
+    """Why the host couldn't pull it; empty where it could."""
     if ref.startswith(_OWN):
-        return False
+        return "it is in no registry"
     try:
         host.images.pull(ref)
-    except docker.errors.APIError:
-        return False
-    return True
+    except docker.errors.APIError as error:
+        return str(error.explanation)
+    return ""
 
 
 def _get_here(ref: str, *env: str) -> None:

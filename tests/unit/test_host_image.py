@@ -29,8 +29,8 @@ def has_script(checkout: Path, *lines: str) -> None:
     script.chmod(0o755)
 
 
-def bring() -> None:
-    HostImageProvider().apply({"docker_host": HOST, "ref": REF})
+def bring(docker_host: str = HOST, ref: str = REF) -> None:
+    HostImageProvider().apply({"docker_host": docker_host, "ref": ref})
 
 
 def test_this_machines_host_has_it_pulled_or_built_there(
@@ -51,3 +51,22 @@ def test_where_no_way_works_the_last_words_say_why(checkout: Path) -> None:
         f"image {REF} is not on the host, and can neither be pulled nor built: Go is needed. "
         "(.engine/logs/image-prom-prometheus:v3.15.0.log has all of it)"
     )
+
+
+OURS = "homeport/php:8.4.28-caddy2.11.7-2"
+
+
+def test_over_ssh_both_reasons_are_told(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nobody.sock")
+    has_script(checkout, "echo 'No Docker daemon answers.' >&2", "exit 1")
+    with pytest.raises(engine.EngineError, match=r"answers\. .*; the host itself: it is in no reg"):
+        bring("ssh://root@example.org", OURS)
+
+
+def test_an_image_that_was_built_and_cannot_be_handed_on_is_no_success(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nobody.sock")
+    has_script(checkout, "exit 0")
+    with pytest.raises(engine.EngineError, match="set DOCKER_HOST"):
+        bring("ssh://root@example.org", OURS)
