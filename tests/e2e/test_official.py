@@ -55,14 +55,12 @@ def sets_up(
         check=False,
         timeout=120,
     )
-    engine = clone / ".engine"
-    programs = [*engine.glob("bin/*"), *engine.glob("plugins/*/pulumi-resource-*")]
-    return done, {file.relative_to(engine): file.read_bytes() for file in programs}
+    return done, programs_of(clone / ".engine")
 
 
-def same() -> dict[Path, bytes]:
-    programs = [*ENGINE.glob("bin/*"), *ENGINE.glob("plugins/*/pulumi-resource-*")]
-    return {file.relative_to(ENGINE): file.read_bytes() for file in programs}
+def programs_of(engine: Path) -> dict[Path, bytes]:
+    files = [*engine.glob("bin/*"), *engine.glob("plugins/*/pulumi-resource-*")]
+    return {file.relative_to(engine): file.read_bytes() for file in files}
 
 
 @pytest.mark.parametrize("fault", ["", "limits"])
@@ -70,7 +68,7 @@ def test_engine_and_plugins_are_the_vendors(vendor: Vendor, clone: Path, fault: 
     """GitHub limits who asks often; then the vendor's own server has the plugins too."""
     done, programs = sets_up(vendor, clone, fault)
     assert done.returncode == 0, done.stderr
-    assert programs == same()
+    assert programs == programs_of(ENGINE)
     assert "Building" not in done.stderr
     assert not (clone / ".engine/scratch").exists()
     own_server = "https://get.pulumi.com/releases/plugins/pulumi-resource-docker-v"
@@ -88,7 +86,7 @@ def test_of_a_download_that_fails_nothing_is_left(vendor: Vendor, clone: Path, f
     assert programs == {}
     whole, programs = sets_up(vendor, clone)
     assert whole.returncode == 0, whole.stderr
-    assert programs == same()
+    assert programs == programs_of(ENGINE)
 
 
 IMAGES = Images.read(ROOT / "config/images.yaml", "config/images.yaml")
