@@ -123,15 +123,10 @@ proxy = CaddyProxy(
     CaddyProxyArgs(
         host=host,
         image=images.gateway,
-        address=str(settings.listen.address),
         gateway=Gateway(
             routes=routes,
-            http=settings.listen.http,
-            https=settings.listen.https,
-            internal_ca=settings.tls.issuer == "internal",
+            at=estate.entrance,
             acme_directory=settings.tls.directory,
-            acme_roots=estate.acme_roots,
-            plain_hosts=settings.plain_hosts,
             stream_close_delay=settings.stream_close_delay,
         ),
     ),

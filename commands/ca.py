@@ -32,7 +32,7 @@ def trust(context: Context) -> int:
         )
     print(f"{context.make('--silent ca')} {install}")
     images = [s.host for s in services(context.settings) if s.name == "registry"]
-    for at in (urlsplit(context.settings.public_url(host)).netloc for host in images):
+    for at in (urlsplit(context.estate.entrance.url(host)).netloc for host in images):
         print("\n# Docker's daemon, and pip, uv, twine and Poetry, don't ask this machine:")
         print(f"{context.make('--silent ca')} >ca.pem")
         print(f"sudo install -D -m 644 ca.pem /etc/docker/certs.d/{at}/ca.crt")

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from commands.context import CommandError, Context
 from components import reach
-from composition.host import entrance
 from host.engine import EngineError
 
 
@@ -16,7 +15,7 @@ def open_door(context: Context) -> Iterator[reach.Door]:
     """The door of the stack's gateway. Raises CommandError where there is none."""
     _ = context.docker  # tells why it doesn't answer
     try:
-        with reach.open_door(entrance(context.estate)) as opened:
+        with reach.open_door(context.estate.entrance) as opened:
             yield opened
     except EngineError as error:
         raise CommandError(str(error)) from error
@@ -26,7 +25,7 @@ def root_certificate(context: Context) -> str:
     """The certificate of the stack's own CA, as PEM. Raises CommandError where there is none."""
     _ = context.docker
     try:
-        at = entrance(context.estate)
+        at = context.estate.entrance
         return reach.root_certificate(at.docker_host, at.stack)
     except EngineError as error:
         raise CommandError(str(error)) from error

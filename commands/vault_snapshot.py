@@ -21,7 +21,6 @@ from hvac.adapters import RawAdapter
 from commands.context import CommandError, Context
 from commands.pulumi_cli import secret
 from components.vault.client import Reach, VaultError, open_vault
-from composition.host import entrance
 from config.settings import PROJECT
 
 _SNAPSHOT = "/v1/sys/storage/raft/snapshot"
@@ -107,7 +106,7 @@ def _vault(context: Context) -> Iterator[RawAdapter]:
     _ = context.docker  # tells why it doesn't answer
     section = json.loads(secret(context, f"{PROJECT}:vault"))  # at once: a passphrase is asked for
     reach = Reach(
-        entrance=entrance(context.estate),
+        entrance=context.estate.entrance,
         host=settings.full_host("vault"),
         role_id=section.get("role_id"),
         secret_id=section.get("secret_id"),

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
 import docker
@@ -16,24 +16,22 @@ import requests
 import urllib3
 import urllib3.util
 
-from components.entrance import GATEWAY, ROOT_CERTIFICATE, Entrance
+from components.entrance import GATEWAY, ROOT_CERTIFICATE
 from host import engine, reachability
 from host.make import make
 from host.ssh_transport import ssh_options
+from values.entrance import Entrance, Listen
 
+_LOOPBACK = IPv4Address("127.0.0.1")
 _TIMEOUT = 5  # seconds for one answer
 _ATTEMPTS = 3
 _FORWARDED = b"ok"
 _FORWARDING_PATIENCE = 20  # seconds for a host to let this machine in
 
 
-@dataclass(frozen=True)
-class Door:
-    """An address of this machine at which the gateway answers, and the CA it is known by."""
+class Door(Listen):
+    """Where a gateway answers this machine, and the CA it is known by."""
 
-    address: str
-    http: int
-    https: int
     ca: str | None
     """Certificates that are trusted, as PEM; None for those that this machine trusts."""
 
@@ -46,7 +44,7 @@ class Door:
         pool = (
             self.pool(parts.hostname or "")
             if parts.scheme == "https"
-            else urllib3.HTTPConnectionPool(self.address, self.http, timeout=_TIMEOUT)
+            else urllib3.HTTPConnectionPool(str(self.address), self.http, timeout=_TIMEOUT)
         )
         with pool:
             return pool.request(
@@ -57,7 +55,7 @@ class Door:
     def pool(self, host: str) -> urllib3.HTTPSConnectionPool:
         """Connections over which a host answers, TLS verified."""
         return urllib3.HTTPSConnectionPool(
-            self.address,
+            str(self.address),
             self.https,
             server_hostname=host,
             assert_hostname=host,
@@ -72,16 +70,16 @@ def open_door(entrance: Entrance) -> Iterator[Door]:
     """The door of a stack's gateway. Raises EngineError where there is none."""
     host = entrance.docker_host
     ca = root_certificate(host, entrance.stack) if entrance.internal_ca else entrance.roots
-    address = "127.0.0.1" if entrance.address == "0.0.0.0" else entrance.address  # noqa: S104 - compared
+    address = _LOOPBACK if entrance.address.is_unspecified else entrance.address
     if not host.startswith("ssh://"):
-        yield Door(address, entrance.http, entrance.https, ca)
+        yield Door(address=address, http=entrance.http, https=entrance.https, ca=ca)
         return
     with _forwarded(host, address, entrance) as (http, https):
-        yield Door("127.0.0.1", http, https, ca)
+        yield Door(address=_LOOPBACK, http=http, https=https, ca=ca)
 
 
 @contextmanager
-def _forwarded(host: str, address: str, entrance: Entrance) -> Iterator[tuple[int, int]]:
+def _forwarded(host: str, address: IPv4Address, entrance: Entrance) -> Iterator[tuple[int, int]]:
     """Two ports of this machine that lead to the gateway's. Raises EngineError."""
     for _ in range(_ATTEMPTS):
         http, https = _free_port(), _free_port()

@@ -1,10 +1,8 @@
-"""The host: what prepares it, and where its gateway is reached."""
+"""The host: what prepares it."""
 
 from __future__ import annotations
 
-from components.entrance import Entrance
-from config.estate import Estate
-from config.settings import PROJECT, ROOT, Settings
+from config.settings import ROOT, Settings
 
 _HOST_STEPS = {
     "docker": ["docker"],
@@ -21,17 +19,3 @@ def host_steps(settings: Settings) -> dict[str, str]:
         for step, parts in _HOST_STEPS.items()
         if step in settings.prepare
     }
-
-
-def entrance(estate: Estate) -> Entrance:
-    """Where the gateway is reached from this machine."""
-    settings = estate.settings
-    return Entrance(
-        docker_host=settings.docker_host,
-        stack=f"{PROJECT}/{estate.stack}",
-        address=str(settings.listen.address),
-        http=settings.listen.http,
-        https=settings.listen.https,
-        internal_ca=settings.tls.issuer == "internal",
-        roots=estate.acme_roots,
-    )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from components.entrance import GATEWAY
 from components.prometheus.alertmanager_config import Email, Receivers
-from components.prometheus.config import GatewayAt, prometheus_routes
+from components.prometheus.config import prometheus_routes
 from components.prometheus.prometheus import Images, Own, Watching
 from components.prometheus.rules import Durations
 from components.routes import Guard, Route
 from composition.people import accounts
 from config.estate import Estate
-from config.model import opened
 from config.prometheus import OWN, Notify, PrometheusSettings
 from config.settings import Settings
+from values.model import opened
 
 
 def pages_of_prometheus(settings: Settings) -> list[Route]:
@@ -30,9 +29,7 @@ def what_is_watched(estate: Estate, given: PrometheusSettings) -> Watching:
     # Between what is renewed in time and what ends: the gateway changes its own CA's
     # certificates, of twelve hours, with more than an hour left, and others with a tenth of
     # their life left: nine days of ninety, four and a half of forty-five.
-    alerts["certificate"] = given.alerts.certificate or (
-        "30m" if settings.tls.issuer == "internal" else "3d"
-    )
+    alerts["certificate"] = given.alerts.certificate or ("30m" if settings.tls.internal else "3d")
     return Watching(
         images=Images(
             prometheus=images.prometheus,
@@ -41,15 +38,8 @@ def what_is_watched(estate: Estate, given: PrometheusSettings) -> Watching:
             node_exporter=images.node_exporter,
         ),
         outside=settings.outside,
-        url=settings.public_url(settings.full_host("prometheus")),
-        door=GatewayAt(
-            name=GATEWAY,
-            http=settings.listen.http,
-            https=settings.listen.https,
-            plain_hosts=settings.plain_hosts,
-        ),
-        internal_ca=settings.tls.issuer == "internal",
-        acme_roots=estate.acme_roots,
+        url=estate.entrance.url(settings.full_host("prometheus")),
+        entrance=estate.entrance,
         durations=Durations(interval=given.interval, **alerts),
         retention_time=given.retention.time,
         retention_size=given.retention.size,

@@ -7,11 +7,10 @@ import pulumi
 from components.vault.client import Reach
 from components.vault.contents import Environment, Person
 from components.vault.server_config import VaultKeys
-from composition.host import entrance
 from config.estate import Estate
-from config.model import opened
 from config.vault_section import VaultSection
 from config.vault_values import known_values
+from values.model import opened
 
 
 def vault_keys(section: VaultSection) -> VaultKeys:
@@ -27,7 +26,7 @@ def vault_keys(section: VaultSection) -> VaultKeys:
 def vault_reach(estate: Estate, section: VaultSection) -> Reach:
     """How the program reaches the vault."""
     return Reach(
-        entrance=entrance(estate),
+        entrance=estate.entrance,
         host=estate.settings.full_host("vault"),
         role_id=pulumi.Output.secret(opened(section.role_id) or ""),
         secret_id=pulumi.Output.secret(opened(section.secret_id) or ""),

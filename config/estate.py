@@ -19,6 +19,7 @@ from config.services import services
 from config.settings import LOCAL_PASSPHRASE, LOCAL_STACK, PROJECT, ROOT, Settings
 from config.site import Site
 from config.yaml_file import YamlFile
+from values.entrance import Entrance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,8 @@ class Estate:
     remotes: Mapping[str, Path | str | None]
     """Where each site that follows git is fetched from, by the site's name: a folder of this
     repository, a URL, or nowhere, because this stack doesn't reach it."""
-    acme_roots: str | None = None
-    """What `tls.root` holds."""
+    entrance: Entrance
+    """Where its gateway listens, and how it is reached."""
     in_vault: tuple[vault.DeclaredKey, ...] = ()
     """What the vault shall hold, where there is one."""
     watched: OwnFiles = field(default_factory=OwnFiles)
@@ -105,7 +106,6 @@ class Estate:
                 problems += error.problems
         if problems or not settings or not images:
             raise ConfigError(problems)
-        roots = settings.tls.root
         estate = cls(
             stack=stack,
             settings=settings,
@@ -113,7 +113,7 @@ class Estate:
             sites=tuple(sites),
             remotes=git_sites.remotes(settings, sites, root),
             watched=watched,
-            acme_roots=(root / roots).read_text(encoding="utf-8") if roots else None,
+            entrance=_entrance(stack, settings, root),
             in_vault=in_vault,
         )
         # Here, because values come from what all the rest has.
@@ -137,7 +137,7 @@ class Estate:
             {
                 "name": service.name,
                 "kind": "service",
-                "url": self.settings.public_url(service.host),
+                "url": self.entrance.url(service.host),
             }
             for service in services(self.settings)
         ]
@@ -147,7 +147,7 @@ class Estate:
             {
                 "name": site.name,
                 "kind": "redirect" if site.redirect else "upstream" if site.upstream else "site",
-                "url": self.settings.public_url(host) + path,
+                "url": self.entrance.url(host) + path,
             }
             for site in self.sites
             for host, path in map(self.settings.full_location, site.hosts)
@@ -186,8 +186,20 @@ class Estate:
         own |= {service.host for service in services(self.settings)}
         if host not in own or parts.port:
             return url
-        public = urlsplit(self.settings.public_url(host))
+        public = urlsplit(self.entrance.url(host))
         return parts._replace(scheme=public.scheme, netloc=public.netloc).geturl()
+
+
+def _entrance(stack: str, settings: Settings, root: Path) -> Entrance:
+    roots = settings.tls.root
+    return Entrance(
+        **settings.listen.model_dump(),
+        docker_host=settings.docker_host,
+        stack=f"{PROJECT}/{stack}",
+        plain_hosts=settings.plain_hosts,
+        internal_ca=settings.tls.internal,
+        roots=(root / roots).read_text(encoding="utf-8") if roots else None,
+    )
 
 
 def _own(config: Mapping[str, object]) -> dict[str, object]:

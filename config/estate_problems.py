@@ -135,7 +135,7 @@ def _leads_back(settings: Settings, sites: list[Site], site: Site, redirect: Red
 def _examples_in_earnest(settings: Settings, sites: list[Site]) -> list[str]:
     """The example sites are other people's: nobody else may ask for their certificates."""
     examples = [site.file for site in sites if (site.email or "").endswith("@example.org")]
-    if settings.tls.issuer == "internal" or not examples:
+    if settings.tls.internal or not examples:
         return []
     return [
         f"{', '.join(examples)}: email is at example.org, so these are the examples that come "

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationError
 
-from config.model import ConfigError, Model, problems_of
+from config.model import ConfigError, problems_of
 from config.yaml_file import YamlFile
+from values.model import Model
 
 _REF = re.compile(r"[a-z0-9][a-z0-9._/:-]*:(?!latest\Z)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 

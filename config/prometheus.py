@@ -10,7 +10,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from config.model import ConfigError, FieldsError, Model, matching, seconds, secret
+from config.model import ConfigError
+from values.model import FieldsError, Model, matching, secret
+from values.time import seconds
 
 OWN = "config/prometheus"
 """Folder of what a person adds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from config.model import Model, between
+from values.model import Model, between
 
 
 class RegistrySettings(Model):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -13,19 +12,15 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from config.hosts import canonical_host
-from config.model import (
-    ConfigError,
-    FieldsError,
-    Model,
-    matching,
-    problems_of,
-)
+from config.model import ConfigError, problems_of
 from config.prometheus import PrometheusSettings
 from config.registry import RegistrySettings
 from config.source import Inside
 from config.sources import SiteSecrets, Sources
 from config.users import Users
 from config.vault_section import VaultSection
+from values.entrance import Listen
+from values.model import FieldsError, Model, matching
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: all paths in `config/` are relative to it."""
@@ -48,28 +43,7 @@ def _docker_host(text: str) -> str:
     return text
 
 
-def _port(number: int) -> int:
-    if not 1 <= number <= 65535:
-        raise ValueError("must be a port, 1 to 65535")
-    return number
-
-
-Port = Annotated[int, AfterValidator(_port)]
 Domain = Annotated[str, AfterValidator(canonical_host)]
-
-
-class Listen(Model):
-    """Where the gateway listens: the only ports that a stack publishes."""
-
-    address: IPv4Address
-    http: Port
-    https: Port
-
-    @model_validator(mode="after")
-    def _ports_differ(self) -> Self:
-        if self.http == self.https:
-            raise ValueError(f"http and https are both {self.http}; give each a port of its own")
-        return self
 
 
 class Tls(Model):
@@ -84,10 +58,15 @@ class Tls(Model):
     """A file of this repository with the certificates, as PEM, that this server and those
     that it issues are known by, where machines don't know them anyway."""
 
+    @property
+    def internal(self) -> bool:
+        """Whether they come from the stack's own CA."""
+        return self.issuer == "internal"
+
     @model_validator(mode="after")
     def _acme_has_them(self) -> Self:
         stray = [name for name in ("directory", "root") if getattr(self, name)]
-        if stray and self.issuer == "internal":
+        if stray and self.internal:
             raise FieldsError(
                 stray, "only with issuer letsencrypt; leave it out, or change the issuer"
             )
@@ -139,7 +118,7 @@ class Settings(Model):
 
     @model_validator(mode="after")
     def _certificates_can_be_had(self) -> Self:
-        if not self.outside and self.tls.issuer != "internal":
+        if not self.outside and not self.tls.internal:
             raise ValueError(
                 f"{PROJECT}:tls.issuer is {self.tls.issuer!r}, but outside is "
                 "false, so it can't be asked for certificates; set tls.issuer to internal, or "
@@ -168,17 +147,9 @@ class Settings(Model):
         return frozenset(self.full_location(location)[0] for location in locations)
 
     @property
-    def plain_hosts(self) -> frozenset[str]:
+    def plain_hosts(self) -> tuple[str, ...]:
         """Full hosts that answer over plain HTTP as well, instead of redirecting to HTTPS."""
-        return frozenset(self.full_host(host) for host in self.plain_http)
-
-    def public_url(self, host: str) -> str:
-        """The URL of a full host, as a visitor types it."""
-        if host in self.plain_hosts:
-            port = "" if self.listen.http == 80 else f":{self.listen.http}"
-            return f"http://{host}{port}"
-        port = "" if self.listen.https == 443 else f":{self.listen.https}"
-        return f"https://{host}{port}"
+        return tuple(self.full_host(host) for host in self.plain_http)
 
 
 def _decoded(value: object) -> object:

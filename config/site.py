@@ -9,10 +9,11 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from config.hosts import canonical_location
-from config.model import ConfigError, FieldsError, Model, between, matching, problems_of
+from config.model import ConfigError, problems_of
 from config.source import Source, inside
 from config.urls import origin, redirect_target
 from config.yaml_file import YamlFile
+from values.model import FieldsError, Model, between, matching
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?\Z")
 

@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from config.model import FieldsError, Model, matching, seconds
+from values.model import FieldsError, Model, matching
+from values.time import seconds
 
 
 def inside(text: str) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr
 
-from config.model import FieldsError, Model, between, matching, secret
 from config.source import AT_HTTPS, AT_SSH, Inside, inside
+from values.model import FieldsError, Model, between, matching, secret
 
 _BEGINNING = rf"({AT_HTTPS}|{AT_SSH})[^\s@]*"
 _KNOWN_HOST = "a line of known_hosts, such as git.example.org ssh-ed25519 AAAA…"

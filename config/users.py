@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from config.model import Model, secret_without
 from config.vault_rights import VaultRights
+from values.model import Model, secret_without
 
 ROUNDS = 11
 """Cost of the hashes that `make user` makes."""

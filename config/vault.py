@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError, model_validator
 
-from config.model import ConfigError, FieldsError, Model, problems_of, secret
+from config.model import ConfigError, problems_of
 from config.yaml_file import YamlFile
+from values.model import FieldsError, Model, secret
 
 Kind = Literal["url", "port", "credential", "config"]
 Origin = Literal["generated", "from config", "by hand", "of", "written"]

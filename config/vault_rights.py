@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from config.model import Model, matching
 from config.vault import NAME
+from values.model import Model, matching
 
 Scope = Annotated[
     str,

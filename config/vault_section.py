@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from config.model import Model, secret
 from config.vault import VaultValue
+from values.model import Model, secret
 
 _SEAL_KEY = secret(r"[0-9a-f]{64}", "32 bytes in hexadecimal, as `make vault-key` makes them")
 _CREDENTIAL = secret(

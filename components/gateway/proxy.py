@@ -33,8 +33,6 @@ class CaddyProxyArgs:
 
     host: DockerHost
     image: str
-    address: str
-    """Address of the host that ports are published on."""
     gateway: Gateway
     """What its Caddyfiles say."""
 
@@ -50,7 +48,7 @@ class CaddyProxy(pulumi.ComponentResource):
         self, name: str, args: CaddyProxyArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("homeport:index:CaddyProxy", name, None, opts)
-        host = args.host
+        host, at = args.host, args.gateway.at
         child = host.child(self, args.image)
         self.data = data_volume(f"{name}-data", host, self, image=args.image, owner=USER)
         """The name of the volume with certificates and keys."""
@@ -89,9 +87,9 @@ class CaddyProxy(pulumi.ComponentResource):
                     data,
                 ],
                 ports=[
-                    Port(number=args.gateway.http, protocol="tcp", address=args.address),
-                    Port(number=args.gateway.https, protocol="tcp", address=args.address),
-                    Port(number=args.gateway.https, protocol="udp", address=args.address),
+                    Port(number=at.http, protocol="tcp", address=str(at.address)),
+                    Port(number=at.https, protocol="tcp", address=str(at.address)),
+                    Port(number=at.https, protocol="udp", address=str(at.address)),
                 ],
                 env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": STATE_AT},  # noqa: S108 - in the container
                 capabilities=CAPABILITIES,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from components.caddy import CONFIG_AT, GLOBAL_OPTIONS, block
 from components.entrance import STATE_AT
 from components.routes import Route
+from values.entrance import Entrance
 
 HEALTH_PORT = 2020
 METRICS_PORT = 2021
@@ -86,34 +87,27 @@ class Gateway:
     """What a gateway's Caddyfiles say."""
 
     routes: Sequence[Route]
-    http: int
-    https: int
-    internal_ca: bool
-    """Certificates from the gateway's own CA, instead of Let's Encrypt."""
+    at: Entrance
     acme_directory: str | None = None
     """URL of another ACME server than Let's Encrypt's."""
-    acme_roots: str | None = None
-    """Certificates, as PEM, that this server is known by."""
-    plain_hosts: frozenset[str]
-    """Hosts that answer over HTTP as well, instead of redirecting to HTTPS."""
     stream_close_delay: str
     """How long a websocket may outlive a reload, as Caddy writes durations."""
 
     @property
     def certificates(self) -> list[str]:
         """The global options that say where certificates come from."""
-        if self.internal_ca:
+        if self.at.internal_ca:
             return ["local_certs", "skip_install_trust"]
         return [
             "cert_issuer acme",
             *([f"acme_ca {self.acme_directory}"] if self.acme_directory else []),
-            *([f"acme_ca_root {CONFIG_AT}/current/{_ROOTS}"] if self.acme_roots else []),
+            *([f"acme_ca_root {CONFIG_AT}/current/{_ROOTS}"] if self.at.roots else []),
         ]
 
     @property
     def certificate_files(self) -> dict[str, str]:
         """What stands beside both Caddyfiles for these options."""
-        return {_ROOTS: self.acme_roots} if self.acme_roots else {}
+        return {_ROOTS: self.at.roots} if self.at.roots else {}
 
 
 def proxy_caddyfile(gateway: Gateway) -> str:
@@ -128,8 +122,8 @@ def proxy_caddyfile(gateway: Gateway) -> str:
             block(
                 "",
                 *GLOBAL_OPTIONS,
-                f"http_port {gateway.http}",
-                f"https_port {gateway.https}",
+                f"http_port {gateway.at.http}",
+                f"https_port {gateway.at.https}",
                 "auto_https disable_redirects",
                 *gateway.certificates,
                 # The router renews at a third. The door takes that one, and renews what is
@@ -137,13 +131,13 @@ def proxy_caddyfile(gateway: Gateway) -> str:
                 "renewal_window_ratio 0.1",
                 block("on_demand_tls", f"ask http://127.0.0.1:{_ASK_PORT}"),
                 # The router alone renews the CA's own certificates: two at once would mix theirs.
-                *([_NO_CA_RENEWAL] if gateway.internal_ca else []),
+                *([_NO_CA_RENEWAL] if gateway.at.internal_ca else []),
             ),
             block(f"http://:{HEALTH_PORT}", "bind 127.0.0.1", "respond 200"),
             block(f"http://:{_ASK_PORT}", "bind 127.0.0.1", block("route", _ASK)),
             block(f"http://:{METRICS_PORT}", "metrics"),
             block(f"http://:{ROUTER_METRICS_PORT}", f"reverse_proxy {METRICS_SOCKET}"),
-            block(f":{gateway.http}", _NOT_BELIEVED, _TO_ROUTER, ERRORS),
+            block(f":{gateway.at.http}", _NOT_BELIEVED, _TO_ROUTER, ERRORS),
             block("https://", block("tls", "on_demand"), _NOT_BELIEVED, _TO_ROUTER, ERRORS),
         ]
     )

@@ -99,16 +99,15 @@ def _by_host(route: Route) -> tuple[str, int, str]:
 def _host_blocks(host: str, routes: Sequence[Route], gateway: Gateway) -> Iterable[str]:
     # Nobody asks here: a block of this kind is how Caddy is told to keep a certificate.
     email = next((route.email for route in routes if route.email), None)
-    tls = [f"tls {email}"] if email and not gateway.internal_ca else []
+    tls = [f"tls {email}"] if email and not gateway.at.internal_ca else []
     yield block(f"https://{host}", "bind 127.0.0.1", *tls, "abort")
 
     to_https = []
-    if host not in gateway.plain_hosts:
-        port = "" if gateway.https == 443 else f":{gateway.https}"
+    if host not in gateway.at.plain_hosts:
         to_https = [
             "@plain header X-Forwarded-Proto http",
             "log_skip @plain",
-            f"redir @plain https://{host}{port}{{uri}} 308",
+            f"redir @plain {gateway.at.url(host, 'https')}{{uri}} 308",
         ]
     yield block(
         f"http://{host}",
@@ -117,7 +116,7 @@ def _host_blocks(host: str, routes: Sequence[Route], gateway: Gateway) -> Iterab
         *to_https,
         _DRAIN,
         "encode zstd gzip",
-        *([] if gateway.internal_ca else ["@tls header X-Forwarded-Proto https", _HSTS]),
+        *([] if gateway.at.internal_ca else ["@tls header X-Forwarded-Proto https", _HSTS]),
         _HEADERS,
         *_handles(routes, gateway),
         ERRORS,

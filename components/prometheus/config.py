@@ -9,8 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import yaml
 
+from components.entrance import GATEWAY
 from components.routes import Guard, Redirect, Refusal, Route, Upstream
 from components.targets import Target
+from values.entrance import Entrance, Scheme
 
 CONFIG_AT = "/config"
 CONFIG = "prometheus.yml"
@@ -70,16 +72,6 @@ _PROBE_SECONDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatewayAt:
-    """Where visitors' questions are asked: the gateway itself, on the network of services."""
-
-    name: str
-    http: int
-    https: int
-    plain_hosts: frozenset[str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Probe:
     """One URL, asked as a visitor would."""
 
@@ -98,31 +90,30 @@ class Probe:
         return "site" if len(self.statuses) > 1 else f"status_{self.statuses[0]}"
 
 
-def probes(routes: Iterable[Route], door: GatewayAt) -> list[Probe]:
+def probes(routes: Iterable[Route], entrance: Entrance) -> list[Probe]:
     """A probe for each route that visitors take, by each scheme that doesn't send them to the
     other one; servers outside are nobody's to ask.
     """
     return [
-        _probe(route, door, statuses, scheme)
+        _probe(route, entrance, statuses, scheme)
         for route in sorted(routes, key=lambda route: (route.host, route.path))
         if route.visited and (statuses := _statuses(route))
-        for scheme in ("https", *(["http"] if route.host in door.plain_hosts else []))
+        for scheme in entrance.schemes(route.host)
     ]
 
 
-def _probe(route: Route, door: GatewayAt, statuses: Sequence[int], scheme: str) -> Probe:
+def _probe(route: Route, entrance: Entrance, statuses: Sequence[int], scheme: Scheme) -> Probe:
     path = route.path or "/"
     if route.path and isinstance(route.handler, Upstream):
         path += "/"  # without it a web server redirects by itself, and PHP for one is never asked
     # The gateway asks for passwords by itself, whether anything answers behind it or not.
     path = (route.guard and route.guard.open) or path
-    port, usual = (door.http, 80) if scheme == "http" else (door.https, 443)
-    shown = route.host if port == usual else f"{route.host}:{port}"
+    port = entrance.http if scheme == "http" else entrance.https
     return Probe(
         site=route.component,
         host=route.host,
-        url=f"{scheme}://{shown}{route.path}",
-        asked=f"{scheme}://{door.name}:{port}{path}",
+        url=entrance.url(route.host, scheme) + route.path,
+        asked=f"{scheme}://{GATEWAY}:{port}{path}",
         statuses=statuses,
     )
 

@@ -19,7 +19,6 @@ from components.prometheus.config import (
     PROMETHEUS,
     RELOAD,
     RULES,
-    GatewayAt,
     Probe,
     probes,
     prometheus_yml,
@@ -35,6 +34,7 @@ from host.files import Files
 from host.mounted_files import mounted_files
 from host.user import USER
 from host.volumes import data_volume
+from values.entrance import Entrance
 
 _DATA_AT = "/state"
 _NAME, _, _PORT = PROMETHEUS.partition(":")
@@ -70,11 +70,8 @@ class Watching:
     """Whether Prometheus and Alertmanager may leave the host, to scrape and to tell."""
     url: str
     """Where people find Prometheus."""
-    door: GatewayAt
-    internal_ca: bool
-    """Whether the gateway's certificates come from its own CA, which alone is believed then."""
-    acme_roots: str | None
-    """Certificates, as PEM, that alone are believed otherwise; None for those of the world."""
+    entrance: Entrance
+    """Where visitors' questions are asked. What its certificates are known by is alone believed."""
     durations: Durations
     retention_time: str
     retention_size: str
@@ -111,7 +108,7 @@ class Prometheus(pulumi.ComponentResource):
         super().__init__("homeport:index:Prometheus", name, None, opts)
         host, how, images = args.host, args.watching, args.watching.images
         below = pulumi.ResourceOptions(parent=self)
-        probed = probes(args.routes, how.door)
+        probed = probes(args.routes, how.entrance)
         data = data_volume(f"{name}-data", host, self, image=images.prometheus, owner=USER)
         alertmanager = Alertmanager(
             "alertmanager",
@@ -182,8 +179,8 @@ class Prometheus(pulumi.ComponentResource):
     def _roots(self, name: str, args: PrometheusArgs) -> pulumi.Input[str] | None:
         """Certificates, as PEM, that the gateway's are believed by; None for those of the world."""
         host, image = args.host, args.watching.images.prometheus
-        if not args.watching.internal_ca:
-            return args.watching.acme_roots
+        if not args.watching.entrance.internal_ca:
+            return args.watching.entrance.roots
         return RootCertificate(
             name,
             docker_host=host.docker_host,

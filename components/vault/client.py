@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import hvac
@@ -14,13 +14,13 @@ from hvac import exceptions, utils
 from hvac.adapters import RawAdapter
 from requests.adapters import HTTPAdapter
 
-from components.entrance import Entrance
 from components.reach import Door, open_door
 from components.vault.server_config import WHOLE
 from components.vault.server_reason import half_way
 from host.engine import EngineError
 from host.make import make
 from host.provider import Props, ToldError
+from values.entrance import Entrance
 
 _CERTIFICATE_PATIENCE = 120  # seconds for a new host's certificate: somebody may set its DNS now
 _START_PATIENCE = 15  # seconds for a vault that just started: it unseals itself and elects itself
@@ -51,7 +51,7 @@ class Reach:
     def props(self) -> Props:
         """As a resource's property, by which a refresh reaches the vault as well."""
         return {
-            "entrance": asdict(self.entrance),
+            "entrance": self.entrance.model_dump(mode="json", exclude={"plain_hosts"}),
             "host": self.host,
             "role_id": self.role_id,
             "secret_id": self.secret_id,
@@ -66,7 +66,8 @@ def open_vault(reach: Props, *, patient: bool) -> Iterator[hvac.Client]:
     """
     host = reach["host"]
     try:
-        with open_door(_entrance(reach)) as door, requests.Session() as session:
+        entrance = Entrance.model_validate(reach["entrance"])  # the engine's numbers are floats
+        with open_door(entrance) as door, requests.Session() as session:
             session.trust_env = False  # no proxy, no netrc
             session.mount("https://", _ThroughDoor(door, host))
             session.headers["Host"] = host
@@ -83,12 +84,6 @@ def open_vault(reach: Props, *, patient: bool) -> Iterator[hvac.Client]:
         raise VaultError(str(error)) from error
     except (requests.RequestException, exceptions.VaultError) as error:
         raise VaultError(_trouble(error, reach)[0]) from error
-
-
-def _entrance(reach: Props) -> Entrance:
-    """As it was before it became a property: the engine's numbers are floats."""
-    given = reach["entrance"]
-    return Entrance(**{**given, "http": int(given["http"]), "https": int(given["https"])})
 
 
 def read_data(vault: hvac.Client, path: str) -> dict[str, Any]:
@@ -183,7 +178,7 @@ def _trouble(error: Exception, reach: Props) -> tuple[str, int]:
                 f"`{logs}` tells why"
             ), 0  # that was time enough
         case requests.RequestException():
-            at = _entrance(reach)
+            at = Entrance.model_validate(reach["entrance"])
             return (
                 f"the gateway doesn't answer at {at.address}:{at.https}, so the vault can't "
                 f"be reached; `{make(stack, 'status')}` shows what runs"
@@ -215,7 +210,7 @@ def _flat(error: Exception) -> str:
 
 def _without_certificate(reach: Props, stack: str) -> str:
     host = reach["host"]
-    if _entrance(reach).internal_ca:
+    if reach["entrance"]["internal_ca"]:
         logs = make(stack, "logs NAME=router")
         return f"the gateway has no certificate for {host}; `{logs}` tells why"
     return (

@@ -39,7 +39,7 @@ def older(checkout: Checkout, folder: Path) -> Path:
     if code.returncode:
         pytest.skip(f"this clone doesn't have the commit {OLDER}")
     shutil.copytree(checkout.folder, folder, symlinks=True)
-    for name in ("host", *CODE):
+    for name in ("host", "values", *CODE):
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     with tarfile.open(fileobj=io.BytesIO(code.stdout)) as archive:

@@ -161,13 +161,9 @@ def rendered(estate: Estate) -> tuple[str, list[str]]:
             answer = Upstream(address=f"site-{site.name}:80")
         for host, path in map(estate.settings.full_location, site.hosts):
             routes.append(Route(component=site.name, host=host, path=path, handler=answer))
-    listen = estate.settings.listen
     gateway = Gateway(
         routes=routes,
-        http=listen.http,
-        https=listen.https,
-        internal_ca=True,
-        plain_hosts=estate.settings.plain_hosts,
+        at=estate.entrance,
         stream_close_delay=estate.settings.stream_close_delay,
     )
     return router_files(gateway)["Caddyfile"], sites

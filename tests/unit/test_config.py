@@ -6,6 +6,7 @@ do. So the messages are compared whole.
 
 import json
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pulumi
@@ -28,6 +29,7 @@ from tests.unit.program import (
     own_config,
     write_files,
 )
+from values.entrance import Entrance
 
 GOOD = {
     "docker_host": "ssh://root@server.example.org",
@@ -523,11 +525,21 @@ def test_the_path_of_a_location_stays_as_it_is(location: str, full: tuple[str, s
 
 
 def test_a_url_has_a_port_where_it_is_not_the_schemes_own() -> None:
-    assert settings("local").public_url("welcome.localhost") == "http://welcome.localhost:8080"
-    assert settings("local").public_url("a.localhost") == "https://a.localhost:8443"
-    assert settings("prod").public_url("a.example.org") == "https://a.example.org"
-    plain = settings("prod", plain_http="[a]")
-    assert plain.public_url("a.example.org") == "http://a.example.org"
+    at = Entrance(
+        docker_host="unix:///x",
+        stack="homeport/test",
+        address=IPv4Address("127.0.0.1"),
+        http=8080,
+        https=8443,
+        internal_ca=True,
+        plain_hosts=("welcome.localhost",),
+    )
+    assert at.url("welcome.localhost") == "http://welcome.localhost:8080"
+    assert at.url("welcome.localhost", "https") == "https://welcome.localhost:8443"
+    assert at.url("a.localhost") == "https://a.localhost:8443"
+    usual = at.model_copy(update={"http": 80, "https": 443})
+    assert usual.url("welcome.localhost") == "http://welcome.localhost"
+    assert usual.url("a.localhost") == "https://a.localhost"
 
 
 # The published passphrase

@@ -9,9 +9,9 @@ import pytest
 import urllib3
 
 from components import reach
-from components.entrance import Entrance
 from components.reach import open_door
 from host.engine import EngineError
+from values.entrance import Entrance
 
 # It serves the ports that it shall forward, unless it is refused. Where somebody else has one of
 # them, it takes a second to notice, as over a slow line.

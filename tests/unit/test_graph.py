@@ -811,7 +811,7 @@ def attributes(module: ast.Module) -> set[str]:
 def test_one_module_constructs_containers() -> None:
     calls = {
         path
-        for path, module in sources("components", "host", "config", "commands").items()
+        for path, module in sources("components", "host", "config", "values", "commands").items()
         for node in ast.walk(module)
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Container")
     }
@@ -830,7 +830,7 @@ def test_components_get_arguments_and_read_no_configuration_and_no_environment()
 
 
 def test_the_program_knows_nothing_of_how_images_and_engine_are_built_offline() -> None:
-    for folder in ("components", "host", "config"):
+    for folder in ("components", "host", "config", "values"):
         for file in (ROOT / folder).rglob("*.*"):
             if file.suffix in (".py", ".yaml"):
                 assert "offline" not in file.read_text(), file

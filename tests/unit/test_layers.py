@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.unit.program import ROOT
 
-ROOMS = ("host", "components", "composition", "config", "commands")
+ROOMS = ("values", "host", "components", "composition", "config", "commands")
 # What renders the text of a file, from plain data.
 RENDERERS = [
     *(ROOT / "components").rglob("*caddyfile.py"),
@@ -38,6 +39,12 @@ def knows(folder: str, *others: str) -> list[str]:
         for name in imports(file)
         if any(f"{name}.".startswith(f"{other}.") for other in others)
     ]
+
+
+def test_values_know_nothing_but_each_other() -> None:
+    assert knows("values", *(room for room in ROOMS if room != "values")) == []
+    used = {name.partition(".")[0] for f in (ROOT / "values").glob("*.py") for name in imports(f)}
+    assert used <= {*sys.stdlib_module_names, "pydantic", "values"}
 
 
 def test_the_host_knows_no_service() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from components.prometheus.alertmanager_config import (
     alertmanager_yml,
 )
 from components.prometheus.config import (
-    GatewayAt,
     blackbox_yml,
     probes,
     prometheus_routes,
@@ -39,6 +39,7 @@ from tests.unit.program import (
     write_files,
 )
 from tests.unit.test_graph import in_plain
+from values.entrance import Entrance
 
 
 def route(name: str, at: str, handler: Handler | None = None, guard: Guard | None = None) -> Route:
@@ -47,7 +48,15 @@ def route(name: str, at: str, handler: Handler | None = None, guard: Guard | Non
     return Route(component=name, host=host, path=slash + rest, handler=handler, guard=guard)
 
 
-DOOR = GatewayAt(name="proxy", http=8080, https=8443, plain_hosts=frozenset({"welcome.localhost"}))
+DOOR = Entrance(
+    docker_host="unix:///x",
+    stack="homeport/test",
+    address=IPv4Address("127.0.0.1"),
+    http=8080,
+    https=8443,
+    internal_ca=True,
+    plain_hosts=("welcome.localhost",),
+)
 ROUTES = [
     route("welcome", "welcome.localhost"),
     route("new", "www.localhost/new"),

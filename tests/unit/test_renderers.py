@@ -1,6 +1,7 @@
 """The files that the program generates, compared whole with those in golden/."""
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from components.site.caddyfile import (
 from components.site.content import HIDDEN
 from components.site.tokens import tokens
 from tests.unit.approved import GOLDEN, approved
+from values.entrance import Entrance
 
 
 def route(name: str, at: str, handler: Handler | None = None, *, email: str | None = None) -> Route:
@@ -41,6 +43,20 @@ def opened(name: str, accounts: dict[str, str]) -> Route:
 
 def redirect(to: str, *, status: int = 301, keep_path: bool = True) -> Redirect:
     return Redirect(to=to, status=status, keep_path=keep_path)
+
+
+def entrance(
+    http: int, https: int, *, internal_ca: bool, plain_hosts: tuple[str, ...] = ()
+) -> Entrance:
+    return Entrance(
+        docker_host="unix:///x",
+        stack="homeport/test",
+        address=IPv4Address("127.0.0.1"),
+        http=http,
+        https=https,
+        internal_ca=internal_ca,
+        plain_hosts=plain_hosts,
+    )
 
 
 LOCAL = Gateway(
@@ -67,10 +83,7 @@ LOCAL = Gateway(
         opened("asked-of-nobody", {}),
         route("page", "page.localhost", Upstream(address="page:80", paths=["/", "/assets/*"])),
     ],
-    http=8080,
-    https=8443,
-    internal_ca=True,
-    plain_hosts=frozenset({"welcome.localhost"}),
+    at=entrance(8080, 8443, internal_ca=True, plain_hosts=("welcome.localhost",)),
     stream_close_delay="1h",
 )
 PROD = Gateway(
@@ -86,14 +99,15 @@ PROD = Gateway(
             Upstream(address="https://there.example.net", patience="10s"),
         ),
     ],
-    http=80,
-    https=443,
-    internal_ca=False,
-    plain_hosts=frozenset({"here.example.org"}),
+    at=entrance(80, 443, internal_ca=False, plain_hosts=("here.example.org",)),
     stream_close_delay="5m",
 )
 
-ACME = replace(PROD, acme_directory="https://ca.example.net/dir", acme_roots="(PEM)")
+ACME = replace(
+    PROD,
+    at=PROD.at.model_copy(update={"roots": "(PEM)"}),
+    acme_directory="https://ca.example.net/dir",
+)
 
 FREE_LINES = """\
 header X-Robots-Tag noindex

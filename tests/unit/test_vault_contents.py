@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -12,7 +12,6 @@ from hvac import exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.entrance import Entrance
 from components.vault import client, service
 from components.vault.access import VaultAccessProvider
 from components.vault.client import VaultError, open_vault
@@ -23,6 +22,7 @@ from components.vault.service import VaultServiceProvider, dropped, merged
 from host.engine import EngineError
 from host.provider import Props
 from tests.unit.program import run_main
+from values.entrance import Entrance
 
 SECRET = "4dabf18193072939515e22adb298388d"  # the engine's mark
 KEYS = ("a", "b", "c", "d")
@@ -423,7 +423,7 @@ ENTRANCE = Entrance(
     internal_ca=False,
 )
 REACH = {
-    "entrance": asdict(ENTRANCE),
+    "entrance": ENTRANCE.model_dump(mode="json", exclude={"plain_hosts"}),
     "host": "vault.example.org",
     "role_id": "r",
     "secret_id": "s",
