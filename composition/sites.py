@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.publisher.sources import GitSource, Limits, Sources
+from components.publisher.sources import GitSource, Sources
 from components.routes import Handler, Redirect, Refusal, Upstream
 from components.site.caddyfile import SiteServer
 from components.site.site import Content
@@ -67,7 +67,7 @@ def what_is_published(estate: Estate) -> Sources:
             for site in estate.sites
             if site.source and site.source.git
         },
-        limits=Limits(**given.limits.model_dump()),
+        limits=given.limits,
         known_hosts=given.known_hosts,
         mirror=sorted({Path(place) for place in given.mirror.values() if not is_url(place)}),
     )

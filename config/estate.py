@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 
 import pulumi
 
-from config import estate_problems, git_sites, vault, vault_values
+from config import estate_problems, git_sites, images, prometheus, vault, vault_values
 from config.hosts import canonical_host
-from config.images import Images
 from config.model import ConfigError
-from config.prometheus import OwnFiles
 from config.services import services
 from config.settings import LOCAL_PASSPHRASE, LOCAL_STACK, PROJECT, ROOT, Settings
 from config.site import Site
 from config.yaml_file import YamlFile
 from values.entrance import Entrance
+from values.images import Images
+from values.prometheus import OwnFiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +76,13 @@ class Estate:
     def load(cls, stack: str, config: Mapping[str, object], root: Path = ROOT) -> Estate:
         """Read every file. Raises ConfigError with the problems of all of them at once."""
         problems: list[str] = []
-        settings = images = None
+        settings = roles = None
         try:
             settings = Settings.parse(stack, config)
         except ConfigError as error:
             problems += error.problems
         try:
-            images = Images.read(root / "config/images.yaml", "config/images.yaml")
+            roles = images.read(root / "config/images.yaml", "config/images.yaml")
         except ConfigError as error:
             problems += error.problems
         sites = []
@@ -93,7 +93,7 @@ class Estate:
                 problems += error.problems
         watched = OwnFiles()
         try:
-            watched = OwnFiles.read(root)
+            watched = prometheus.read(root)
         except ConfigError as error:
             problems += error.problems
         if settings:
@@ -104,12 +104,12 @@ class Estate:
                 in_vault = vault.read(root / "config/vault.yaml", "config/vault.yaml")
             except ConfigError as error:
                 problems += error.problems
-        if problems or not settings or not images:
+        if problems or not settings or not roles:
             raise ConfigError(problems)
         estate = cls(
             stack=stack,
             settings=settings,
-            images=images,
+            images=roles,
             sites=tuple(sites),
             remotes=git_sites.remotes(settings, sites, root),
             watched=watched,

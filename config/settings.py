@@ -13,7 +13,6 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from config.hosts import canonical_host
 from config.model import ConfigError, problems_of
-from config.prometheus import PrometheusSettings
 from config.registry import RegistrySettings
 from config.source import Inside
 from config.sources import SiteSecrets, Sources
@@ -21,6 +20,7 @@ from config.users import Users
 from config.vault_section import VaultSection
 from values.entrance import Listen
 from values.model import FieldsError, Model, matching
+from values.prometheus import PrometheusSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: all paths in `config/` are relative to it."""

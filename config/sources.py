@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, SecretStr
 
 from config.source import AT_HTTPS, AT_SSH, Inside, inside
-from values.model import FieldsError, Model, between, matching, secret
+from values.limits import Limits
+from values.model import FieldsError, Model, matching, secret
 
 _BEGINNING = rf"({AT_HTTPS}|{AT_SSH})[^\s@]*"
 _KNOWN_HOST = "a line of known_hosts, such as git.example.org ssh-ed25519 AAAA…"
@@ -34,15 +35,6 @@ def _beginnings(mirror: Mapping[str, str]) -> Mapping[str, str]:
                 [url], "must be the beginning of repositories' URLs, such as https://github.com/"
             )
     return mirror
-
-
-class Limits(Model):
-    """What one run of git may take. What would take more isn't published."""
-
-    seconds: Annotated[int, between(1, 3600)] = 300
-    mib: Annotated[int, between(1, 100_000)] = 512
-    """Both of what is fetched and of what is published."""
-    files: Annotated[int, between(1, 500_000)] = 50_000
 
 
 class Sources(Model):

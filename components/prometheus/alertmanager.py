@@ -9,7 +9,6 @@ import pulumi
 from components.prometheus.alertmanager_config import (
     CONFIG,
     CONFIG_AT,
-    Receivers,
     alertmanager_secrets,
     alertmanager_yml,
 )
@@ -21,6 +20,7 @@ from host.files import Files
 from host.mounted_files import mounted_files
 from host.user import USER
 from host.volumes import data_volume
+from values.prometheus import Notify
 
 _DATA_AT = "/state"
 _NAME, _, _PORT = ALERTMANAGER.partition(":")
@@ -35,7 +35,7 @@ class AlertmanagerArgs:
     outside: bool
     url: str
     """Where links in messages lead: Alertmanager's own page is shown to nobody."""
-    receivers: Receivers
+    notify: Notify
 
 
 class Alertmanager(pulumi.ComponentResource):
@@ -53,8 +53,8 @@ class Alertmanager(pulumi.ComponentResource):
             host,
             self,
             Files(
-                public={CONFIG: alertmanager_yml(args.receivers)},
-                secret=alertmanager_secrets(args.receivers),
+                public={CONFIG: alertmanager_yml(args.notify)},
+                secret=alertmanager_secrets(args.notify),
                 owner=USER,
                 validate=["amtool", "check-config", file],
                 reload=reload_request(_PORT),

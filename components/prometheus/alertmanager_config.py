@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import yaml
 
 from components.prometheus.config import PROBE
 from components.prometheus.rules import BEHIND_GATEWAY, GATEWAY_DOWN, TARGET_MISSING
+from values.model import opened
+from values.prometheus import Email, Notify
 
 CONFIG_AT = "/config"
 CONFIG = "alertmanager.yml"
@@ -17,45 +18,22 @@ _PASSWORD = "smtp-password"  # noqa: S105 - a file's name
 _NOBODY, _EVERYBODY = "nobody", "everybody"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Email:
-    """A mail server, and who gets mail from whom."""
-
-    server: str
-    tls: bool
-    sender: str
-    to: str
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Receivers:
-    """Who is told, and how often; nobody where there is neither webhook nor e-mail."""
-
-    webhook: str | None = field(default=None, repr=False)
-    email: Email | None = None
-    wait: str
-    between: str
-    repeat: str
-
-
-def alertmanager_yml(receivers: Receivers) -> str:
+def alertmanager_yml(notify: Notify) -> str:
     """The whole file, without secrets: those stand in files beside it."""
     told: dict[str, object] = {}
-    if receivers.webhook:
+    if notify.webhook:
         url = f"{CONFIG_AT}/current/{_WEBHOOK}"
         told["webhook_configs"] = [{"url_file": url, "send_resolved": True}]
-    if receivers.email:
-        told["email_configs"] = [_email(receivers.email)]
+    if notify.email:
+        told["email_configs"] = [_email(notify.email)]
     said = {
         "route": {
             "receiver": _EVERYBODY if told else _NOBODY,
             # One message for all sites that are down, and so for each kind of alert.
             "group_by": ["alertname"],
-            "group_wait": receivers.wait,
-            "group_interval": receivers.between,
-            "repeat_interval": receivers.repeat,
+            "group_wait": notify.wait,
+            "group_interval": notify.between,
+            "repeat_interval": notify.repeat,
         },
         "inhibit_rules": [
             {
@@ -72,14 +50,11 @@ def alertmanager_yml(receivers: Receivers) -> str:
     return yaml.safe_dump(said, sort_keys=False, width=1000)
 
 
-def alertmanager_secrets(receivers: Receivers) -> Mapping[str, str]:
+def alertmanager_secrets(notify: Notify) -> Mapping[str, str]:
     """What Alertmanager alone may read."""
-    files = {}
-    if receivers.webhook:
-        files[_WEBHOOK] = receivers.webhook
-    if receivers.email and receivers.email.password:
-        files[_PASSWORD] = receivers.email.password
-    return files
+    password = notify.email.password if notify.email else None
+    files = {_WEBHOOK: opened(notify.webhook), _PASSWORD: opened(password)}
+    return {name: text for name, text in files.items() if text}
 
 
 def _email(email: Email) -> Mapping[str, object]:
@@ -89,7 +64,7 @@ def _email(email: Email) -> Mapping[str, object]:
     }
     return {
         "to": email.to,
-        "from": email.sender,
+        "from": email.from_,
         "smarthost": email.server,
         "require_tls": email.tls,
         **(account if email.user else {}),

@@ -13,6 +13,7 @@ from components.entrance import GATEWAY
 from components.routes import Guard, Redirect, Refusal, Route, Upstream
 from components.targets import Target
 from values.entrance import Entrance, Scheme
+from values.time import seconds
 
 CONFIG_AT = "/config"
 CONFIG = "prometheus.yml"
@@ -206,11 +207,6 @@ def blackbox_yml(probed: Iterable[Probe], *, own_roots: bool) -> str:
 def reload_request(port: str) -> list[str]:
     """Tells a service to read its files again; fails where it doesn't take them."""
     return ["wget", "-q", "-O", "-", "--post-data=", f"http://127.0.0.1:{port}/-/reload"]
-
-
-def seconds(time: str) -> int:
-    """A time as Prometheus writes it, such as `5m`, for its arithmetic, which has seconds alone."""
-    return int(time[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[time[-1]]
 
 
 def prometheus_routes(host: str, guard: Guard | None) -> list[Route]:

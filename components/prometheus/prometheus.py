@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 
 from components.prometheus.alertmanager import Alertmanager, AlertmanagerArgs
-from components.prometheus.alertmanager_config import Receivers
 from components.prometheus.blackbox import Blackbox, BlackboxArgs
 from components.prometheus.config import (
     CHECK,
@@ -25,7 +24,7 @@ from components.prometheus.config import (
 )
 from components.prometheus.node import NodeExporter, NodeExporterArgs
 from components.prometheus.root import RootCertificate
-from components.prometheus.rules import Durations, rules_yml
+from components.prometheus.rules import rules_yml
 from components.routes import Route
 from components.targets import Target
 from host.container import ContainerArgs, Mount, service_container
@@ -35,30 +34,11 @@ from host.mounted_files import mounted_files
 from host.user import USER
 from host.volumes import data_volume
 from values.entrance import Entrance
+from values.images import Images
+from values.prometheus import OwnFiles, PrometheusSettings
 
 _DATA_AT = "/state"
 _NAME, _, _PORT = PROMETHEUS.partition(":")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Images:
-    """The image of each part."""
-
-    prometheus: str
-    alertmanager: str
-    blackbox: str
-    node_exporter: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Own:
-    """What a person adds, in Prometheus' own words."""
-
-    shown_as: str
-    """The folder of these files, for errors."""
-    scrapes: str
-    rules: Mapping[str, str]
-    """By file name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +52,8 @@ class Watching:
     """Where people find Prometheus."""
     entrance: Entrance
     """Where visitors' questions are asked. What its certificates are known by is alone believed."""
-    durations: Durations
-    retention_time: str
-    retention_size: str
-    receivers: Receivers
-    own: Own
+    settings: PrometheusSettings
+    own: OwnFiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +94,7 @@ class Prometheus(pulumi.ComponentResource):
                 image=images.alertmanager,
                 outside=how.outside,
                 url=how.url,
-                receivers=how.receivers,
+                notify=how.settings.notify,
             ),
             below,
         )
@@ -197,8 +174,8 @@ def _files(stack: str, how: Watching, targets: Sequence[Target], probed: Sequenc
     """What Prometheus reads, its owner's files among it."""
     return Files(
         public={
-            CONFIG: prometheus_yml(stack, how.durations.interval, targets, probed),
-            RULES: rules_yml(how.durations),
+            CONFIG: prometheus_yml(stack, how.settings.interval, targets, probed),
+            RULES: rules_yml(how.settings, internal_ca=how.entrance.internal_ca),
             OWN_SCRAPES: how.own.scrapes,
             **{f"{OWN_RULES}/{file}": text for file, text in how.own.rules.items()},
         },
@@ -213,8 +190,8 @@ def _command(how: Watching) -> list[str]:
         "prometheus",
         f"--config.file={CONFIG_AT}/current/{CONFIG}",
         f"--storage.tsdb.path={_DATA_AT}",
-        f"--storage.tsdb.retention.time={how.retention_time}",
-        f"--storage.tsdb.retention.size={how.retention_size}",
+        f"--storage.tsdb.retention.time={how.settings.retention.time}",
+        f"--storage.tsdb.retention.size={how.settings.retention.size}",
         # The page may be open to anyone: what all questions at once may take, at 16 bytes a
         # sample, fits into its memory beside what it needs itself.
         "--query.max-concurrency=4",

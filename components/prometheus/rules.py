@@ -6,11 +6,11 @@ vault, has no series, and so no alert.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import yaml
 
-from components.prometheus.config import PROBE, seconds
+from components.prometheus.config import PROBE
+from values.prometheus import Alerts, PrometheusSettings
+from values.time import seconds
 
 GATEWAY_DOWN = "GatewayDown"
 BEHIND_GATEWAY = ("SiteDown", "CertificateNearEnd")
@@ -20,103 +20,90 @@ _OWN_ALERT = ("gateway", "registry", PROBE)
 """Jobs whose silence another alert tells, or tells under more conditions."""
 _NODE = '{job="node"}'
 """The host's own; a person may scrape other machines."""
+# By whether the CA is the gateway's own: between what is renewed in time and what ends. The gateway
+# changes its own CA's certificates, of twelve hours, with more than an hour left, and others with a
+# tenth of their life left: nine days of ninety, four and a half of forty-five.
+_CERTIFICATE = {True: "30m", False: "3d"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Durations:
-    """How long each thing lasts before it is told, as Prometheus writes times."""
-
-    interval: str
-    gateway: str
-    restarts: str
-    site: str
-    certificate: str
-    content: str
-    disk: str
-    memory: str
-    vault: str
-    registry: str
-    target: str
-    reboot: str
-
-
-def rules_yml(durations: Durations) -> str:
-    """The whole file."""
+def rules_yml(settings: PrometheusSettings, *, internal_ca: bool) -> str:
+    """The whole file. `internal_ca` is whether the gateway's certificates are of its own CA."""
+    alerts = settings.alerts
     groups = {
-        "gateway": _gateway(durations),
-        "sites": _sites(durations),
-        "services": _services(durations),
-        "host": _host(durations),
+        "gateway": _gateway(alerts, seconds(settings.interval)),
+        "sites": _sites(settings, alerts.certificate or _CERTIFICATE[internal_ca]),
+        "services": _services(alerts),
+        "host": _host(alerts),
     }
     said = {"groups": [{"name": name, "rules": rules} for name, rules in groups.items()]}
     return yaml.safe_dump(said, sort_keys=False, width=1000)
 
 
-def _gateway(durations: Durations) -> list[dict[str, object]]:
+def _gateway(alerts: Alerts, interval: int) -> list[dict[str, object]]:
     return [
         _alert(
             GATEWAY_DOWN,
             'up{job="gateway"} == 0',
             "The gateway ({{ $labels.instance }}) doesn't answer",
-            lasting=durations.gateway,
+            lasting=alerts.gateway,
             severity="critical",
             # Until the sites were asked again and that was looked at: what they suffered from it
             # is no news.
-            keep_firing_for=f"{3 * seconds(durations.interval)}s",
+            keep_firing_for=f"{3 * interval}s",
         ),
         _alert(
             "GatewayRestarting",
-            f'changes(process_start_time_seconds{{job="gateway"}}[{durations.restarts}]) >= 3',
+            f'changes(process_start_time_seconds{{job="gateway"}}[{alerts.restarts}]) >= 3',
             "The gateway ({{ $labels.instance }}) started {{ $value }} times within "
-            f"{durations.restarts}",
+            f"{alerts.restarts}",
         ),
     ]
 
 
-def _sites(durations: Durations) -> list[dict[str, object]]:
+def _sites(settings: PrometheusSettings, certificate: str) -> list[dict[str, object]]:
     attempt = "publisher_last_attempt_timestamp_seconds"
     success = "publisher_last_success_timestamp_seconds"
+    site = settings.site_down_after
     return [
         _alert(
             "SiteDown",
             f'probe_success{{job="{PROBE}"}} == 0',
             "{{ $labels.instance }} ({{ $labels.site }}) doesn't answer as it should",
-            lasting=durations.site,
+            lasting=site,
             severity="critical",
         ),
         _alert(
             "CertificateNearEnd",
-            f'probe_ssl_earliest_cert_expiry{{job="{PROBE}"}} - time() '
-            f"< {seconds(durations.certificate)}",
+            f'probe_ssl_earliest_cert_expiry{{job="{PROBE}"}} - time() < {seconds(certificate)}',
             "The certificate of {{ $labels.instance }} ends in {{ $value | humanizeDuration }}",
             # One that has ended is read no more. This lasts until the site is told to be down.
-            keep_firing_for=f"{seconds(durations.site) + 3 * seconds(durations.interval)}s",
+            keep_firing_for=f"{seconds(site) + 3 * seconds(settings.interval)}s",
         ),
         _alert(
             "ContentNotSynced",
             # The last try failed, or none ever succeeded.
             f"{attempt} > {success} or ({attempt} unless {success})",
             "{{ $labels.site }} isn't what its repository has",
-            lasting=durations.content,
+            lasting=settings.alerts.content,
         ),
     ]
 
 
-def _services(durations: Durations) -> list[dict[str, object]]:
+def _services(alerts: Alerts) -> list[dict[str, object]]:
     return [
         _alert(
             "VaultSealed",
             # What it says of being sealed, it forgets, or says under another label.
             'up{job="vault"} == 1 unless on (job, instance) vault_core_unsealed == 1',
             "The vault is sealed",
-            lasting=durations.vault,
+            lasting=alerts.vault,
             severity="critical",
         ),
         _alert(
             "RegistryDown",
             'up{job="registry"} == 0',
             "The registry ({{ $labels.instance }}) doesn't answer",
-            lasting=durations.registry,
+            lasting=alerts.registry,
             severity="critical",
         ),
         _alert(
@@ -125,12 +112,12 @@ def _services(durations: Durations) -> list[dict[str, object]]:
             f'up{{job!~"{"|".join(_OWN_ALERT)}"}} == 0 or '
             f'(up{{job="{PROBE}"}} == 0 unless on () up{{job="blackbox"}} == 0)',
             "{{ $labels.instance }} of job {{ $labels.job }} can't be scraped",
-            lasting=durations.target,
+            lasting=alerts.target,
         ),
     ]
 
 
-def _host(durations: Durations) -> list[dict[str, object]]:
+def _host(alerts: Alerts) -> list[dict[str, object]]:
     return [
         _alert(
             "DiskFilling",
@@ -138,17 +125,17 @@ def _host(durations: Durations) -> list[dict[str, object]]:
             "min by (job, instance, device) "
             f"(node_filesystem_avail_bytes{_NODE} / node_filesystem_size_bytes{_NODE}) < 0.1",
             "{{ $labels.device }} of the host has {{ $value | humanizePercentage }} free",
-            lasting=durations.disk,
+            lasting=alerts.disk,
         ),
         _alert(
             "MemoryShort",
             f"node_memory_MemAvailable_bytes{_NODE} / node_memory_MemTotal_bytes{_NODE} < 0.1",
             "The host has {{ $value | humanizePercentage }} of its memory available",
-            lasting=durations.memory,
+            lasting=alerts.memory,
         ),
         _alert(
             "HostRebooted",
-            f"time() - node_boot_time_seconds{_NODE} < {seconds(durations.reboot)}",
+            f"time() - node_boot_time_seconds{_NODE} < {seconds(alerts.reboot)}",
             "The host started {{ $value | humanizeDuration }} ago",
         ),
     ]

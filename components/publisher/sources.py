@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from components.routes import Handler, Refusal, Route, Upstream
+from values.limits import Limits
 
 COMPONENT = "publisher"
 """User id of the service, whose the content is."""
@@ -55,15 +56,6 @@ class GitSource:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What one run of git may take."""
-
-    seconds: int
-    mib: int
-    files: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Sources:
     """All that the publisher publishes."""
 
@@ -79,7 +71,7 @@ class Sources:
 def public_files(sources: Sources) -> dict[str, str]:
     """The files that anybody may read."""
     sites = {name: _site(source) for name, source in sorted(sources.sites.items())}
-    limits = vars(sources.limits)
+    limits = sources.limits.model_dump()
     return {
         "sources.json": json.dumps({"limits": limits, "sites": sites}, indent=2) + "\n",
         "known_hosts": "\n".join([*GITHUB_KEYS, *sources.known_hosts]) + "\n",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from config.images import Images
+from config.images import read
 from tests.e2e.checkout import ROOT
 from tests.e2e.support.mirror import LOGIN, Mirror
 from tests.e2e.support.second_host import SecondHost, requires_root
@@ -89,7 +89,7 @@ def test_of_a_download_that_fails_nothing_is_left(vendor: Vendor, clone: Path, f
     assert programs == programs_of(ENGINE)
 
 
-IMAGES = Images.read(ROOT / "config/images.yaml", "config/images.yaml")
+IMAGES = read(ROOT / "config/images.yaml", "config/images.yaml")
 IMAGE = IMAGES.blackbox  # a small one
 
 

@@ -1,7 +1,6 @@
 """What Prometheus, Alertmanager and the blackbox exporter are given, and by whom."""
 
 import json
-from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,9 @@ from typing import Any
 import pytest
 import yaml
 from pulumi.runtime import rpc
+from pydantic import SecretStr
 
 from components.prometheus.alertmanager_config import (
-    Email,
-    Receivers,
     alertmanager_secrets,
     alertmanager_yml,
 )
@@ -22,11 +20,11 @@ from components.prometheus.config import (
     prometheus_routes,
     prometheus_yml,
 )
-from components.publisher.sources import GitSource, Limits, Sources, webhook_routes
+from components.publisher.sources import GitSource, Sources, webhook_routes
 from components.routes import Guard, Handler, Redirect, Refusal, Route, Upstream
 from components.targets import Target
 from config.model import ConfigError
-from config.prometheus import OwnFiles
+from config.prometheus import OWN, read
 from config.settings import Settings
 from tests.unit.approved import GOLDEN, approved
 from tests.unit.program import (
@@ -40,6 +38,8 @@ from tests.unit.program import (
 )
 from tests.unit.test_graph import in_plain
 from values.entrance import Entrance
+from values.limits import Limits
+from values.prometheus import Email, Notify, OwnFiles
 
 
 def route(name: str, at: str, handler: Handler | None = None, guard: Guard | None = None) -> Route:
@@ -71,19 +71,15 @@ TARGETS = [
     Target(job="gateway", address="proxy:2023"),
     Target(job="gateway", address="proxy:2021"),
 ]
-RECEIVERS = Receivers(
-    webhook="https://hooks.example.org/planted-hook",
+RECEIVERS = Notify(
+    webhook=SecretStr("https://hooks.example.org/planted-hook"),
     email=Email(
         server="smtp.example.org:587",
-        tls=True,
-        sender="homeport@example.org",
         to="ada@example.org",
         user="homeport",
-        password="planted-mail",
+        password=SecretStr("planted-mail"),
+        **{"from": "homeport@example.org"},
     ),
-    wait="30s",
-    between="5m",
-    repeat="4h",
 )
 PROBED = probes(ROUTES, DOOR)
 RENDERED = {
@@ -144,7 +140,7 @@ def test_a_short_interval_is_the_longest_wait_as_well() -> None:
 
 
 def test_without_receivers_nobody_is_told() -> None:
-    said = yaml.safe_load(alertmanager_yml(replace(RECEIVERS, webhook=None, email=None)))
+    said = yaml.safe_load(alertmanager_yml(Notify()))
     assert said["route"]["receiver"] == "nobody"
     assert said["receivers"] == [{"name": "nobody"}]
 
@@ -248,9 +244,9 @@ def test_own_files_are_taken_by_name(tmp_path: Path) -> None:
             "config/prometheus/rules/.hidden": "",
         },
     )
-    own = OwnFiles.read(tmp_path)
-    assert own == OwnFiles("scrape_configs: []\n", {"mine.yml": "groups: []\n"})
-    assert OwnFiles.read(tmp_path / "nothing") == OwnFiles()
+    own = read(tmp_path)
+    assert own == OwnFiles(OWN, "scrape_configs: []\n", {"mine.yml": "groups: []\n"})
+    assert read(tmp_path / "nothing") == OwnFiles(OWN)
 
 
 def test_own_files_that_cant_be_read_are_named(tmp_path: Path) -> None:
@@ -258,7 +254,7 @@ def test_own_files_that_cant_be_read_are_named(tmp_path: Path) -> None:
     write_files(tmp_path, {f"config/prometheus/{stray}": "" for stray in strays})
     (tmp_path / "config/prometheus/scrape.yml").write_bytes(b"\xff")
     with pytest.raises(ConfigError) as caught:
-        OwnFiles.read(tmp_path)
+        read(tmp_path)
     assert caught.value.problems == (
         "config/prometheus/scrape.yml: is not UTF-8 text; save it as UTF-8",
         "config/prometheus/rules/mine.yaml: must be a file that ends in .yml; rename it, or move "

@@ -3,7 +3,6 @@
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,17 @@ import yaml
 from components.prometheus.rules import (
     BEHIND_GATEWAY,
     GATEWAY_DOWN,
-    Durations,
     rules_yml,
 )
 from tests.unit.program import ROOT
+from values.prometheus import Alerts, PrometheusSettings
 
 IMAGE = yaml.safe_load((ROOT / "config/images.yaml").read_text())["prometheus"]
-DURATIONS = Durations(
-    interval="1m",
-    gateway="1m",
-    restarts="1h",
-    site="2m",
-    certificate="30m",
-    content="30m",
-    disk="5m",
-    memory="10m",
-    vault="1m",
-    registry="2m",
-    target="5m",
-    reboot="15m",
-)
+# Unchecked: a stack's file would be refused, because so rare a look tells a dead gateway as sites.
+SETTINGS = PrometheusSettings.model_construct(interval="1m", alerts=Alerts(site="2m"))
 RULES: dict[str, dict[str, Any]] = {
     rule["alert"]: rule
-    for group in yaml.safe_load(rules_yml(DURATIONS))["groups"]
+    for group in yaml.safe_load(rules_yml(SETTINGS, internal_ca=True))["groups"]
     for rule in group["rules"]
 }
 
@@ -169,7 +156,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, bool]]] = {
 
 def promtool(folder: Path, tests: Mapping[str, Any]) -> tuple[int, str]:
     """The exit code of `promtool test rules`, and what it said."""
-    (folder / "alerts.yml").write_text(rules_yml(DURATIONS))
+    (folder / "alerts.yml").write_text(rules_yml(SETTINGS, internal_ca=True))
     (folder / "tests.yml").write_text(yaml.safe_dump(dict(tests)))
     folder.chmod(0o755)
     done = subprocess.run(
@@ -251,8 +238,8 @@ def test_what_a_dead_gateway_silences_exists() -> None:
 
 
 def test_the_durations_are_the_rules() -> None:
-    other = replace(DURATIONS, site="7s", certificate="3h", restarts="5m", reboot="2d")
-    rules = rules_yml(other)
+    alerts = Alerts(site="7s", certificate="3h", restarts="5m", reboot="2d")
+    rules = rules_yml(SETTINGS.model_copy(update={"alerts": alerts}), internal_ca=True)
     assert "for: 7s" in rules
     for part in ("< 10800", "[5m]", "< 172800"):
         assert part in rules

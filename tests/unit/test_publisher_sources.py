@@ -15,7 +15,6 @@ from publisher.sources import parse
 from components.publisher.sources import (
     GITHUB_KEYS,
     GitSource,
-    Limits,
     Sources,
     public_files,
     secret_files,
@@ -26,6 +25,7 @@ from composition.sites import what_is_published
 from config.estate import Estate
 from tests.unit.approved import GOLDEN, approved
 from tests.unit.program import ROOT, an_estate, own_config
+from values.limits import Limits
 
 LIMITS = Limits(seconds=300, mib=512, files=50000)
 KEY = "-----BEGIN PRIVATE KEY-----\nplanted-key\n-----END PRIVATE KEY-----"
