@@ -76,8 +76,8 @@ registry = (
             host=host,
             images_image=images.registry,
             packages_image=images.pypi,
-            images_at=settings.full_host("registry"),
-            packages_at=settings.full_host("pypi"),
+            images_at=estate.services["registry"].host,
+            packages_at=estate.services["pypi"].host,
             packages_server=packages_server(),
             upload_mib=settings.registry.upload_mib,
             accounts=accounts(settings),
@@ -94,7 +94,7 @@ vault = (
         VaultServerArgs(
             host=host,
             image=images.vault,
-            at=settings.full_host("vault"),
+            at=estate.services["vault"].host,
             keys=vault_keys(settings.vault),
         ),
     )
@@ -107,7 +107,7 @@ sites = [
         site.name,
         CaddySiteArgs(
             host=host,
-            locations=[settings.full_location(location) for location in site.hosts],
+            locations=site.locations,
             site=answers[site.name],
             email=site.email,
             published_in=publisher.content if publisher else None,
@@ -116,7 +116,7 @@ sites = [
     for site in estate.sites
 ]
 behind = [part for part in (publisher, registry, vault, *sites) if part]
-routes = [route for part in behind for route in part.routes] + pages_of_prometheus(settings)
+routes = [route for part in behind for route in part.routes] + pages_of_prometheus(estate)
 
 proxy = CaddyProxy(
     "proxy",

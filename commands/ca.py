@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from commands.context import Context
 from commands.door import root_certificate
-from config.services import services
 
 
 def run(context: Context) -> int:
@@ -31,8 +30,8 @@ def trust(context: Context) -> int:
             "&& sudo update-ca-certificates"
         )
     print(f"{context.make('--silent ca')} {install}")
-    images = [s.host for s in services(context.settings) if s.name == "registry"]
-    for at in (urlsplit(context.estate.entrance.url(host)).netloc for host in images):
+    if registry := context.estate.services.get("registry"):
+        at = urlsplit(context.estate.entrance.url(registry.host)).netloc
         print("\n# Docker's daemon, and pip, uv, twine and Poetry, don't ask this machine:")
         print(f"{context.make('--silent ca')} >ca.pem")
         print(f"sudo install -D -m 644 ca.pem /etc/docker/certs.d/{at}/ca.crt")

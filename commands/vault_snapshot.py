@@ -107,7 +107,7 @@ def _vault(context: Context) -> Iterator[RawAdapter]:
     section = json.loads(secret(context, f"{PROJECT}:vault"))  # at once: a passphrase is asked for
     reach = Reach(
         entrance=context.estate.entrance,
-        host=settings.full_host("vault"),
+        host=context.estate.services["vault"].host,
         role_id=section.get("role_id"),
         secret_id=section.get("secret_id"),
     )

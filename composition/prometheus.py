@@ -7,16 +7,16 @@ from components.prometheus.prometheus import Watching
 from components.routes import Guard, Route
 from composition.people import accounts
 from config.estate import Estate
-from config.settings import Settings
 from values.prometheus import PrometheusSettings
 
 
-def pages_of_prometheus(settings: Settings) -> list[Route]:
+def pages_of_prometheus(estate: Estate) -> list[Route]:
     """Where Prometheus is found, where there is one."""
+    settings = estate.settings
     if not settings.prometheus:
         return []
     guard = Guard(accounts=accounts(settings)) if settings.prometheus.behind_users else None
-    return prometheus_routes(settings.full_host("prometheus"), guard)
+    return prometheus_routes(estate.services["prometheus"].host, guard)
 
 
 def what_is_watched(estate: Estate, given: PrometheusSettings) -> Watching:
@@ -24,7 +24,7 @@ def what_is_watched(estate: Estate, given: PrometheusSettings) -> Watching:
     return Watching(
         images=estate.images,
         outside=estate.settings.outside,
-        url=estate.entrance.url(estate.settings.full_host("prometheus")),
+        url=estate.entrance.url(estate.services["prometheus"].host),
         entrance=estate.entrance,
         settings=given,
         own=estate.watched,

@@ -74,7 +74,6 @@ def what_is_published(estate: Estate) -> Sources:
 
 
 def _git_source(site: Site, source: Source, estate: Estate) -> GitSource:
-    hosts = sorted(estate.settings.full_hosts(site.hosts))
     secrets = estate.settings.site_secrets.get(site.name) or SiteSecrets()
     return GitSource(
         url=source.git or "",
@@ -83,7 +82,7 @@ def _git_source(site: Site, source: Source, estate: Estate) -> GitSource:
         directory=source.directory or "",
         into=source.as_ or "",
         every=source.seconds,
-        webhooks=[(host, source.webhook) for host in hosts] if source.webhook else [],
+        webhooks=[(host, source.webhook) for host in site.full_hosts] if source.webhook else [],
         webhook_secret=opened(secrets.webhook),
         token=opened(secrets.token),
         key=opened(secrets.key),

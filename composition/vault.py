@@ -27,7 +27,7 @@ def vault_reach(estate: Estate, section: VaultSection) -> Reach:
     """How the program reaches the vault."""
     return Reach(
         entrance=estate.entrance,
-        host=estate.settings.full_host("vault"),
+        host=estate.services["vault"].host,
         role_id=pulumi.Output.secret(opened(section.role_id) or ""),
         secret_id=pulumi.Output.secret(opened(section.secret_id) or ""),
     )

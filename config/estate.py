@@ -13,7 +13,7 @@ import pulumi
 from config import estate_problems, git_sites, images, prometheus, vault, vault_values
 from config.hosts import canonical_host
 from config.model import ConfigError
-from config.services import services
+from config.services import Service, services
 from config.settings import LOCAL_PASSPHRASE, LOCAL_STACK, PROJECT, ROOT, Settings
 from config.site import Site
 from config.yaml_file import YamlFile
@@ -29,6 +29,8 @@ class Estate:
     stack: str
     settings: Settings
     images: Images
+    services: Mapping[str, Service]
+    """What answers at a host of its own beside the sites, by name."""
     sites: tuple[Site, ...]
     remotes: Mapping[str, Path | str | None]
     """Where each site that follows git is fetched from, by the site's name: a folder of this
@@ -96,8 +98,11 @@ class Estate:
             watched = prometheus.read(root)
         except ConfigError as error:
             problems += error.problems
+        answering: Mapping[str, Service] = {}
         if settings:
-            problems += estate_problems.found(stack, settings, sites, root)
+            sites = [site.located(settings.full_location) for site in sites]
+            answering = services(settings)
+            problems += estate_problems.found(stack, settings, sites, answering.values(), root)
         in_vault: tuple[vault.DeclaredKey, ...] = ()
         if settings and settings.vault:
             try:
@@ -110,6 +115,7 @@ class Estate:
             stack=stack,
             settings=settings,
             images=roles,
+            services=answering,
             sites=tuple(sites),
             remotes=git_sites.remotes(settings, sites, root),
             watched=watched,
@@ -139,7 +145,7 @@ class Estate:
                 "kind": "service",
                 "url": self.entrance.url(service.host),
             }
-            for service in services(self.settings)
+            for service in self.services.values()
         ]
 
     def _urls_of_sites(self) -> list[dict[str, str]]:
@@ -150,7 +156,7 @@ class Estate:
                 "url": self.entrance.url(host) + path,
             }
             for site in self.sites
-            for host, path in map(self.settings.full_location, site.hosts)
+            for host, path in site.locations
         ]
 
     def names(self) -> dict[str, str]:
@@ -182,8 +188,8 @@ class Estate:
             host = self.settings.full_host(canonical_host(parts.hostname or ""))
         except ValueError:  # an address
             return url
-        own = {self.settings.full_location(at)[0] for site in self.sites for at in site.hosts}
-        own |= {service.host for service in services(self.settings)}
+        own = {host for site in self.sites for host in site.full_hosts}
+        own |= {service.host for service in self.services.values()}
         if host not in own or parts.port:
             return url
         public = urlsplit(self.entrance.url(host))

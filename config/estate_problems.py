@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from config import git_sites
 from config.hosts import MAX_HOST, canonical_host
-from config.services import services
+from config.services import Service
 from config.settings import LOCAL_STACK, PROJECT, Settings
 from config.site import Redirect, Site, is_folder
 from config.source import below, is_url
 
 
-def found(stack: str, settings: Settings, sites: list[Site], root: Path) -> Iterator[str]:
+def found(
+    stack: str, settings: Settings, sites: list[Site], services: Iterable[Service], root: Path
+) -> Iterator[str]:
     """The problems of a stack's settings and of all sites."""
-    yield from _declared_twice(settings, sites)
-    yield from _hosts_too_long(settings, sites)
-    yield from _hosts_of_services(settings, sites)
-    yield from _services_in_clear(stack, settings)
+    yield from _declared_twice(sites)
+    yield from _hosts_too_long(sites)
+    yield from _hosts_of_services(services, sites)
+    yield from _services_in_clear(stack, settings, services)
     yield from _root_missing(stack, settings, root)
     yield from _redirected_to_themselves(settings, sites)
     yield from _examples_in_earnest(settings, sites)
     yield from _stand_ins_missing(stack, settings, sites, root)
-    yield from git_sites.hidden_webhooks(settings, sites)
+    yield from git_sites.hidden_webhooks(sites)
     yield from _local_is_reachable_from_outside(stack, settings.listen.address)
 
 
@@ -48,12 +50,11 @@ def _root_missing(stack: str, settings: Settings, root: Path) -> list[str]:
     ]
 
 
-def _declared_twice(settings: Settings, sites: list[Site]) -> list[str]:
+def _declared_twice(sites: list[Site]) -> list[str]:
     problems = []
     owners: dict[tuple[str, str], Site] = {}
     for site in sites:
-        for location in site.hosts:
-            host, path = settings.full_location(location)
+        for host, path in site.locations:
             owner = owners.get((host, path.lower()))  # the gateway's paths have no case
             if not owner:
                 owners[host, path.lower()] = site
@@ -67,33 +68,33 @@ def _declared_twice(settings: Settings, sites: list[Site]) -> list[str]:
     return problems
 
 
-def _hosts_too_long(settings: Settings, sites: list[Site]) -> list[str]:
+def _hosts_too_long(sites: list[Site]) -> list[str]:
     """A host may fit as it is written, and not with what the stack puts behind it."""
     return [
-        f"{place}: hosts has {location!r}, which is {full!r} in this stack: {len(full)} "
+        f"{place}: hosts has {location!r}, which is {full[0]!r} in this stack: {len(full[0])} "
         f"characters, and DNS allows {MAX_HOST}; take a shorter one"
         for site in sites
-        for place, location in zip(site.hosts_at, site.hosts, strict=True)
-        if len(full := settings.full_location(location)[0]) > MAX_HOST
+        for place, location, full in zip(site.hosts_at, site.hosts, site.locations, strict=True)
+        if len(full[0]) > MAX_HOST
     ]
 
 
-def _hosts_of_services(settings: Settings, sites: list[Site]) -> list[str]:
-    by_host = {service.host: service for service in services(settings)}
+def _hosts_of_services(services: Iterable[Service], sites: list[Site]) -> list[str]:
+    by_host = {service.host: service for service in services}
     return [
         f"{site.file}: hosts has {location!r}, where the service {by_host[host].name} answers, "
         f"which {by_host[host].section} turns on; take another host, or take that section out"
         for site in sites
-        for location in site.hosts
-        if (host := settings.full_location(location)[0]) in by_host
+        for location, (host, _) in zip(site.hosts, site.locations, strict=True)
+        if host in by_host
     ]
 
 
-def _services_in_clear(stack: str, settings: Settings) -> list[str]:
+def _services_in_clear(stack: str, settings: Settings, services: Iterable[Service]) -> list[str]:
     return [
         f"Pulumi.{stack}.yaml: {PROJECT}:plain_http has {service.host!r}, where the service "
         f"{service.name} answers, and people send it passwords; take it out"
-        for service in services(settings)
+        for service in services
         if service.host in settings.plain_hosts
     ]
 
@@ -117,13 +118,8 @@ def _leads_back(settings: Settings, sites: list[Site], site: Site, redirect: Red
         return False
     if to.port not in (None, settings.listen.http, settings.listen.https):
         return False
-    paths = {
-        path.lower(): other
-        for other in sites
-        for at, path in map(settings.full_location, other.hosts)
-        if at == host
-    }
-    for _, asked in map(settings.full_location, site.hosts):
+    paths = {path.lower(): other for other in sites for at, path in other.locations if at == host}
+    for _, asked in site.locations:
         path = (to.path.rstrip("/") + asked if redirect.keep_path else to.path).lower() + "/"
         # The longest path wins, as in the gateway.
         fitting = [known for known in paths if path.startswith(f"{known}/")]

@@ -37,19 +37,19 @@ def _remote(settings: Settings, url: str, root: Path) -> Path | str | None:
     return url if settings.outside else None
 
 
-def hidden_webhooks(settings: Settings, sites: Iterable[Site]) -> Iterator[str]:
+def hidden_webhooks(sites: Iterable[Site]) -> Iterator[str]:
     """Problems of webhooks whose path is a site's, or another webhook's in other capitals."""
     sites = list(sites)
     locations = {
         (host, path.lower()): site  # the gateway's paths have no case
         for site in sites
-        for host, path in map(settings.full_location, site.hosts)
+        for host, path in site.locations
     }
     spelt: dict[tuple[str, str], tuple[str, Site]] = {}
     for site in sites:
         if not site.source or not (webhook := site.source.webhook):
             continue
-        for host in sorted(settings.full_hosts(site.hosts)):
+        for host in site.full_hosts:
             at = host, webhook.lower()
             first, other = spelt.setdefault(at, (webhook, site))
             if owner := locations.get(at):

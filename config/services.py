@@ -18,16 +18,16 @@ class Service:
     """The setting that it exists by."""
 
 
-def services(settings: Settings) -> tuple[Service, ...]:
-    """The services that this stack has."""
+def services(settings: Settings) -> dict[str, Service]:
+    """The services that this stack has, by name."""
     sections = {
         "registry": ["pypi", "registry"],
         "vault": ["vault"],
         "prometheus": ["prometheus"],
     }
-    return tuple(
-        Service(name=name, host=settings.full_host(name), section=f"{PROJECT}:{section}")
+    return {
+        name: Service(name=name, host=settings.full_host(name), section=f"{PROJECT}:{section}")
         for section, names in sections.items()
         if getattr(settings, section) is not None
         for name in names
-    )
+    }

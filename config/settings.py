@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -141,10 +141,6 @@ class Settings(Model):
         """The host, as visitors type it, and the path (`""` or `/new`) of a site's location."""
         host, slash, rest = location.partition("/")
         return self.full_host(host), slash + rest
-
-    def full_hosts(self, locations: Iterable[str]) -> frozenset[str]:
-        """The hosts of a site's locations, as visitors type them."""
-        return frozenset(self.full_location(location)[0] for location in locations)
 
     @property
     def plain_hosts(self) -> tuple[str, ...]:

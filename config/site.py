@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -164,11 +165,22 @@ class Site(SiteFile):
     """The file and line of each of its hosts."""
     redirect_at: str = ""
     """The file and line that says where a redirect leads."""
+    locations: tuple[tuple[str, str], ...] = ()
+    """Each of its hosts as visitors type it in this stack, with its path (`""` or `/new`)."""
 
     @property
     def file(self) -> str:
         """The site's file, as errors name it."""
         return f"config/sites/{self.name}.yaml"
+
+    @property
+    def full_hosts(self) -> list[str]:
+        """The hosts of its locations, sorted."""
+        return sorted({host for host, _ in self.locations})
+
+    def located(self, full_location: Callable[[str], tuple[str, str]]) -> Site:
+        """The same in a stack, which names hosts by this function."""
+        return self.model_copy(update={"locations": tuple(map(full_location, self.hosts))})
 
     @classmethod
     def read(cls, file: Path, shown_as: str, root: Path) -> Site:

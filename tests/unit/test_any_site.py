@@ -159,7 +159,7 @@ def rendered(estate: Estate) -> tuple[str, list[str]]:
         if isinstance(answer, Content):
             sites.append(site_caddyfile(answer.server))
             answer = Upstream(address=f"site-{site.name}:80")
-        for host, path in map(estate.settings.full_location, site.hosts):
+        for host, path in site.locations:
             routes.append(Route(component=site.name, host=host, path=path, handler=answer))
     gateway = Gateway(
         routes=routes,
@@ -187,7 +187,7 @@ def test_any_valid_site_is_loaded_and_rendered(stack: str, name: str, site: dict
     gateway, sites = rendered(estate)
     assert in_balance(gateway)
     assert all(map(in_balance, sites))
-    for host, path in map(estate.settings.full_location, estate.sites[0].hosts):
+    for host, path in estate.sites[0].locations:
         assert host.isascii()
         assert host == host.lower()
         assert f"\nhttp://{host} {{\n" in gateway

@@ -612,9 +612,9 @@ def test_urls_name_the_kind_of_each_and_its_path(tmp_path: Path) -> None:
 
 def test_a_service_is_there_where_its_section_stands() -> None:
     settings = Settings.parse("prod", own_config("prod"))
-    assert services(settings) == ()
+    assert services(settings) == {}
     settings = Settings.parse("prod", own_config("prod") | {"registry": "{}"})
-    assert [(s.name, s.host, s.section) for s in services(settings)] == [
+    assert [(s.name, s.host, s.section) for s in services(settings).values()] == [
         ("pypi", "pypi.example.org", "homeport:registry"),
         ("registry", "registry.example.org", "homeport:registry"),
     ]
