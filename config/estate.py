@@ -165,7 +165,8 @@ class Estate:
 
     def images_used(self) -> list[list[str]]:
         """Every image that this stack needs on its host: those that all of it needs, then those of
-        each part, the ones that are quickest to build first.
+        each part, the ones that are quickest to build first. Said here and not by whoever uses one
+        first, as that would be another order (docs/decisions/0010-images-with-the-update.md).
         """
         images, settings = self.images, self.settings
         has_php = any(site.runtime == "php" for site in self.sites)
