@@ -156,7 +156,6 @@ prometheus = (
                 for target in part.targets
             ],
             routes=routes,
-            ca_in=proxy.data,
             after=[proxy],
         ),
     )

@@ -50,9 +50,8 @@ class CaddyProxy(pulumi.ComponentResource):
         super().__init__("homeport:index:CaddyProxy", name, None, opts)
         host, at = args.host, args.gateway.at
         child = host.child(self, args.image)
-        self.data = data_volume(f"{name}-data", host, self, image=args.image, owner=USER)
-        """The name of the volume with certificates and keys."""
-        data = Mount(volume=self.data, at=STATE_AT, read_only=False)
+        volume = data_volume(f"{name}-data", host, self, image=args.image, owner=USER)
+        data = Mount(volume=volume, at=STATE_AT, read_only=False)
         router = CaddyRouter(
             ROUTER,
             CaddyRouterArgs(host=host, image=args.image, data=data, gateway=args.gateway),

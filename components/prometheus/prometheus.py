@@ -66,8 +66,6 @@ class PrometheusArgs:
     """What the stack's other components offer."""
     routes: Sequence[Route]
     """What is asked as a visitor would."""
-    ca_in: pulumi.Input[str]
-    """The gateway's volume, in which its CA's certificate lies."""
     after: Sequence[pulumi.Resource]
     """What makes that CA."""
 
@@ -155,18 +153,13 @@ class Prometheus(pulumi.ComponentResource):
 
     def _roots(self, name: str, args: PrometheusArgs) -> pulumi.Input[str] | None:
         """Certificates, as PEM, that the gateway's are believed by; None for those of the world."""
-        host, image = args.host, args.watching.images.prometheus
         if not args.watching.entrance.internal_ca:
             return args.watching.entrance.roots
         return RootCertificate(
             name,
-            docker_host=host.docker_host,
-            volume=args.ca_in,
-            image=image,
-            labels=host.plain_labels(name),
-            opts=pulumi.ResourceOptions.merge(
-                host.child(self, image), pulumi.ResourceOptions(depends_on=list(args.after))
-            ),
+            docker_host=args.host.docker_host,
+            labels=args.host.plain_labels(name),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
         ).value
 
 

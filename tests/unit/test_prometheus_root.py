@@ -1,44 +1,53 @@
 """The certificate of the gateway's CA, as the state knows it."""
 
+import tarfile
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
+import docker
 import pytest
 
-from components.prometheus import root
 from components.prometheus.root import RootCertificateProvider
 from host import engine
 
 PROPS: dict[str, Any] = {
     "docker_host": "unix:///d",
-    "volume": "homeport-local-proxy-data",
-    "image": "i:1",
-    "labels": {},
+    "labels": {"homeport.stack": "homeport/prod", "homeport.component": "prometheus"},
     "value": None,
 }
 KNOWN = PROPS | {"value": "old"}
 
 
 class Host:
-    """A Docker host with or without the volume, the image and the CA."""
+    """A Docker host with the gateway's containers, each with or without the CA."""
 
-    volume = image = True
-    certificate = "new"
+    certificates: list[str]
+
+    def list(self, **given: Any) -> list[str]:
+        labels = ["homeport.stack=homeport/prod", "homeport.component=proxy"]
+        assert given == {"all": True, "filters": {"label": labels}}
+        return self.certificates
+
+    def unpack(self, certificate: str, path: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+        if not certificate:
+            raise docker.errors.NotFound(path)
+        yield tarfile.TarInfo(path), certificate.encode()
 
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host()
-    monkeypatch.setattr(engine, "connect", lambda _: None)
-    monkeypatch.setattr(engine, "has_volume", lambda *_: host.volume)
-    monkeypatch.setattr(engine, "has_image", lambda *_: host.image)
-    monkeypatch.setattr(root, "_certificate", lambda _: host.certificate)
+    host.certificates = ["", "new"]
+    monkeypatch.setattr(engine, "connect", lambda _: SimpleNamespace(containers=host))
+    monkeypatch.setattr(engine, "unpack", host.unpack)
     return host
 
 
 def test_it_is_read_once_the_gateway_has_made_it(host: Host) -> None:
     assert RootCertificateProvider().create(PROPS).outs["value"] == "new"  # type: ignore[index]
-    host.certificate = ""
-    with pytest.raises(engine.EngineError, match="made no CA yet"):
+    host.certificates = [""]
+    with pytest.raises(engine.EngineError, match="make up STACK=prod"):
         RootCertificateProvider().create(PROPS)
 
 
@@ -46,18 +55,18 @@ def test_a_refresh_finds_the_ca_that_is_there_now(host: Host) -> None:
     assert RootCertificateProvider().read("id", KNOWN).outs["value"] == "new"  # type: ignore[index]
 
 
-@pytest.mark.parametrize("lost", ["volume", "certificate"])
-def test_what_is_lost_is_read_again(host: Host, lost: str) -> None:
-    setattr(host, lost, "")
+@pytest.mark.parametrize("containers", [[], [""]])
+def test_what_is_lost_is_read_again(host: Host, containers: list[str]) -> None:
+    host.certificates = containers
     assert RootCertificateProvider().read("id", KNOWN).id == ""
 
 
-def test_a_host_without_the_image_can_say_nothing_and_changes_nothing(host: Host) -> None:
-    host.image = False
-    assert RootCertificateProvider().read("id", KNOWN).outs == KNOWN
+def test_a_state_of_an_older_checkout_can_be_read(host: Host) -> None:
+    older = KNOWN | {"volume": "homeport-prod-proxy-data", "image": "i:1"}
+    assert RootCertificateProvider().read("id", older).outs["value"] == "new"  # type: ignore[index]
 
 
-def test_another_volume_is_another_ca() -> None:
+def test_another_host_has_another_ca() -> None:
     diff = RootCertificateProvider().diff
     assert diff("id", KNOWN, PROPS).changes is False
-    assert diff("id", KNOWN, PROPS | {"volume": "b"}).replaces == ["volume"]
+    assert diff("id", KNOWN, PROPS | {"docker_host": "b"}).replaces == ["docker_host"]
