@@ -17,7 +17,6 @@ from host import engine
 from host.docker_host import DockerHost
 from host.provider import Props, Provider, gone
 from host.user import USER
-from host.volumes import labels_of
 
 
 def content_view(
@@ -45,7 +44,7 @@ def content_view(
     return docker.Volume(
         f"{name}-view",
         driver_opts={"type": "none", "o": "bind", "device": folder.path},
-        labels=labels_of(host, name),
+        labels=host.volume_labels(name),
         opts=pulumi.ResourceOptions(parent=parent, provider=host.provider),
     )
 

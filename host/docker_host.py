@@ -93,6 +93,13 @@ class DockerHost(pulumi.ComponentResource):
         """Labels that never change, for volumes that outlive the state."""
         return plain_labels(self.stack, component)
 
+    def volume_labels(self, component: str) -> list[docker.VolumeLabelArgs]:
+        """The same, as a volume takes them."""
+        return [
+            docker.VolumeLabelArgs(label=label, value=value)
+            for label, value in self.plain_labels(component).items()
+        ]
+
     def volume_name(self, name: str) -> str:
         """The fixed name of a data volume: the next `up` finds it, also after a destroy."""
         return f"{self.stack.replace('/', '-')}-{name}"

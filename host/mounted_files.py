@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_docker as docker
 
 from host.container import Mount
 from host.docker_host import DockerHost
 from host.files import Files
 from host.volume_files import VolumeFiles, VolumeFilesArgs
-from host.volumes import files_volume
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,21 @@ def mounted_files(
     parent: pulumi.ComponentResource,
     files: Files,
     *,
+    component: str,
     image: str,
     at: str,
     after: Sequence[pulumi.Resource] = (),
 ) -> MountedFiles:
     """Declare `files` in a volume of their own, for services of `image` that see them `at` a path.
 
-    The volume goes with its owner. `after` is what has to be there before they are written.
+    The volume is `component`'s and goes with its owner, as its files can be made again. `after` is
+    what has to be there before they are written.
     """
-    volume = files_volume(name, host, parent)
+    volume = docker.Volume(
+        name,
+        labels=host.volume_labels(component),
+        opts=pulumi.ResourceOptions(parent=parent, provider=host.provider),
+    )
     written = VolumeFiles(
         name,
         VolumeFilesArgs(
@@ -47,7 +53,7 @@ def mounted_files(
             mount=at,
             image=image,
             files=files,
-            labels=host.plain_labels(parent._name),
+            labels=host.plain_labels(component),
         ),
         pulumi.ResourceOptions.merge(
             host.child(parent, image), pulumi.ResourceOptions(depends_on=list(after))

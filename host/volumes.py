@@ -1,4 +1,4 @@
-"""Volumes of the two kinds: data that outlives everything, and files that can be made again.
+"""Volumes for data that outlives everything.
 
 The provider class is stored in the state by reference, as `host.volumes`:
 renaming this module or the class breaks every existing stack.
@@ -20,19 +20,25 @@ from host.provider import Props, gone
 
 
 def data_volume(
-    name: str, host: DockerHost, parent: pulumi.ComponentResource, *, image: str, owner: int
+    name: str,
+    host: DockerHost,
+    parent: pulumi.ComponentResource,
+    *,
+    component: str,
+    image: str,
+    owner: int,
 ) -> pulumi.Output[str]:
     """A volume for data that survives all but `make purge`: its name, once it is `owner`'s.
 
     Retained and never protected: with protection, `pulumi destroy` deletes everything else
-    and then fails. Its labels are fixed, because changing one would delete the data. `image`
-    is any image of the host; it lends the file system in which the owner is set.
+    and then fails. The labels, of `component`, are fixed, because changing one would delete the
+    data. `image` is any image of the host; it lends the file system in which the owner is set.
     """
     opts = host.child(parent, image)
     volume = docker.Volume(
         name,
         name=host.volume_name(name),
-        labels=labels_of(host, parent._name),
+        labels=host.volume_labels(component),
         opts=pulumi.ResourceOptions.merge(
             opts,
             pulumi.ResourceOptions(
@@ -48,27 +54,10 @@ def data_volume(
         volume=volume.name,
         owner=owner,
         image=image,
-        labels=host.plain_labels(parent._name),
+        labels=host.plain_labels(component),
         opts=opts,
     )
     return given.volume
-
-
-def files_volume(name: str, host: DockerHost, parent: pulumi.ComponentResource) -> docker.Volume:
-    """A volume for generated files, gone with its owner: `config/` can make them again."""
-    return docker.Volume(
-        name,
-        labels=labels_of(host, parent._name),
-        opts=pulumi.ResourceOptions(parent=parent, provider=host.provider),
-    )
-
-
-def labels_of(host: DockerHost, component: str) -> list[docker.VolumeLabelArgs]:
-    """Labels of a component's volume."""
-    return [
-        docker.VolumeLabelArgs(label=label, value=value)
-        for label, value in host.plain_labels(component).items()
-    ]
 
 
 class VolumeOwnerProvider(ApplyProvider):

@@ -50,7 +50,9 @@ class CaddyProxy(pulumi.ComponentResource):
         super().__init__("homeport:index:CaddyProxy", name, None, opts)
         host, at = args.host, args.gateway.at
         child = host.child(self, args.image)
-        volume = data_volume(f"{name}-data", host, self, image=args.image, owner=USER)
+        volume = data_volume(
+            f"{name}-data", host, self, component=GATEWAY, image=args.image, owner=USER
+        )
         data = Mount(volume=volume, at=STATE_AT, read_only=False)
         router = CaddyRouter(
             ROUTER,
@@ -64,6 +66,7 @@ class CaddyProxy(pulumi.ComponentResource):
             caddy_files(
                 {"Caddyfile": proxy_caddyfile(args.gateway)} | args.gateway.certificate_files
             ),
+            component=GATEWAY,
             image=args.image,
             at=CONFIG_AT,
         )

@@ -43,6 +43,7 @@ class CaddyRouter(pulumi.ComponentResource):
             host,
             self,
             caddy_files(router_files(args.gateway), router_secret_files(args.gateway)),
+            component=name,
             image=args.image,
             at=CONFIG_AT,
         )

@@ -46,7 +46,7 @@ class Alertmanager(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:Alertmanager", name, None, opts)
         host = args.host
-        data = data_volume(f"{name}-data", host, self, image=args.image, owner=USER)
+        data = data_volume(f"{name}-data", host, self, component=name, image=args.image, owner=USER)
         file = f"{CONFIG_AT}/current/{CONFIG}"
         config = mounted_files(
             f"{name}-config",
@@ -59,6 +59,7 @@ class Alertmanager(pulumi.ComponentResource):
                 validate=["amtool", "check-config", file],
                 reload=reload_request(_PORT),
             ),
+            component=name,
             image=args.image,
             at=CONFIG_AT,
         )

@@ -58,6 +58,7 @@ class Blackbox(pulumi.ComponentResource):
                 validate=["blackbox_exporter", "--config.check", f"--config.file={file}"],
                 reload=reload_request(_PORT),
             ),
+            component=name,
             image=args.image,
             at=BLACKBOX_CONFIG_AT,
         )

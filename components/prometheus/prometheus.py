@@ -84,7 +84,9 @@ class Prometheus(pulumi.ComponentResource):
         host, how, images = args.host, args.watching, args.watching.images
         below = pulumi.ResourceOptions(parent=self)
         probed = probes(args.routes, how.entrance)
-        data = data_volume(f"{name}-data", host, self, image=images.prometheus, owner=USER)
+        data = data_volume(
+            f"{name}-data", host, self, component=name, image=images.prometheus, owner=USER
+        )
         alertmanager = Alertmanager(
             "alertmanager",
             AlertmanagerArgs(
@@ -120,6 +122,7 @@ class Prometheus(pulumi.ComponentResource):
             host,
             self,
             _files(host.stack, how, targets, probed),
+            component=name,
             image=images.prometheus,
             at=CONFIG_AT,
         )

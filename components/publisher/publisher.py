@@ -50,7 +50,9 @@ class Publisher(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:Publisher", name, None, opts)
         host = args.host
-        self.content = data_volume("content", host, self, image=args.image, owner=USER)
+        self.content = data_volume(
+            "content", host, self, component=COMPONENT, image=args.image, owner=USER
+        )
         """The name of the volume with all sites' content."""
         files = [
             mounted_files(
@@ -63,6 +65,7 @@ class Publisher(pulumi.ComponentResource):
                     owner=USER,
                     validate=_publisher("check", f"{_CONFIG_AT}/current/sources.json"),
                 ),
+                component=COMPONENT,
                 image=args.image,
                 at=_CONFIG_AT,
             )
@@ -71,7 +74,15 @@ class Publisher(pulumi.ComponentResource):
             folders = {folder.as_posix(): folder for folder in args.sources.mirror}
             mirror = Files(folders=folders)
             files.append(
-                mounted_files(f"{name}-mirror", host, self, mirror, image=args.image, at=_MIRROR_AT)
+                mounted_files(
+                    f"{name}-mirror",
+                    host,
+                    self,
+                    mirror,
+                    component=COMPONENT,
+                    image=args.image,
+                    at=_MIRROR_AT,
+                )
             )
         container = service_container(
             name,

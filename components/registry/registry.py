@@ -140,9 +140,15 @@ class Registry(pulumi.ComponentResource):
     ) -> pulumi.Output[str]:
         """A container with its configuration and its data: what changes when either does."""
         files = mounted_files(
-            f"{component}-config", host, self, Files(public=config), image=image, at=config_at
+            f"{component}-config",
+            host,
+            self,
+            Files(public=config),
+            component=component,
+            image=image,
+            at=config_at,
         )
-        data = data_volume(component, host, self, image=image, owner=USER)
+        data = data_volume(component, host, self, component=component, image=image, owner=USER)
         # Neither reads its configuration again: with another one it is another container.
         digest = hashlib.sha256(repr(sorted(config.items())).encode()).hexdigest()[:12]
         container = service_container(

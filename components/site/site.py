@@ -116,6 +116,7 @@ class CaddySite(pulumi.ComponentResource):
             host,
             self,
             caddy_files({"Caddyfile": site_caddyfile(content.server)}),
+            component=name,
             image=content.image,
             at=CONFIG_AT,
             after=lines,
@@ -188,6 +189,7 @@ class CaddySite(pulumi.ComponentResource):
             host,
             self,
             Files(public=content.generated, folders={"": content.folder} if content.folder else {}),
+            component=name,
             image=content.image,
             at=CONTENT_AT,
         )

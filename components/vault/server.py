@@ -54,7 +54,9 @@ class VaultServer(pulumi.ComponentResource):
         super().__init__("homeport:index:VaultServer", name, None, opts)
         host = args.host
         text = configuration(args.keys)
-        data = data_volume(f"{name}-data", host, self, image=args.image, owner=USER)
+        data = data_volume(
+            f"{name}-data", host, self, component=COMPONENT, image=args.image, owner=USER
+        )
         config = mounted_files(
             f"{name}-config",
             host,
@@ -65,6 +67,7 @@ class VaultServer(pulumi.ComponentResource):
                 owner=USER,
                 validate=["bao", "operator", "validate-config", _OPTION],
             ),
+            component=COMPONENT,
             image=args.image,
             at=CONFIG_AT,
         )
