@@ -80,7 +80,7 @@ def _git_source(site: Site, source: Source, estate: Estate) -> GitSource:
         fetch=estate.remotes[site.name],
         ref=source.ref,
         directory=source.directory or "",
-        into=source.as_ or "",
+        into=site.published_at,
         every=source.seconds,
         webhooks=[(host, source.webhook) for host in site.full_hosts] if source.webhook else [],
         webhook_secret=opened(secrets.webhook),

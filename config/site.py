@@ -178,6 +178,14 @@ class Site(SiteFile):
         """The hosts of its locations, sorted."""
         return sorted({host for host, _ in self.locations})
 
+    @property
+    def published_at(self) -> str:
+        """Where in the web root what it has in git is published; `""` is the top."""
+        if self.source and self.source.as_ is not None:
+            return self.source.as_
+        paths = {path for _, path in self.locations}
+        return paths.pop().removeprefix("/") if len(paths) == 1 else ""
+
     def located(self, full_location: Callable[[str], tuple[str, str]]) -> Site:
         """The same in a stack, which names hosts by this function."""
         return self.model_copy(update={"locations": tuple(map(full_location, self.hosts))})

@@ -19,6 +19,10 @@ def inside(text: str) -> str:
     return path.as_posix()
 
 
+def _in_web_root(text: str) -> str:
+    return "" if text == "." else inside(text)
+
+
 _OF_THE_SYSTEM = ("dev", "proc", "run", "sys")
 
 
@@ -94,8 +98,11 @@ class Source(Model):
     """A commit instead of a branch: all 40 digits."""
     directory: Inside | None = Field(default=None, examples=["public/html"])
     """The folder of the repository that is published; by default all of it."""
-    as_: Inside | None = Field(default=None, alias="as", examples=["new"])
-    """Where in the web root it is published; by default at its top."""
+    as_: Annotated[str, AfterValidator(_in_web_root)] | None = Field(
+        default=None, alias="as", examples=["new"]
+    )
+    """Where in the web root it is published; by default at the path that all hosts of the site
+    have, or at the top (`.`)."""
     every: Annotated[str, matching(r"[1-9][0-9]{0,4}[smh]", "a time such as 15m")] = Field(
         default="15m", examples=["1h"]
     )

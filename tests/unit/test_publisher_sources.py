@@ -158,3 +158,25 @@ def test_the_service_reads_the_examples_of_the_local_stack() -> None:
     fetched = {site.name: site.fetch for site in parse(made).sites}
     assert set(fetched) == {"evan", "evan_bombercir", "evan_design", "portfolio", "portfolio_new"}
     assert all((ROOT / str(at).removeprefix("mirror:")).is_dir() for at in fetched.values())
+
+
+@pytest.mark.parametrize(
+    ("hosts", "given", "into"),
+    [
+        ("www.example.org/New/x", "", "New/x"),
+        ("a.org/new, b.org/new", "", "new"),
+        ("blog, www.example.org", "", ""),
+        ("blog, www.example.org/new", "", ""),
+        ("a.org/new, a.org/old", "", ""),
+        ("www.example.org/new", ", as: other", "other"),
+        ("www.example.org/new", ", as: .", ""),
+    ],
+)
+def test_content_goes_to_the_sites_only_path_unless_its_file_says_where(
+    hosts: str, given: str, into: str, tmp_path: Path
+) -> None:
+    site = f"hosts: [{hosts}]\nsource: {{git: https://a.org/b{given}}}\n"
+    estate = Estate.load("prod", own_config("prod"), an_estate(tmp_path, {"a.yaml": site}))
+    made = public_files(what_is_published(estate))["sources.json"]
+    assert json.loads(made)["sites"]["a"]["as"] == into
+    assert parse(made).sites
