@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.prometheus.config import prometheus_routes
-from components.prometheus.prometheus import Watching
+from components.prometheus.watching import Watching
 from components.routes import Guard, Route
 from composition.people import accounts
 from config.estate import Estate

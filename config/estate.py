@@ -13,7 +13,7 @@ import pulumi
 from config import estate_problems, git_sites, images, prometheus, vault, vault_values
 from config.hosts import canonical_host
 from config.model import ConfigError
-from config.services import Service, services
+from config.services import Service
 from config.settings import LOCAL_PASSPHRASE, LOCAL_STACK, PROJECT, ROOT, Settings
 from config.site import Site
 from config.yaml_file import YamlFile
@@ -101,8 +101,9 @@ class Estate:
         answering: Mapping[str, Service] = {}
         if settings:
             sites = [site.located(settings.full_location) for site in sites]
-            answering = services(settings)
+            answering = settings.services
             problems += estate_problems.found(stack, settings, sites, answering.values(), root)
+            problems += git_sites.hidden_webhooks(sites)
         in_vault: tuple[vault.DeclaredKey, ...] = ()
         if settings and settings.vault:
             try:

@@ -7,7 +7,6 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from config import git_sites
 from config.hosts import MAX_HOST, canonical_host
 from config.services import Service
 from config.settings import LOCAL_STACK, PROJECT, Settings
@@ -27,7 +26,6 @@ def found(
     yield from _redirected_to_themselves(settings, sites)
     yield from _examples_in_earnest(settings, sites)
     yield from _stand_ins_missing(stack, settings, sites, root)
-    yield from git_sites.hidden_webhooks(sites)
     yield from _local_is_reachable_from_outside(stack, settings.listen.address)
 
 

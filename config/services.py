@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from config.settings import PROJECT, Settings
+SERVICES = {
+    "registry": ["pypi", "registry"],
+    "vault": ["vault"],
+    "prometheus": ["prometheus"],
+}
+"""By the section of the stack's file that turns them on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,18 +21,3 @@ class Service:
     """As it is typed."""
     section: str
     """The setting that it exists by."""
-
-
-def services(settings: Settings) -> dict[str, Service]:
-    """The services that this stack has, by name."""
-    sections = {
-        "registry": ["pypi", "registry"],
-        "vault": ["vault"],
-        "prometheus": ["prometheus"],
-    }
-    return {
-        name: Service(name=name, host=settings.full_host(name), section=f"{PROJECT}:{section}")
-        for section, names in sections.items()
-        if getattr(settings, section) is not None
-        for name in names
-    }

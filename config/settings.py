@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from config.hosts import canonical_host
 from config.model import ConfigError, problems_of
 from config.registry import RegistrySettings
+from config.services import SERVICES, Service
 from config.source import Inside
 from config.sources import SiteSecrets, Sources
 from config.users import Users
@@ -141,6 +142,16 @@ class Settings(Model):
         """The host, as visitors type it, and the path (`""` or `/new`) of a site's location."""
         host, slash, rest = location.partition("/")
         return self.full_host(host), slash + rest
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """The services that this stack has, by name."""
+        return {
+            name: Service(name=name, host=self.full_host(name), section=f"{PROJECT}:{section}")
+            for section, names in SERVICES.items()
+            if getattr(self, section) is not None
+            for name in names
+        }
 
     @property
     def plain_hosts(self) -> tuple[str, ...]:

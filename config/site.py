@@ -11,12 +11,11 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from config.hosts import canonical_location
 from config.model import ConfigError, problems_of
+from config.names import NAME
 from config.source import Source, inside
 from config.urls import origin, redirect_target
 from config.yaml_file import YamlFile
 from values.model import FieldsError, Model, between, matching
-
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?\Z")
 
 # Names of the other components: labels and volumes are told apart by them.
 _RESERVED = {
@@ -200,7 +199,7 @@ class Site(SiteFile):
             raise ConfigError(
                 [f"{shown_as}: a site's file ends in .yaml, such as blog.yaml; rename or move it"]
             )
-        if not _NAME.match(file.stem):
+        if not re.fullmatch(NAME, file.stem):
             raise ConfigError(
                 [
                     f"{shown_as}: a site's file name is 1 to 40 lower-case letters, digits, "

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, ValidationError, model_validator
 
 from config.model import ConfigError, problems_of
+from config.names import NAME
 from config.yaml_file import YamlFile
-from values.model import FieldsError, Model, secret
+from values.model import FieldsError, Model
 
 Kind = Literal["url", "port", "credential", "config"]
 Origin = Literal["generated", "from config", "by hand", "of", "written"]
@@ -28,8 +29,6 @@ _ALLOWED = (
     "from config, by hand, or of and the name of a service or site), such as `credential "
     "generated`; or a kind and the value, such as {port: 8000}"
 )
-NAME = r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?"
-"""A service's or an environment's name: it becomes part of paths, roles and policies."""
 
 
 def _named(pattern: str, what: str, allowed: str) -> AfterValidator:
@@ -120,15 +119,6 @@ _Environment = Annotated[
     ),
 ]
 _Service = Annotated[Mapping[str, _Environment], _named(NAME, "environment", _NAME_ALLOWED)]
-
-
-def _as_text(value: object) -> object:
-    # `pulumi config set` makes a number of 8000.
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-VaultValue = Annotated[SecretStr, secret(".+", "text"), BeforeValidator(_as_text)]
-"""What a stack's configuration gives a key."""
 
 
 class _File(Model):

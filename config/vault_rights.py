@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from config.vault import NAME
+from config.names import NAME
 from values.model import Model, matching
 
 Scope = Annotated[

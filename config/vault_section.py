@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
-from config.vault import VaultValue
 from values.model import Model, secret
 
 _SEAL_KEY = secret(r"[0-9a-f]{64}", "32 bytes in hexadecimal, as `make vault-key` makes them")
 _CREDENTIAL = secret(
     r"[A-Za-z0-9_-]{20,128}", "20 to 128 letters and digits, as `make vault-key` makes them"
 )
+
+
+def _as_text(value: object) -> object:
+    # `pulumi config set` makes a number of 8000.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_Value = Annotated[SecretStr, secret(".+", "text"), BeforeValidator(_as_text)]
+"""What a stack's configuration gives a key."""
 
 
 class VaultSection(Model):
@@ -27,7 +35,7 @@ class VaultSection(Model):
     """The program's name at the vault."""
     secret_id: Annotated[SecretStr, _CREDENTIAL] | None = Field(default=None, repr=False)
     """The program's password at the vault."""
-    values: Mapping[str, Mapping[str, Mapping[str, VaultValue]]] = Field(default={}, repr=False)
+    values: Mapping[str, Mapping[str, Mapping[str, _Value]]] = Field(default={}, repr=False)
     """What this stack gives the keys that come `from config`, by service, environment and key."""
 
     @property

@@ -11,6 +11,7 @@ import pulumi
 import pulumi_docker as docker
 
 from host.docker_host import DockerHost
+from host.mounts import Bind, Mount, Port
 
 _GRACE_SECONDS = 30
 _MIB = 1024 * 1024
@@ -25,37 +26,6 @@ _REPLACE_ON_CHANGES = [
     # A container that never got healthy: without it the next `up` is green and changes nothing.
     "#initerror",
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Port:
-    """A port published on the host; the number inside is the same."""
-
-    number: int
-    protocol: Literal["tcp", "udp"]
-    address: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mount:
-    """A volume in the container.
-
-    `at` is a path that the image hasn't, where a volume can be empty: Docker copies the
-    image's folder there into it, owner included. (The provider can't say `nocopy` to a
-    Docker older than 26.)
-    """
-
-    volume: pulumi.Input[str]
-    at: str
-    read_only: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bind:
-    """A folder of the Docker host in the container, read-only."""
-
-    path: str
-    at: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+CURRENT = "current"
+"""In a volume, the link to the tree that its service sees."""
+
 
 @dataclass(frozen=True)
 class Entry:

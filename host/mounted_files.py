@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from host.container import Mount
 from host.docker_host import DockerHost
 from host.files import Files
+from host.mounts import Mount
 from host.volume_files import VolumeFiles, VolumeFilesArgs
 
 

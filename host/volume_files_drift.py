@@ -5,9 +5,8 @@ from __future__ import annotations
 import docker
 
 from host import engine, file_tree
-from host.file_tree import Entry
+from host.file_tree import CURRENT, Entry
 from host.provider import Props
-from host.volume_files_write import CURRENT
 
 
 def drift(client: docker.DockerClient, props: Props) -> Props:

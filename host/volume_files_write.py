@@ -10,10 +10,9 @@ from typing import cast
 import docker
 
 from host import engine, file_tree
-from host.file_tree import Entry
+from host.file_tree import CURRENT, Entry
 from host.provider import Props
 
-CURRENT = "current"
 _RELEASES = "releases"
 
 # Written by a check for the create or update of the same run, which share this process.

@@ -10,11 +10,12 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from values.model import FieldsError, Model, matching, secret
-from values.time import Time, seconds
+from values.time import seconds
 
 _ADDRESS = matching(r"[^@\s\"']+@[^@\s\"']+", "an e-mail address, such as ada@example.com")
 
 _SITE = "2m"
+Time = Annotated[str, matching(r"[1-9][0-9]{0,4}[smhd]", "a time such as 5m")]
 Address = Annotated[str, _ADDRESS]
 
 

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from values.model import matching
-
-Time = Annotated[str, matching(r"[1-9][0-9]{0,4}[smhd]", "a time such as 5m")]
-
 
 def seconds(time: str) -> int:
     """The same in seconds."""

@@ -18,9 +18,10 @@ from components.gateway.proxy_caddyfile import (
 )
 from components.gateway.router import CaddyRouter, CaddyRouterArgs
 from components.targets import Target
-from host.container import ContainerArgs, Mount, Port, service_container
+from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
 from host.mounted_files import mounted_files
+from host.mounts import Mount, Port
 from host.user import USER
 from host.volumes import data_volume
 

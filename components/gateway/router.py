@@ -10,9 +10,10 @@ from components.caddy import CAPABILITIES, CONFIG_AT, caddy, caddy_files
 from components.entrance import STATE_AT
 from components.gateway.proxy_caddyfile import HEALTH_PORT, Gateway
 from components.gateway.router_caddyfile import router_files, router_secret_files
-from host.container import ContainerArgs, Mount, service_container
+from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
 from host.mounted_files import mounted_files
+from host.mounts import Mount
 from host.user import USER
 
 

@@ -14,10 +14,11 @@ from components.prometheus.alertmanager_config import (
 )
 from components.prometheus.config import ALERTMANAGER, reload_request
 from components.targets import Target
-from host.container import ContainerArgs, Mount, service_container
+from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
 from host.files import Files
 from host.mounted_files import mounted_files
+from host.mounts import Mount
 from host.user import USER
 from host.volumes import data_volume
 from values.prometheus import Notify

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pulumi
 
 from components.targets import Target
-from host.container import Bind, ContainerArgs, Mount, service_container
+from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
+from host.mounts import Bind, Mount
 
 _ADDRESS = "node-exporter:9100"
 _NAME, _, _PORT = _ADDRESS.partition(":")

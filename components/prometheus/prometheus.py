@@ -25,35 +25,19 @@ from components.prometheus.config import (
 from components.prometheus.node import NodeExporter, NodeExporterArgs
 from components.prometheus.root import RootCertificate
 from components.prometheus.rules import rules_yml
+from components.prometheus.watching import Watching
 from components.routes import Route
 from components.targets import Target
-from host.container import ContainerArgs, Mount, service_container
+from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
 from host.files import Files
 from host.mounted_files import mounted_files
+from host.mounts import Mount
 from host.user import USER
 from host.volumes import data_volume
-from values.entrance import Entrance
-from values.images import Images
-from values.prometheus import OwnFiles, PrometheusSettings
 
 _DATA_AT = "/state"
 _NAME, _, _PORT = PROMETHEUS.partition(":")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watching:
-    """How a stack is watched, and who is told."""
-
-    images: Images
-    outside: bool
-    """Whether Prometheus and Alertmanager may leave the host, to scrape and to tell."""
-    url: str
-    """Where people find Prometheus."""
-    entrance: Entrance
-    """Where visitors' questions are asked. What its certificates are known by is alone believed."""
-    settings: PrometheusSettings
-    own: OwnFiles
 
 
 @dataclass(frozen=True, kw_only=True)

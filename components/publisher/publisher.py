@@ -15,10 +15,11 @@ from components.publisher.sources import (
     webhook_routes,
 )
 from components.targets import Target
-from host.container import ContainerArgs, Mount, service_container
+from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
 from host.files import Files
 from host.mounted_files import mounted_files
+from host.mounts import Mount
 from host.user import USER
 from host.volumes import data_volume
 

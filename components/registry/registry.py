@@ -28,10 +28,11 @@ from components.registry.config import (
 )
 from components.routes import Guard, Route, Upstream
 from components.targets import Target
-from host.container import ContainerArgs, Mount, service_container
+from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
 from host.files import Files
 from host.mounted_files import mounted_files
+from host.mounts import Mount
 from host.user import USER
 from host.volumes import data_volume
 

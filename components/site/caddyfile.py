@@ -10,9 +10,9 @@ from typing import Literal
 from components.caddy import GLOBAL_OPTIONS, block
 from components.site import php as php_site
 from components.site.content import HIDDEN, ROOT
+from components.site.own import NAMED_ROUTE, PORT, SCRIPT
 from components.site.owner_lines import OwnerLines, owner_lines
 
-PORT = 80
 HEALTH_HOST = "health.invalid"
 
 # A folder that isn't there at all: nothing was published yet.
@@ -47,7 +47,7 @@ class SiteServer:
 
         Scripts that reach a file server of theirs weren't run.
         """
-        script = [php_site.SCRIPT] if self.runtime == "php" else []
+        script = [SCRIPT] if self.runtime == "php" else []
         return owner_lines(self.lines, [*self.hidden, *script], php=bool(script))
 
 
@@ -87,7 +87,7 @@ def site_block(server: SiteServer, address: str = f":{PORT}") -> str:
     hide = f"hide {' '.join(server.hidden)}"
     return block(
         address,
-        *([f"invoke {php_site.NAMED_ROUTE}"] if php else []),
+        *([f"invoke {NAMED_ROUTE}"] if php else []),
         f"root * {ROOT}",
         *server.owner_lines.rendered,
         _NO_CONTENT,
@@ -108,7 +108,7 @@ def _named_routes(server: SiteServer) -> Sequence[str]:
 
 
 def _not_found(page: str, hide: str, *, php: bool) -> str:
-    script = [f"hide {php_site.SCRIPT}"] if php else []
+    script = [f"hide {SCRIPT}"] if php else []
     shown = [f"rewrite * /{page}", block("file_server", "status 404", hide, *script)]
     if php and page.endswith(".php"):
         shown = list(php_site.run_page(page))

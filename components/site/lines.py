@@ -16,9 +16,10 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from components.caddy_reason import reason_in
-from components.site.caddyfile import PORT, SiteServer, lines_begin_at, site_alone
+from components.site.caddyfile import SiteServer, lines_begin_at, site_alone
 from components.site.lines_adapted import CLOSES, Problem, problem_of
 from components.site.lines_rules import Server, problem_of_rules
+from components.site.own import PORT
 from components.site.tokens import tokens
 from host import engine, file_tree
 from host.apply_provider import ApplyProvider

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from components.site.caddyfile import PORT
 from components.site.content import ROOT
-from components.site.php import FPM_SOCKET, NAMED_ROUTE, SCRIPT
+from components.site.own import FPM_SOCKET, NAMED_ROUTE, PORT, SCRIPT
 
 Problem = tuple[str, str]
 """What is at fault, as its owner wrote it where that is known, and why: together a sentence."""

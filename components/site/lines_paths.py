@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.site.lines_adapted import Problem, matcher_sets, walk
-from components.site.php import PATTERNS
+from components.site.own import PATTERNS
 
 
 def problems_of_paths(adapted: Mapping[str, Any]) -> Iterator[Problem]:

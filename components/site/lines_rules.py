@@ -17,7 +17,7 @@ from typing import Any
 
 from components.site.lines_adapted import Problem, matcher_sets, walk
 from components.site.lines_paths import problems_of_paths
-from components.site.php import FPM_HEALTH_SOCKET, FPM_SOCKET
+from components.site.own import FPM_HEALTH_SOCKET, FPM_SOCKET
 
 _HASH = re.compile(r"\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}|\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$.+")
 _HERE = "is the site's own container, where nothing of yours runs"

@@ -12,36 +12,32 @@ from collections.abc import Iterable, Iterator
 
 from components.caddy import block
 from components.site.content import HIDDEN, ROOT, hidden_paths, hidden_regexp
+from components.site.own import (
+    FPM_HEALTH_ROOT,
+    FPM_HEALTH_SOCKET,
+    FPM_SOCKET,
+    NAMED_ROUTE,
+    PATTERN_FOLLOWED,
+    PATTERN_SCRIPT,
+    PATTERN_SPLIT,
+    SCRIPT,
+    any_case,
+)
 from components.site.tokens import tokens
 
-FPM_SOCKET = "unix//tmp/php-fpm.sock"
-# The image's own: a socket and a script for the health check alone (images/php).
-FPM_HEALTH_SOCKET = "unix//tmp/php-fpm-health.sock"
-FPM_HEALTH_ROOT = "/etc/homeport"
-
-NAMED_ROUTE = "homeport"
-"""What a site's block runs before anything else. All names that a Caddyfile shares with its
-owner's lines begin so."""
 # The owner's own php_fastcgi comes before the program's reverse_proxy.
 GLOBAL_OPTIONS = ("order invoke first", "order php_fastcgi before reverse_proxy")
 """Where the parts have their places among the owner's lines, which Caddy sorts by their names."""
 
 
-def _any_case(ending: str) -> str:
-    return "".join(f"[{char}{char.upper()}]" for char in ending)
-
-
-SCRIPT = f"*.{_any_case('php')}"
-"""What no file server of the owner's lines sends. The program's own gets no script to send, and
-lists them, because a click runs them."""
 LEFTOVERS = (
     *(
-        f"*.{_any_case(ending)}"
+        f"*.{any_case(ending)}"
         for ending in ("phtml", "phar", "phps", "pht", "phpt", "inc", "module", "install")
     ),
     *(f"{SCRIPT}{more}" for more in ("[0-9]", "~", "_", "#")),
     *(
-        f"{SCRIPT}.{_any_case(more)}"
+        f"{SCRIPT}.{any_case(more)}"
         for more in ("bak", "old", "orig", "save", "dist", "tmp", "gz", "br", "zst")
     ),
     f"{SCRIPT}.save.?",
@@ -50,11 +46,6 @@ LEFTOVERS = (
 """What other servers run, and what editors and upgrades leave of a script: no file server sends
 them, as their text is a program's, with its passwords."""
 
-_SPLIT = r"(?s)^(.*\.php)(/.*)$"
-_FOLLOWED = r"\.php/"
-_SCRIPT = r"(?i)\.php$"
-PATTERNS = frozenset({_SPLIT, _FOLLOWED, _SCRIPT})
-"""What the program itself asks paths for."""
 # A path behind a script, as `path` takes it. Quotes and placeholders are left to whoever reads it.
 _BEHIND = re.compile(r"[/*][^\s{}\"`\\]*\.php/[^\s{}\"`\\]*", re.IGNORECASE)
 
@@ -90,8 +81,8 @@ def script_route(lines: str) -> str:
             ),
             block(
                 "@behind",
-                f"path_regexp longest {_SPLIT}",
-                block("not", f"path_regexp {_SCRIPT}", there),
+                f"path_regexp longest {PATTERN_SPLIT}",
+                block("not", f"path_regexp {PATTERN_SCRIPT}", there),
                 *([f"not path {' '.join(whole)}"] if whole else []),
             ),
             block(
@@ -143,12 +134,12 @@ def php(*, front: bool) -> Iterator[str]:
     # A path that the owner's lines asked to see whole, or made themselves.
     yield block(
         "@homeport_behind",
-        f"path_regexp {_FOLLOWED}",
+        f"path_regexp {PATTERN_FOLLOWED}",
         "file {homeport_script}",
         f"not vars_regexp homeport_hidden {{homeport_script}} {_HIDDEN}",
     )
     yield _run("@homeport_behind", "{homeport_behind}")
-    yield block("@homeport_script", f"path_regexp {_SCRIPT}", "file {path}", _NOT_HIDDEN)
+    yield block("@homeport_script", f"path_regexp {PATTERN_SCRIPT}", "file {path}", _NOT_HIDDEN)
     yield _run("@homeport_script", "{vars.path_info}")
     # A file of another kind is sent as it is.
     index = f"file {{path}}/index.php{' /index.php' if front else ''}"

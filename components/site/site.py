@@ -12,18 +12,19 @@ from components.caddy import CAPABILITIES, CONFIG_AT, caddy, caddy_files
 from components.routes import Handler, Route, Upstream
 from components.site.caddyfile import (
     HEALTH_HOST,
-    PORT,
     SiteServer,
     site_caddyfile,
 )
 from components.site.content import CONTENT_AT
 from components.site.lines import CaddyfileLines, question
-from host.container import Bind, ContainerArgs, Mount, service_container
+from components.site.own import PORT
+from host.container import ContainerArgs, service_container
 from host.content_view import content_view
 from host.docker_host import DockerHost
 from host.files import Files
 from host.host_folder import HostFolder
 from host.mounted_files import mounted_files
+from host.mounts import Bind, Mount
 from host.promotion import Promotion
 from host.provider import Props
 from host.user import USER

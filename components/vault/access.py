@@ -14,6 +14,7 @@ import pulumi
 from pulumi.dynamic import ReadResult, Resource
 
 from components.vault.client import (
+    ANSWERS,
     Reach,
     VaultError,
     names_at,
@@ -24,7 +25,6 @@ from components.vault.client import (
 )
 from components.vault.policies import PERSON_PREFIX, SERVICE_PREFIX, role_name
 from components.vault.server_config import APPROLE, LOGINS, PROGRAM, PROGRAM_POLICY, USERPASS
-from components.vault.service import ANSWERS
 from host.apply_provider import ApplyProvider
 from host.provider import Props
 

@@ -22,6 +22,8 @@ from host.make import make
 from host.provider import Props, ToldError
 from values.entrance import Entrance
 
+ANSWERS = "answers"
+"""What the property `vault` of its resources is while it answers."""
 _CERTIFICATE_PATIENCE = 120  # seconds for a new host's certificate: somebody may set its DNS now
 _START_PATIENCE = 15  # seconds for a vault that just started: it unseals itself and elects itself
 _LOGIN_PATIENCE = 5  # seconds for a vault that is making its first roles

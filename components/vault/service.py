@@ -24,6 +24,7 @@ from pulumi.dynamic import (
 )
 
 from components.vault.client import (
+    ANSWERS,
     Reach,
     VaultError,
     open_vault,
@@ -37,8 +38,6 @@ from host.provider import Props, Provider
 
 GENERATED = "generated"
 FROM_CONFIG = "from config"
-ANSWERS = "answers"
-"""What `vault` is while the vault answers."""
 
 _COMPARED = ("reach", "keys", "values", "policies", "vault")
 _CHANGED, _MISSING = "changed in the vault", "missing in the vault"

@@ -14,8 +14,9 @@ import pytest
 import yaml
 
 from components.site import lines as site_lines
-from components.site.caddyfile import PORT, SiteServer, lines_begin_at, site_alone
+from components.site.caddyfile import SiteServer, lines_begin_at, site_alone
 from components.site.lines import ALONE, CaddyfileLinesProvider, problem_of_text
+from components.site.own import PORT
 from host import engine
 from tests.unit import site_blocks
 from tests.unit.program import ROOT

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from config.estate import Estate
 from config.model import ConfigError
-from config.services import services
 from config.settings import LOCAL_PASSPHRASE, Settings
 from tests.unit.program import (
     EVERY_KIND,
@@ -612,9 +611,9 @@ def test_urls_name_the_kind_of_each_and_its_path(tmp_path: Path) -> None:
 
 def test_a_service_is_there_where_its_section_stands() -> None:
     settings = Settings.parse("prod", own_config("prod"))
-    assert services(settings) == {}
+    assert settings.services == {}
     settings = Settings.parse("prod", own_config("prod") | {"registry": "{}"})
-    assert [(s.name, s.host, s.section) for s in services(settings).values()] == [
+    assert [(s.name, s.host, s.section) for s in settings.services.values()] == [
         ("pypi", "pypi.example.org", "homeport:registry"),
         ("registry", "registry.example.org", "homeport:registry"),
     ]

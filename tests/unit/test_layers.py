@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,22 @@ def imports(file: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def floors(start: str) -> list[str]:
+    """The longest chain of imports between the program's own modules that begins at one."""
+    return max(([start, *floors(name)] for name in own_imports(start)), key=len, default=[start])
+
+
+@functools.cache
+def own_imports(module: str) -> frozenset[str]:
+    modules = (name.rpartition(".")[::2] for name in imports(file_of(module)))
+    names = {name for parent, last in modules for name in (parent, f"{parent}.{last}")}
+    return frozenset(name for name in names if file_of(name).is_file())
+
+
+def file_of(module: str) -> Path:
+    return ROOT / f"{module.replace('.', '/')}.py"
 
 
 def knows(folder: str, *others: str) -> list[str]:
@@ -84,3 +101,9 @@ def test_a_renderer_declares_nothing(file: Path) -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_packages_are_empty(room: str) -> None:
     assert [str(f) for f in (ROOT / room).rglob("__init__.py") if f.read_text()] == []
+
+
+def test_the_tower_of_imports_has_eight_floors() -> None:
+    """What stands higher is changed by whatever is changed below; commands stand on top of it."""
+    tower = floors("__main__")
+    assert len(tower) <= 8, " > ".join(tower)

@@ -1,0 +1,6 @@
+"""What a site, a service of the vault and an environment may be called."""
+
+from __future__ import annotations
+
+NAME = r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?"
+"""It becomes part of paths, labels, roles and policies."""
