@@ -7,7 +7,7 @@ import sys
 from docker.models.containers import Container
 
 from commands.context import Context
-from commands.status import health
+from commands.health import health
 from components.vault.server_config import COMPONENT as VAULT
 from components.vault.server_reason import vault_reason
 from host import engine

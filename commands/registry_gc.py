@@ -13,7 +13,7 @@ import requests
 from docker.models.containers import Container
 
 from commands.context import CommandError, Context
-from commands.status import health
+from commands.health import health
 from components.gateway.proxy import ROUTER
 from components.gateway.router_caddyfile import CLOSED_AT
 from components.registry.config import CONFIG, CONFIG_AT, DATA_AT, IMAGES

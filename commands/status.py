@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from docker.models.containers import Container
-
 from commands.context import CommandError, Context
 from commands.door import open_door
+from commands.health import health
 from commands.probe import Answer, ask
 from commands.table import table
 from host.engine import THROWAWAY
@@ -30,13 +29,5 @@ def run(context: Context) -> int:
     print(
         table(("url", "answer"), [(u["url"], a.text) for u, a in zip(urls, answers, strict=True)])
     )
-    well = all(health == "healthy" for _, health, _ in rows) and all(a.well for a in answers)
+    well = all(how == "healthy" for _, how, _ in rows) and all(a.well for a in answers)
     return 0 if well else 1
-
-
-def health(container: Container) -> str:
-    """How a container is, in a word or two: `healthy`, or what is wrong."""
-    state = container.attrs["State"]
-    if not state["Running"]:
-        return f"{state['Status']} (exit code {state['ExitCode']})"
-    return str(state.get("Health", {}).get("Status", "running"))

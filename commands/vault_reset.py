@@ -7,7 +7,7 @@ import time
 from docker.models.containers import Container
 
 from commands.context import CommandError, Context
-from commands.status import health
+from commands.health import health
 from components.vault.server_config import COMPONENT, DATA_AT, PORT, WHOLE
 from components.vault.server_reason import failed_half_way
 from host import engine
