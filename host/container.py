@@ -77,22 +77,9 @@ def service_container(
             docker.ContainerLabelArgs(label=label, value=value)
             for label, value in host.labels(args.component).items()
         ],
-        networks_advanced=[
-            docker.ContainerNetworksAdvancedArgs(
-                name=network, aliases=[args.aliases[purpose]] if purpose in args.aliases else []
-            )
-            for purpose, network in args.networks.items()
-        ],
+        networks_advanced=_networks(args),
         mounts=[_mount(mount) for mount in args.mounts],
-        ports=[
-            docker.ContainerPortArgs(
-                internal=port.number,
-                external=port.number,
-                protocol=port.protocol,
-                ip=port.address,
-            )
-            for port in sorted(args.ports, key=lambda port: (port.number, port.protocol))
-        ],
+        ports=_ports(args),
         read_only=True,
         tmpfs={"/tmp": "size=16m,mode=1777,noexec,nosuid,nodev"},  # noqa: S108 - in the container
         capabilities=docker.ContainerCapabilitiesArgs(
@@ -124,6 +111,25 @@ def service_container(
             ),
         ),
     )
+
+
+def _networks(args: ContainerArgs) -> list[docker.ContainerNetworksAdvancedArgs]:
+    return [
+        docker.ContainerNetworksAdvancedArgs(
+            name=network, aliases=[args.aliases[purpose]] if purpose in args.aliases else []
+        )
+        for purpose, network in args.networks.items()
+    ]
+
+
+def _ports(args: ContainerArgs) -> list[docker.ContainerPortArgs]:
+    """In the order in which the provider reads them back."""
+    return [
+        docker.ContainerPortArgs(
+            internal=port.number, external=port.number, protocol=port.protocol, ip=port.address
+        )
+        for port in sorted(args.ports, key=lambda port: (port.number, port.protocol))
+    ]
 
 
 def _cpus(number: float) -> str:

@@ -79,10 +79,12 @@ class DockerHost(pulumi.ComponentResource):
         """The resource that brings an image; whatever uses the image depends on it."""
         return self._images[ref]
 
-    def child(self, parent: pulumi.Resource, image: str) -> pulumi.ResourceOptions:
-        """Options of whatever is declared on this host and uses `image`."""
+    def child(
+        self, parent: pulumi.Resource, image: str, *, after: Sequence[pulumi.Resource] = ()
+    ) -> pulumi.ResourceOptions:
+        """Options of whatever is declared on this host, uses `image` and comes `after` others."""
         return pulumi.ResourceOptions(
-            parent=parent, provider=self.provider, depends_on=[self.image(image)]
+            parent=parent, provider=self.provider, depends_on=[self.image(image), *after]
         )
 
     def labels(self, component: str) -> dict[str, pulumi.Input[str]]:

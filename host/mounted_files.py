@@ -55,8 +55,6 @@ def mounted_files(
             files=files,
             labels=host.plain_labels(component),
         ),
-        pulumi.ResourceOptions.merge(
-            host.child(parent, image), pulumi.ResourceOptions(depends_on=list(after))
-        ),
+        host.child(parent, image, after=after),
     )
     return MountedFiles(Mount(volume=volume.name, at=at), written)

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 import yaml
 
-from components.prometheus.config import PROBE
+from components.prometheus.config import CONFIG_AT, PROBE
 from components.prometheus.rules import BEHIND_GATEWAY, GATEWAY_DOWN, TARGET_MISSING
 from values.model import opened
 from values.prometheus import Email, Notify
 
-CONFIG_AT = "/config"
 CONFIG = "alertmanager.yml"
 _WEBHOOK = "webhook"
 _PASSWORD = "smtp-password"  # noqa: S105 - a file's name

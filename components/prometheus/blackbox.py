@@ -9,20 +9,16 @@ import pulumi
 
 from components.prometheus.config import (
     BLACKBOX,
-    BLACKBOX_CONFIG_AT,
+    CONFIG_AT,
     ROOTS,
     Probe,
     blackbox_yml,
     reload_request,
 )
+from components.prometheus.part import PartArgs, part
 from components.targets import Target
-from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
 from host.files import Files
-from host.mounted_files import mounted_files
-from host.user import USER
-
-_NAME, _, _PORT = BLACKBOX.partition(":")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,48 +39,31 @@ class Blackbox(pulumi.ComponentResource):
         self, name: str, args: BlackboxArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("homeport:index:Blackbox", name, None, opts)
-        host = args.host
-        file = f"{BLACKBOX_CONFIG_AT}/current/blackbox.yml"
+        file = f"{CONFIG_AT}/current/blackbox.yml"
         own_roots = args.roots is not None
-        config = mounted_files(
-            f"{name}-config",
-            host,
-            self,
-            Files(
-                public={
-                    "blackbox.yml": blackbox_yml(args.probed, own_roots=own_roots),
-                    **({ROOTS: args.roots} if args.roots is not None else {}),
-                },
-                validate=["blackbox_exporter", "--config.check", f"--config.file={file}"],
-                reload=reload_request(_PORT),
-            ),
-            component=name,
-            image=args.image,
-            at=BLACKBOX_CONFIG_AT,
-        )
-        container = service_container(
+        container = part(
             name,
-            host,
-            ContainerArgs(
-                component=name,
+            args.host,
+            self,
+            PartArgs(
                 image=args.image,
+                address=BLACKBOX,
+                files=Files(
+                    public={
+                        "blackbox.yml": blackbox_yml(args.probed, own_roots=own_roots),
+                        **({ROOTS: args.roots} if args.roots is not None else {}),
+                    },
+                    validate=["blackbox_exporter", "--config.check", f"--config.file={file}"],
+                    reload=reload_request(BLACKBOX),
+                ),
                 command=[
                     "blackbox_exporter",
                     f"--config.file={file}",
                     "--log.format=json",
                     "--log.prober=error",  # each redirect is a warning otherwise
                 ],
-                user=USER,
-                probe=f"wget -q -O /dev/null http://127.0.0.1:{_PORT}/-/healthy",
-                networks={"services": host.services.name},
-                aliases={"services": _NAME},
-                replace="in_place",
-                mounts=[config.mount],
                 memory_mib=96,
                 cpus=0.5,
-            ),
-            pulumi.ResourceOptions.merge(
-                host.child(self, args.image), pulumi.ResourceOptions(depends_on=[config.written])
             ),
         )
         self.targets = (Target(job=name, address=BLACKBOX),)

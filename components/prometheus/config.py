@@ -16,6 +16,7 @@ from values.entrance import Entrance, Scheme
 from values.time import seconds
 
 CONFIG_AT = "/config"
+"""Where each of the three has its files."""
 CONFIG = "prometheus.yml"
 PROBE = "probe"
 """The job that asks every public URL."""
@@ -26,7 +27,6 @@ RULES = "alerts.yml"
 OWN_SCRAPES = "scrape.yml"
 OWN_RULES = "rules"
 """Folder of the person's rules."""
-BLACKBOX_CONFIG_AT = "/config"
 ROOTS = "root.crt"
 
 # Of what is said, the problems alone.
@@ -187,7 +187,7 @@ def blackbox_yml(probed: Iterable[Probe], *, own_roots: bool) -> str:
 
     With `own_roots`, TLS is verified with the certificates beside this file alone.
     """
-    roots = f"{BLACKBOX_CONFIG_AT}/current/{ROOTS}"
+    roots = f"{CONFIG_AT}/current/{ROOTS}"
     modules = {
         probe.module: {
             "prober": "http",
@@ -204,8 +204,9 @@ def blackbox_yml(probed: Iterable[Probe], *, own_roots: bool) -> str:
     return yaml.safe_dump({"modules": dict(sorted(modules.items()))}, sort_keys=False)
 
 
-def reload_request(port: str) -> list[str]:
+def reload_request(address: str) -> list[str]:
     """Tells a service to read its files again; fails where it doesn't take them."""
+    port = address.rpartition(":")[2]
     return ["wget", "-q", "-O", "-", "--post-data=", f"http://127.0.0.1:{port}/-/reload"]
 
 

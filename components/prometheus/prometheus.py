@@ -23,21 +23,19 @@ from components.prometheus.config import (
     prometheus_yml,
 )
 from components.prometheus.node import NodeExporter, NodeExporterArgs
+from components.prometheus.part import PartArgs, part
 from components.prometheus.root import RootCertificate
 from components.prometheus.rules import rules_yml
 from components.prometheus.watching import Watching
 from components.routes import Route
 from components.targets import Target
-from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
 from host.files import Files
-from host.mounted_files import mounted_files
 from host.mounts import Mount
 from host.user import USER
 from host.volumes import data_volume
 
 _DATA_AT = "/state"
-_NAME, _, _PORT = PROMETHEUS.partition(":")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,37 +99,19 @@ class Prometheus(pulumi.ComponentResource):
             *node.targets,
             Target(job=name, address=PROMETHEUS),
         ]
-        config = mounted_files(
-            f"{name}-config",
-            host,
-            self,
-            _files(host.stack, how, targets, probed),
-            component=name,
-            image=images.prometheus,
-            at=CONFIG_AT,
-        )
-        container = service_container(
+        container = part(
             name,
             host,
-            ContainerArgs(
-                component=name,
+            self,
+            PartArgs(
                 image=images.prometheus,
+                address=PROMETHEUS,
+                outside=how.outside,
+                files=_files(host.stack, how, targets, probed),
                 command=_command(how),
-                user=USER,
-                probe=f"wget -q -O /dev/null http://127.0.0.1:{_PORT}/-/healthy",
-                networks={
-                    "services": host.services.name,
-                    **({"edge": host.edge.name} if how.outside else {}),
-                },
-                aliases={"services": _NAME},
-                replace="in_place",
-                mounts=[config.mount, Mount(volume=data, at=_DATA_AT, read_only=False)],
+                keeps=[Mount(volume=data, at=_DATA_AT, read_only=False)],
                 memory_mib=512,
                 cpus=1,
-            ),
-            pulumi.ResourceOptions.merge(
-                host.child(self, images.prometheus),
-                pulumi.ResourceOptions(depends_on=[config.written]),
             ),
         )
         self.revision = container.id

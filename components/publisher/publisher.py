@@ -106,10 +106,7 @@ class Publisher(pulumi.ComponentResource):
                 ],
                 memory_mib=512,
             ),
-            pulumi.ResourceOptions.merge(
-                host.child(self, args.image),
-                pulumi.ResourceOptions(depends_on=[each.written for each in files]),
-            ),
+            host.child(self, args.image, after=[each.written for each in files]),
         )
         self.routes = webhook_routes(args.sources)
         self.targets = (Target(job=COMPONENT, address=f"{COMPONENT}:{PORT}"),)

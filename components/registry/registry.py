@@ -171,8 +171,6 @@ class Registry(pulumi.ComponentResource):
                 env={**(env or {}), "CONFIGURATION": digest},
                 memory_mib=memory_mib,
             ),
-            pulumi.ResourceOptions.merge(
-                host.child(self, image), pulumi.ResourceOptions(depends_on=[files.written])
-            ),
+            host.child(self, image, after=[files.written]),
         )
         return pulumi.Output.concat(container.id, " ", files.written.digest)

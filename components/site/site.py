@@ -110,7 +110,6 @@ class CaddySite(pulumi.ComponentResource):
         """Declare all that serves the content; `name:port` at which the gateway finds it."""
         host = args.host
         alias = f"site-{name}"
-        child = host.child(self, content.image)
         lines = self._check_lines(name, host, content)
         config = mounted_files(
             f"{name}-config",
@@ -144,9 +143,7 @@ class CaddySite(pulumi.ComponentResource):
                 memory_mib=content.memory_mib,
                 cpus=content.cpus,
             ),
-            pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(depends_on=[config.written, *after])
-            ),
+            host.child(self, content.image, after=[config.written, *after]),
         )
         Promotion(
             name,

@@ -29,6 +29,11 @@ from host.user import USER
 from host.volumes import data_volume
 
 _OPTION = f"-config={CONFIG_AT}/current/{FILE}"
+_FIGURES = Target(
+    job=COMPONENT,
+    address=f"{COMPONENT}:{FIGURES_PORT}",
+    path="/v1/sys/metrics?format=prometheus",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +90,7 @@ class VaultServer(pulumi.ComponentResource):
                 networks={"services": host.services.name},
                 aliases={"services": COMPONENT},
                 replace="in_place",
-                mounts=[
-                    config.mount,
-                    Mount(volume=data, at=DATA_AT, read_only=False),
-                ],
+                mounts=[config.mount, Mount(volume=data, at=DATA_AT, read_only=False)],
                 env={
                     # It reads its configuration when it starts: another one is another container.
                     "CONFIGURATION": hashlib.sha256(text.encode()).hexdigest()[:12],
@@ -96,9 +98,7 @@ class VaultServer(pulumi.ComponentResource):
                 },
                 memory_mib=512,  # 24 when idle, 306 while 47 MiB were restored
             ),
-            pulumi.ResourceOptions.merge(
-                host.child(self, args.image), pulumi.ResourceOptions(depends_on=[config.written])
-            ),
+            host.child(self, args.image, after=[config.written]),
         )
         self.routes = [
             Route(
@@ -108,13 +108,7 @@ class VaultServer(pulumi.ComponentResource):
                 handler=Upstream(address=f"{COMPONENT}:{PORT}", patience="60s"),
             )
         ]
-        self.targets = [
-            Target(
-                job=COMPONENT,
-                address=f"{COMPONENT}:{FIGURES_PORT}",
-                path="/v1/sys/metrics?format=prometheus",
-            )
-        ]
+        self.targets = [_FIGURES]
         self.revision = container.id
         """Changes with all that visitors could notice, but for what the vault holds."""
         self.register_outputs({"revision": self.revision})

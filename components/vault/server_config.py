@@ -70,16 +70,7 @@ class VaultKeys:
     """The program's credential."""
 
 
-def configuration(keys: VaultKeys) -> str:
-    """The configuration. It names keys by their files, and by ids that tell nothing."""
-    return f"""\
-ui = true
-
-api_addr = "http://{COMPONENT}:{PORT}"
-
-# One server has no peers: its own address among them never changes.
-cluster_addr = "https://127.0.0.1:8201"
-
+_LISTENERS = f"""\
 # TLS ends at the gateway, which alone is reached from outside this network. It says who asks.
 listener "tcp" {{
   address         = "0.0.0.0:{PORT}"
@@ -103,7 +94,20 @@ telemetry {{
   disable_hostname          = true
   prometheus_retention_time = "1h"
 }}
+"""
 
+
+def configuration(keys: VaultKeys) -> str:
+    """The configuration. It names keys by their files, and by ids that tell nothing."""
+    return f"""\
+ui = true
+
+api_addr = "http://{COMPONENT}:{PORT}"
+
+# One server has no peers: its own address among them never changes.
+cluster_addr = "https://127.0.0.1:8201"
+
+{_LISTENERS}
 storage "raft" {{
   path    = "{DATA_AT}"
   node_id = "{COMPONENT}"

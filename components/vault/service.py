@@ -6,7 +6,6 @@ renaming this module or the class breaks every existing stack.
 
 from __future__ import annotations
 
-import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -14,7 +13,6 @@ from typing import Any
 
 import hvac
 import pulumi
-from hvac import exceptions
 from pulumi.dynamic import (
     CreateResult,
     DiffResult,
@@ -23,6 +21,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from components.vault import kv
 from components.vault.client import (
     ANSWERS,
     Reach,
@@ -33,7 +32,7 @@ from components.vault.client import (
     write_policy,
 )
 from components.vault.policies import SERVICE_PREFIX, role_name, service_policy
-from components.vault.server_config import APPROLE, KV_MOUNT
+from components.vault.server_config import APPROLE
 from host.provider import Props, Provider
 
 GENERATED = "generated"
@@ -41,7 +40,6 @@ FROM_CONFIG = "from config"
 
 _COMPARED = ("reach", "keys", "values", "policies", "vault")
 _CHANGED, _MISSING = "changed in the vault", "missing in the vault"
-_ATTEMPTS = 5  # each loses against somebody else who writes at the same moment
 _ROLE = {"token_type": "batch", "token_ttl": 3600}
 """An application reads when it starts. A batch token costs the storage nothing, and ends by
 itself."""
@@ -172,69 +170,9 @@ def _apply(props: Props, *, dropped: frozenset[str]) -> None:
                 origins=_below(environment, props["keys"]),
                 values=_below(environment, props["values"]),
                 dropped=frozenset(_below(environment, dict.fromkeys(dropped, ""))),
-                generate=partial(_as_before_or_new, vault, path),
+                generate=partial(kv.as_before_or_new, vault, path),
             )
-            _write(vault, path, change)
-
-
-def _write(
-    vault: hvac.Client, path: str, change: Callable[[Mapping[str, str]], dict[str, str]]
-) -> None:
-    """Write a new version, where that makes a difference, and only over the one that was read."""
-    kv = vault.secrets.kv.v2
-    for _ in range(_ATTEMPTS):
-        version, deleted, current = _current(vault, path)
-        if deleted:  # by somebody, and declared: what it held comes back
-            kv.undelete_secret_versions(path, [version], mount_point=KV_MOUNT)
-            version, _, current = _current(vault, path)
-        wanted = change(current)
-        if wanted == current:
-            return
-        try:
-            kv.create_or_update_secret(path, wanted, cas=version, mount_point=KV_MOUNT)
-        except exceptions.InvalidRequest as error:
-            if "check-and-set" not in str(error):
-                raise
-        else:
-            return
-    raise VaultError(f"{KV_MOUNT}/{path} is written by somebody else all the time; try again")
-
-
-def _as_before_or_new(vault: hvac.Client, path: str, key: str) -> str:
-    """What a generated key was when the vault last had it; a new value, where it never had."""
-    return next((held[key] for held in _versions(vault, path) if key in held), _generate())
-
-
-def _versions(vault: hvac.Client, path: str) -> Iterator[dict[str, str]]:
-    """What each version holds that can be read, the newest first.
-
-    Not those that somebody deleted, who had a reason: brought back, all readers could read them.
-    """
-    try:
-        kept = vault.secrets.kv.v2.read_secret_metadata(path, mount_point=KV_MOUNT)
-    except exceptions.InvalidPath:
-        return
-    about = {int(number): each for number, each in kept["data"]["versions"].items()}
-    for number in sorted(about, reverse=True):
-        if not about[number]["destroyed"] and not about[number]["deletion_time"]:
-            yield _current(vault, path, number)[2]
-
-
-def _current(
-    vault: hvac.Client, path: str, version: int | None = None
-) -> tuple[int, bool, dict[str, str]]:
-    """A version, else the last: its number, whether it is deleted but kept, and what it holds."""
-    try:
-        answer = vault.secrets.kv.v2.read_secret_version(
-            path, version, mount_point=KV_MOUNT, raise_on_deleted_version=True
-        )
-    except exceptions.InvalidPath as error:  # with what is known of one that is gone
-        answer = error.json or {}
-    if not answer.get("data"):
-        return 0, False, {}
-    about = answer["data"]["metadata"]
-    deleted = bool(about["deletion_time"]) and not about["destroyed"]
-    return about["version"], deleted, answer["data"]["data"] or {}
+            kv.write(vault, path, change)
 
 
 def _found(vault: hvac.Client, props: Props) -> Props:
@@ -244,7 +182,7 @@ def _found(vault: hvac.Client, props: Props) -> Props:
     for environment, policy in props["policies"].items():
         path = f"{props['service']}/{environment}"
         policies[environment] = policy if _is_open(vault, path, policy) else _CHANGED
-        _, _, current = _current(vault, path)
+        current = kv.read(vault, path).values
         values = _below(environment, props["values"])
         for key, origin in _below(environment, props["keys"]).items():
             there = key in current or (key not in values and not origin.endswith(GENERATED))
@@ -266,7 +204,3 @@ def _below(environment: str, mapping: Mapping[str, str]) -> dict[str, str]:
     """What belongs to an environment, by key."""
     start = f"{environment}/"
     return {key[len(start) :]: value for key, value in mapping.items() if key.startswith(start)}
-
-
-def _generate() -> str:
-    return secrets.token_urlsafe(32)

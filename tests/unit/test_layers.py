@@ -1,4 +1,4 @@
-"""Which room may know which: the imports of the program, as its files state them."""
+"""Which room may know which, and how much stands in one file: as the program's files state it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ import pytest
 from tests.unit.program import ROOT
 
 ROOMS = ("values", "host", "components", "composition", "config", "commands")
+PROGRAM = [
+    ROOT / "__main__.py",
+    *(file for room in (*ROOMS, "images") for file in sorted((ROOT / room).rglob("*.py"))),
+]
+LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 250, 60
+EXEMPT = {"components/gateway/proxy.py __init__": "is being replaced"}
 # What renders the text of a file, from plain data.
 RENDERERS = [
     *(ROOT / "components").rglob("*caddyfile.py"),
@@ -107,3 +113,20 @@ def test_the_tower_of_imports_has_eight_floors() -> None:
     """What stands higher is changed by whatever is changed below; commands stand on top of it."""
     tower = floors("__main__")
     assert len(tower) <= 8, " > ".join(tower)
+
+
+def test_a_file_is_read_at_one_sitting() -> None:
+    long = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in PROGRAM}
+    assert {file: lines for file, lines in long.items() if lines > LINES_OF_A_FILE} == {}
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    """Docstring included, decorators not."""
+    long = {
+        f"{file.relative_to(ROOT)} {node.name}": lines
+        for file in PROGRAM
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (lines := (node.end_lineno or 0) - node.lineno + 1) > LINES_OF_A_FUNCTION
+    }
+    assert long.keys() == EXEMPT.keys()

@@ -12,8 +12,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from publisher.git import Git, Processes, RefusedError, StoppedError
+from publisher.git import Git, RefusedError
 from publisher.paths import Paths
+from publisher.processes import Processes, StoppedError
 from publisher.publish import Status, publish, read_status
 from publisher.sources import Limits, Site, Sources, SourcesError, load, server
 

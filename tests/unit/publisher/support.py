@@ -14,8 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-from publisher.git import Git, Processes
+from publisher.git import Git
 from publisher.paths import Paths
+from publisher.processes import Processes
 from publisher.publish import Status, publish
 from publisher.sources import Limits, Site, parse
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from publisher import release
-from publisher.git import MIB, RefusedError, StoppedError
+from publisher.git import MIB, RefusedError
+from publisher.processes import StoppedError
 from publisher.publish import publish
 
 from tests.unit.publisher.support import Box, Remote, Server, silent_server
