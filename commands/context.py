@@ -14,7 +14,7 @@ from docker.models.containers import Container
 from config.estate import Estate
 from config.settings import LOCAL_STACK, PROJECT, Settings
 from host import engine, reachability
-from host.make import make
+from values.command_line import make
 
 
 class CommandError(Exception):
@@ -43,7 +43,7 @@ class Context:
     def docker(self) -> docker.DockerClient:
         """The engine of the stack's host. Raises CommandError where it doesn't answer."""
         if not engine.reachable(self.settings.docker_host):
-            raise CommandError(reachability.why_unreachable(self.settings.docker_host))
+            raise CommandError(reachability.why_unreachable(self.settings.docker_host, self.stack))
         return engine.connect(self.settings.docker_host)
 
     def is_bare(self) -> bool:
@@ -52,7 +52,7 @@ class Context:
         return (
             "docker" in self.settings.prepare
             and not engine.reachable(host)
-            and reachability.DOCKER_MISSING in reachability.why_unreachable(host)
+            and reachability.DOCKER_MISSING in reachability.why_unreachable(host, self.stack)
         )
 
     @property

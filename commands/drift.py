@@ -9,7 +9,6 @@ from typing import Any
 from commands import pulumi_cli
 from commands.context import CommandError, Context
 from commands.table import table
-from host.make import make
 
 DRIFTED = 2
 """Exit code where something differs, so that a scheduled run can tell it from an error."""

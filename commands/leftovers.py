@@ -13,7 +13,6 @@ from commands.pulumi_cli import backend
 from commands.registry_gc import collector_of
 from config.settings import PROJECT
 from host.engine import THROWAWAY
-from host.make import make
 
 
 def clear(context: Context, deployment: dict[str, Any]) -> None:

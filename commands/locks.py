@@ -11,6 +11,7 @@ import psutil
 
 from commands.context import CommandError, Context
 from config.settings import PROJECT
+from values import command_line
 
 _SCHEME = "file://"
 
@@ -34,7 +35,7 @@ def release_dead(context: Context) -> None:
         if lock["hostname"] != socket.gethostname() or psutil.pid_exists(int(lock["pid"])):
             raise CommandError(
                 f"stack {context.stack} is being updated by {holder}; wait for it to end, or "
-                "`pulumi cancel` where it is gone"
+                f"`{command_line.pulumi(context.stack, 'cancel')}` where it is gone"
             )
         file.unlink()
         print(f"removed the lock of {holder}, which is no longer running")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from commands.context import CommandError
-from host.make import make
+from values.command_line import make
 
 # The SDK keeps a provider pickled by reference: its module, then its class.
 _REFERENCE = re.compile(rb"\x8c.([\w.]+)\x94\x8c", re.DOTALL)

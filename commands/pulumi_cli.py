@@ -20,6 +20,7 @@ from commands.context import CommandError, Context
 from commands.progress import Progress, events
 from config.settings import LOCAL_STACK, ROOT
 from config.yaml_file import YamlFile
+from values import command_line
 
 # An SSH server takes ten sessions on a shared connection: these, and one for each of the four
 # threads that run the program's own resources.
@@ -167,8 +168,8 @@ def deployment(context: Context) -> dict[str, Any]:
         return {}
     raise CommandError(
         f"stack {context.stack} has no state that can be read in {backend()}; "
-        f"`pulumi stack init {context.stack}` makes one, and "
-        f"`pulumi stack --stack {context.stack}` tells what is wrong"
+        f"`{command_line.pulumi(context.stack, 'stack init')}` makes one, and "
+        f"`{command_line.pulumi(context.stack, 'stack')}` tells what is wrong"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from commands.context import CommandError, Context
-from host.make import make
 
 
 def run(context: Context) -> int:

@@ -26,8 +26,9 @@ def run(context: Context) -> int:
     name, file, rights = (context.given[key] for key in ("name", "file", "registry"))
     if bool(name) == bool(file):
         raise CommandError(
-            "make user wants one of NAME and FILE: `make user NAME=alice` asks for a password, "
-            "`make user FILE=.htpasswd` takes a file of hashes"
+            "give one of NAME and FILE: "
+            f"`{context.make('user NAME=alice')}` asks for a password, "
+            f"`{context.make('user FILE=.htpasswd')}` takes a file of hashes"
         )
     if rights and rights not in _RIGHTS:
         raise CommandError(f"REGISTRY is {rights!r}: must be {' or '.join(_RIGHTS)}")

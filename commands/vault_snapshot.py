@@ -57,7 +57,7 @@ def restore(context: Context) -> int:
     """Put a snapshot in place of all that the vault holds."""
     file = context.given["file"]
     if not file:
-        raise CommandError("make vault-restore FILE=…: name the snapshot")
+        raise CommandError(f"{context.make('vault-restore FILE=…')}: name the snapshot")
     try:
         content = Path(file).read_bytes()
     except OSError as error:

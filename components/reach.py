@@ -18,8 +18,8 @@ import urllib3.util
 
 from components.entrance import GATEWAY, ROOT_CERTIFICATE
 from host import engine, reachability
-from host.make import make
 from host.ssh_transport import ssh_options
+from values.command_line import make
 from values.entrance import Entrance, Listen
 
 _LOOPBACK = IPv4Address("127.0.0.1")
@@ -131,7 +131,8 @@ def find_root_certificate(docker_host: str, stack: str) -> str:
                 continue
             return content.decode()
     except (docker.errors.DockerException, requests.RequestException) as error:
-        raise engine.EngineError(reachability.why_unreachable(docker_host)) from error
+        name = stack.rpartition("/")[2]
+        raise engine.EngineError(reachability.why_unreachable(docker_host, name)) from error
     return ""
 
 

@@ -17,6 +17,7 @@ from config.services import Service
 from config.settings import LOCAL_PASSPHRASE, LOCAL_STACK, PROJECT, ROOT, Settings
 from config.site import Site
 from config.yaml_file import YamlFile
+from values import command_line
 from values.entrance import Entrance
 from values.images import Images
 from values.prometheus import OwnFiles
@@ -132,7 +133,7 @@ class Estate:
         """What the files say and what nothing comes of, one sentence each."""
         return [
             *git_sites.warnings(self.stack, self.settings, self.sites, self.remotes),
-            *vault_values.without_value(self.in_vault, self.settings),
+            *vault_values.without_value(self.stack, self.in_vault, self.settings),
         ]
 
     def urls(self) -> list[dict[str, str]]:
@@ -227,7 +228,7 @@ def _refuse_local_passphrase(stack: str) -> None:
             [
                 f"stack {stack}: its passphrase is the local stack's published word, which "
                 "protects nothing; change it with "
-                f"`pulumi stack change-secrets-provider passphrase --stack {stack}`"
+                f"`{command_line.pulumi(stack, 'stack change-secrets-provider passphrase')}`"
             ]
         )
 
@@ -238,6 +239,6 @@ def _refuse_missing_keys(stack: str, settings: Settings) -> None:
         raise ConfigError(
             [
                 f"Pulumi.{stack}.yaml: {PROJECT}:vault has no {', '.join(missing)}; "
-                f"`make vault-key STACK={stack}` makes what is missing"
+                f"`{command_line.make(stack, 'vault-key')}` makes what is missing"
             ]
         )

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from config.settings import PROJECT, Settings
 from config.site import Site, is_folder
 from config.source import below, is_url
+from values import command_line
 
 Remotes = Mapping[str, Path | str | None]
 """By a site's name: a folder of this repository, a URL, or nowhere."""
@@ -78,12 +79,12 @@ def warnings(
                 f"{PROJECT}:sources.mirror has that repository; add it to one, or set outside to "
                 "true"
             )
+        key = f"{PROJECT}:site_secrets.{name}.webhook"
         if source.webhook and (given is None or given.webhook is None):
             yield (
                 f"{file}: source.webhook is {source.webhook!r}, and there is no secret for it, so "
                 "no push is taken; set the one that pushes are signed with: "
-                f"`pulumi config set --stack {stack} --secret --path "
-                f"{PROJECT}:site_secrets.{name}.webhook`"
+                f"`{command_line.pulumi(stack, 'config set', f'--secret --path {key}')}`"
             )
     for name, given in settings.site_secrets.items():
         used = sources.get(name)
@@ -97,5 +98,5 @@ def warnings(
                 key = f"{PROJECT}:site_secrets.{name}.{field}"
                 yield (
                     f"Pulumi.{stack}.yaml: {key} is used nowhere: no site {name} {what}; "
-                    f"`pulumi config rm --stack {stack} --path {key}` removes it"
+                    f"`{command_line.pulumi(stack, 'config rm', f'--path {key}')}` removes it"
                 )

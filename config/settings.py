@@ -111,7 +111,8 @@ class Settings(Model):
         Raises ConfigError with every problem, each naming the stack's file and the key.
         """
         try:
-            return cls.model_validate({key: _decoded(value) for key, value in config.items()})
+            values = {key: _decoded(value) for key, value in config.items()}
+            return cls.model_validate(values, context=stack)  # for sentences that name it
         except ValidationError as error:
             raise ConfigError(
                 problems_of(error, cls, lambda _path: f"Pulumi.{stack}.yaml", PROJECT + ":")

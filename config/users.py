@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from config.vault_rights import VaultRights
+from values.command_line import making
 from values.model import Model, secret_without
 
 ROUNDS = 11
@@ -39,7 +40,7 @@ def weakness(hashed: str) -> str:
         found = next(kinds, "no hash of bcrypt")
     return (
         f"this is {found}; must be a hash of bcrypt, which begins with $2a$, $2b$ or $2y$, of cost "
-        f"{LEAST_ROUNDS} to {_MOST_ROUNDS}: `make user NAME=…` asks for a password and makes one"
+        f"{LEAST_ROUNDS} to {_MOST_ROUNDS}"
     )
 
 
@@ -57,7 +58,9 @@ def user_name(text: str) -> str:
 class User(Model):
     """Somebody with a password."""
 
-    hash: Annotated[SecretStr, secret_without(weakness)] = Field(repr=False)
+    hash: Annotated[SecretStr, secret_without(weakness, made_by=making("user NAME=…"))] = Field(
+        repr=False
+    )
     """The password's bcrypt hash, which `make user` makes."""
     registry: Literal["read", "write"] = "read"
     """Whether packages and images may be read, or uploaded, pushed and deleted as well."""

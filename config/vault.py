@@ -66,7 +66,7 @@ class Key(Model):
                 raise FieldsError(
                     [kind],
                     "a credential doesn't stand in a file; write `credential from config`, and "
-                    "set it with `pulumi config set --secret`",
+                    "give it a value in each stack's homeport:vault.values",
                 )
             if problem := unfit(kind, name):
                 raise FieldsError([kind], problem)

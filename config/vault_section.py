@@ -7,11 +7,12 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr
 
+from values.command_line import making
 from values.model import Model, secret
 
-_SEAL_KEY = secret(r"[0-9a-f]{64}", "32 bytes in hexadecimal, as `make vault-key` makes them")
+_SEAL_KEY = secret(r"[0-9a-f]{64}", "32 bytes in hexadecimal", made_by=making("vault-key"))
 _CREDENTIAL = secret(
-    r"[A-Za-z0-9_-]{20,128}", "20 to 128 letters and digits, as `make vault-key` makes them"
+    r"[A-Za-z0-9_-]{20,128}", "20 to 128 letters and digits", made_by=making("vault-key")
 )
 
 

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from config.settings import PROJECT, Settings
 from config.vault import DeclaredKey, unfit
+from values import command_line
 
 _USER = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
 
@@ -60,15 +61,15 @@ def problems(
         yield from _problems_of_people(stack, keys, settings)
 
 
-def without_value(keys: Sequence[DeclaredKey], settings: Settings) -> Iterator[str]:
+def without_value(stack: str, keys: Sequence[DeclaredKey], settings: Settings) -> Iterator[str]:
     """A sentence for each key that the stack's configuration should give a value, and doesn't."""
     given = dict(_given(settings))
     for key in keys:
         if key.key.origin == "from config" and key.dotted not in given:
+            at = f"--secret --path {PROJECT}:vault.values.{key.dotted}"
             yield (
-                f"{key.at}: {key.dotted} has no value in this stack, so its vault doesn't hold "
-                "it; `pulumi config set --secret --path "
-                f"{PROJECT}:vault.values.{key.dotted}` gives it one"
+                f"{key.at}: {key.dotted} has no value in stack {stack}, so its vault doesn't hold "
+                f"it; `{command_line.pulumi(stack, 'config set', at)}` gives it one"
             )
 
 

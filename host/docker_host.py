@@ -10,6 +10,7 @@ import pulumi_docker as docker
 
 from host.host_image import HostImage
 from host.stack_id import StackId
+from values.command_line import make
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,11 @@ class DockerHost(pulumi.ComponentResource):
         self.stack = f"{pulumi.get_project()}/{pulumi.get_stack()}"
         child = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         self.stack_id = StackId(
-            "state", docker_host=args.docker_host, may_be_bare=bool(args.after), opts=child
+            "state",
+            stack=pulumi.get_stack(),
+            docker_host=args.docker_host,
+            may_be_bare=bool(args.after),
+            opts=child,
         ).value
         # Known once the host is prepared: the provider of a known host asks it, in preview too.
         prepared = pulumi.Output.all(*(resource.id for resource in args.after))
@@ -101,6 +106,15 @@ class DockerHost(pulumi.ComponentResource):
             docker.VolumeLabelArgs(label=label, value=value)
             for label, value in self.plain_labels(component).items()
         ]
+
+    def among_services(self, *, outside: bool) -> dict[str, pulumi.Output[str]]:
+        """Networks of a service by what they are for, with a way out where it may go `outside`."""
+        networks = {"services": self.services.name}
+        return networks | ({"edge": self.edge.name} if outside else {})
+
+    def make(self, target: str) -> str:
+        """What a person types for a make target on this stack."""
+        return make(pulumi.get_stack(), target)
 
     def volume_name(self, name: str) -> str:
         """The fixed name of a data volume: the next `up` finds it, also after a destroy."""

@@ -1,4 +1,4 @@
-"""Generated files of a service, in a volume that its container mounts: the two kinds in one."""
+"""Generated files of a service, in a volume that its container mounts."""
 
 from __future__ import annotations
 

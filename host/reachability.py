@@ -7,20 +7,21 @@ import socket
 import subprocess
 
 from host.ssh_transport import ssh_options
+from values.command_line import make
 
 DOCKER_MISSING = "Docker isn't installed there"
 
 _TIMEOUT = 30  # seconds for ssh and what it asks, whatever answers at the other end
 
 
-def why_unreachable(docker_host: str) -> str:
-    """The reason, for a host that `engine.reachable` said no of."""
+def why_unreachable(docker_host: str, stack: str) -> str:
+    """The reason, for a host of a stack that `engine.reachable` said no of."""
     if docker_host.startswith("unix://"):
-        return _of_a_socket(docker_host, docker_host.removeprefix("unix://"))
+        return _of_a_socket(docker_host, docker_host.removeprefix("unix://"), stack)
     return _of_ssh(docker_host)
 
 
-def _of_a_socket(docker_host: str, path: str) -> str:
+def _of_a_socket(docker_host: str, path: str, stack: str) -> str:
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(path)
@@ -31,7 +32,8 @@ def _of_a_socket(docker_host: str, path: str) -> str:
         )
     except OSError:
         pass  # not there, or nobody listens
-    return f"{docker_host}: no Docker engine answers; `make up` starts it where it is installed"
+    up = make(stack, "up")
+    return f"{docker_host}: no Docker engine answers; `{up}` starts it where it is installed"
 
 
 def _of_ssh(docker_host: str) -> str:

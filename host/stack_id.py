@@ -19,6 +19,7 @@ from pulumi.dynamic import (
 
 from host import engine, reachability
 from host.provider import Props, Provider
+from values.command_line import make
 
 
 class StackIdProvider(Provider):
@@ -28,7 +29,7 @@ class StackIdProvider(Provider):
         # Pulumi gives the inputs of before, and no outputs: the engine's id is made an input.
         host = news["docker_host"]
         if not engine.reachable(host):
-            reason = reachability.why_unreachable(host)
+            reason = reachability.why_unreachable(host, news["stack"])
             bare = news["may_be_bare"] and reachability.DOCKER_MISSING in reason
             return CheckResult(news, [] if bare else [CheckFailure("", reason)])
         here, before = engine.identity(host), str(olds.get("docker_host", host))
@@ -36,10 +37,11 @@ class StackIdProvider(Provider):
         known = olds.get("engine") or (engine.reachable(before) and engine.identity(before))
         if known == here:
             return CheckResult({**news, "engine": here}, [])
+        stack = news["stack"]
         problem = (
-            f"homeport:docker_host is {host!r}, and this stack stands on {before}, another "
-            "machine; nothing was changed. Set it back and `make down` there first, or make a "
-            "stack of another name for the new host"
+            f"homeport:docker_host is {host!r}, and stack {stack} stands on {before}, "
+            f"another machine; nothing was changed. Set it back and `{make(stack, 'down')}` "
+            "there first, or make a stack of another name for the new host"
         )
         return CheckResult(news, [CheckFailure("", problem)])
 
@@ -66,10 +68,16 @@ class StackId(Resource, module="homeport", name="StackId"):
         self,
         name: str,
         *,
+        stack: str,
         docker_host: str,
         may_be_bare: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """`may_be_bare`: something that comes before installs Docker where it is missing."""
-        props = {"docker_host": docker_host, "may_be_bare": may_be_bare, "value": None}
+        props = {
+            "stack": stack,
+            "docker_host": docker_host,
+            "may_be_bare": may_be_bare,
+            "value": None,
+        }
         super().__init__(StackIdProvider(), name, props, opts)

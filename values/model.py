@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pydantic
 
+MadeBy = Callable[[str], str]
+"""What a person types, for a stack."""
+
 
 class Model(pydantic.BaseModel):
     """A frozen record that refuses unknown fields, so a misspelt one never passes silently."""
@@ -49,24 +52,32 @@ def between(least: float, most: float) -> pydantic.AfterValidator:
     return pydantic.AfterValidator(check)
 
 
-def secret(pattern: str, allowed: str) -> pydantic.WrapValidator:
+def secret(pattern: str, allowed: str, *, made_by: MadeBy | None = None) -> pydantic.WrapValidator:
     """A secret text of a form."""
     form = re.compile(pattern, re.DOTALL)
-    return secret_without(lambda text: "" if form.fullmatch(text) else f"must be {allowed}")
+    return secret_without(
+        lambda text: "" if form.fullmatch(text) else f"must be {allowed}", made_by=made_by
+    )
 
 
-def secret_without(problem: Callable[[str], str]) -> pydantic.WrapValidator:
+def secret_without(
+    problem: Callable[[str], str], *, made_by: MadeBy | None = None
+) -> pydantic.WrapValidator:
     """A secret text in which `problem` finds none, as a sentence that doesn't quote the text.
 
-    Read without the engine it is `{secure: …}`, and stays closed.
+    Read without the engine it is `{secure: …}`, and stays closed. `made_by` names the command
+    that makes such texts, for the stack whose settings are read.
     """
 
-    def check(value: object, handler: pydantic.ValidatorFunctionWrapHandler) -> pydantic.SecretStr:
+    def check(
+        value: object, handler: pydantic.ValidatorFunctionWrapHandler, info: pydantic.ValidationInfo
+    ) -> pydantic.SecretStr:
         if isinstance(value, Mapping) and set(value) == {"secure"}:
             return pydantic.SecretStr("")
         text: pydantic.SecretStr = handler(value)
         if found := problem(text.get_secret_value()):
-            raise ValueError(found)
+            as_made = f", as `{made_by(str(info.context))}` makes them" if made_by else ""
+            raise ValueError(found + as_made)
         return text
 
     return pydantic.WrapValidator(check)

@@ -12,16 +12,18 @@ from components.prometheus.alertmanager_config import (
     alertmanager_yml,
 )
 from components.prometheus.config import ALERTMANAGER, CONFIG_AT, reload_request
-from components.prometheus.part import PartArgs, part
 from components.targets import Target
+from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
 from host.files import Files
+from host.mounted_files import mounted_files
 from host.mounts import Mount
 from host.user import USER
 from host.volumes import data_volume
 from values.prometheus import Notify
 
 _DATA_AT = "/state"
+_NAME, _, _PORT = ALERTMANAGER.partition(":")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,21 +48,27 @@ class Alertmanager(pulumi.ComponentResource):
         host = args.host
         data = data_volume(f"{name}-data", host, self, component=name, image=args.image, owner=USER)
         file = f"{CONFIG_AT}/current/{CONFIG}"
-        container = part(
-            name,
+        config = mounted_files(
+            f"{name}-config",
             host,
             self,
-            PartArgs(
+            Files(
+                public={CONFIG: alertmanager_yml(args.notify)},
+                secret=alertmanager_secrets(args.notify),
+                owner=USER,
+                validate=["amtool", "check-config", file],
+                reload=reload_request(_PORT),
+            ),
+            component=name,
+            image=args.image,
+            at=CONFIG_AT,
+        )
+        container = service_container(
+            name,
+            host,
+            ContainerArgs(
+                component=name,
                 image=args.image,
-                address=ALERTMANAGER,
-                outside=args.outside,
-                files=Files(
-                    public={CONFIG: alertmanager_yml(args.notify)},
-                    secret=alertmanager_secrets(args.notify),
-                    owner=USER,
-                    validate=["amtool", "check-config", file],
-                    reload=reload_request(ALERTMANAGER),
-                ),
                 command=[
                     "alertmanager",
                     f"--config.file={file}",
@@ -69,10 +77,19 @@ class Alertmanager(pulumi.ComponentResource):
                     "--cluster.listen-address=",  # there is no other
                     "--log.format=json",
                 ],
-                keeps=[Mount(volume=data, at=_DATA_AT, read_only=False)],
+                user=USER,
+                probe=f"wget -q -O /dev/null http://127.0.0.1:{_PORT}/-/healthy",
+                networks=host.among_services(outside=args.outside),
+                aliases={"services": _NAME},
+                replace="in_place",
+                mounts=[
+                    config.mount,
+                    Mount(volume=data, at=_DATA_AT, read_only=False),
+                ],
                 memory_mib=96,
                 cpus=0.5,
             ),
+            host.child(self, args.image, after=[config.written]),
         )
         self.targets = (Target(job=name, address=ALERTMANAGER),)
         self.register_outputs({"id": container.id})

@@ -16,7 +16,6 @@ from values.entrance import Entrance, Scheme
 from values.time import seconds
 
 CONFIG_AT = "/config"
-"""Where each of the three has its files."""
 CONFIG = "prometheus.yml"
 PROBE = "probe"
 """The job that asks every public URL."""
@@ -34,7 +33,7 @@ CHECK = f"promtool check config {CONFIG_AT}/current/{CONFIG} 2>&1 >/dev/null"
 # By a signal: the URL that reloads would come with one that ends Prometheus, for whoever stands on
 # its network. Whether the new files were taken, its own figures say: they change with every
 # success, and with the first failure after one.
-RELOAD = """\
+_RELOAD = """\
 result() { wget -q -O - http://127.0.0.1:9090/metrics | grep '^prometheus_config_last_reload_'; }
 before=$(result)
 killall -HUP prometheus
@@ -46,8 +45,6 @@ for second in 1 2 3 4 5 6 7 8 9 10; do
   fi
   sleep 1
 done
-echo "Prometheus did not take the new files; its log says why: make logs NAME=prometheus"
-exit 1
 """
 
 # What the page asks for, but the configuration, the command line and Go's profiles: they show
@@ -204,9 +201,16 @@ def blackbox_yml(probed: Iterable[Probe], *, own_roots: bool) -> str:
     return yaml.safe_dump({"modules": dict(sorted(modules.items()))}, sort_keys=False)
 
 
-def reload_request(address: str) -> list[str]:
+def reload_script(logs: str) -> str:
+    """Tells Prometheus to read its files again; fails where it doesn't take them, and names the
+    command that shows its log.
+    """
+    said = f"Prometheus did not take the new files; its log says why: {logs}"
+    return f'{_RELOAD}echo "{said}"\nexit 1\n'
+
+
+def reload_request(port: str) -> list[str]:
     """Tells a service to read its files again; fails where it doesn't take them."""
-    port = address.rpartition(":")[2]
     return ["wget", "-q", "-O", "-", "--post-data=", f"http://127.0.0.1:{port}/-/reload"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -16,26 +16,28 @@ from components.prometheus.config import (
     OWN_RULES,
     OWN_SCRAPES,
     PROMETHEUS,
-    RELOAD,
     RULES,
     Probe,
     probes,
     prometheus_yml,
+    reload_script,
 )
 from components.prometheus.node import NodeExporter, NodeExporterArgs
-from components.prometheus.part import PartArgs, part
 from components.prometheus.root import RootCertificate
 from components.prometheus.rules import rules_yml
 from components.prometheus.watching import Watching
 from components.routes import Route
 from components.targets import Target
+from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
 from host.files import Files
+from host.mounted_files import mounted_files
 from host.mounts import Mount
 from host.user import USER
 from host.volumes import data_volume
 
 _DATA_AT = "/state"
+_NAME, _, _PORT = PROMETHEUS.partition(":")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +66,56 @@ class Prometheus(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:Prometheus", name, None, opts)
         host, how, images = args.host, args.watching, args.watching.images
-        below = pulumi.ResourceOptions(parent=self)
         probed = probes(args.routes, how.entrance)
         data = data_volume(
             f"{name}-data", host, self, component=name, image=images.prometheus, owner=USER
         )
+        targets = [
+            *args.targets,
+            *self._helpers(name, args, probed, data),
+            Target(job=name, address=PROMETHEUS),
+        ]
+        config = mounted_files(
+            f"{name}-config",
+            host,
+            self,
+            _files(host, how, targets, probed),
+            component=name,
+            image=images.prometheus,
+            at=CONFIG_AT,
+        )
+        container = service_container(
+            name,
+            host,
+            ContainerArgs(
+                component=name,
+                image=images.prometheus,
+                command=_command(how),
+                user=USER,
+                probe=f"wget -q -O /dev/null http://127.0.0.1:{_PORT}/-/healthy",
+                networks=host.among_services(outside=how.outside),
+                aliases={"services": _NAME},
+                replace="in_place",
+                mounts=[config.mount, Mount(volume=data, at=_DATA_AT, read_only=False)],
+                memory_mib=512,
+                cpus=1,
+            ),
+            host.child(self, images.prometheus, after=[config.written]),
+        )
+        self.revision = container.id
+        """Changes with all that visitors could notice, but for routes."""
+        self.register_outputs({"revision": self.revision})
+
+    def _helpers(
+        self,
+        name: str,
+        args: PrometheusArgs,
+        probed: Sequence[Probe],
+        data: pulumi.Input[str],
+    ) -> Iterable[Target]:
+        """Declares what Prometheus asks besides, and tells to; their own figures."""
+        host, how, images = args.host, args.watching, args.watching.images
+        below = pulumi.ResourceOptions(parent=self)
         alertmanager = Alertmanager(
             "alertmanager",
             AlertmanagerArgs(
@@ -92,31 +139,7 @@ class Prometheus(pulumi.ComponentResource):
             NodeExporterArgs(host=host, image=images.node_exporter, data=data),
             below,
         )
-        targets = [
-            *args.targets,
-            *alertmanager.targets,
-            *blackbox.targets,
-            *node.targets,
-            Target(job=name, address=PROMETHEUS),
-        ]
-        container = part(
-            name,
-            host,
-            self,
-            PartArgs(
-                image=images.prometheus,
-                address=PROMETHEUS,
-                outside=how.outside,
-                files=_files(host.stack, how, targets, probed),
-                command=_command(how),
-                keeps=[Mount(volume=data, at=_DATA_AT, read_only=False)],
-                memory_mib=512,
-                cpus=1,
-            ),
-        )
-        self.revision = container.id
-        """Changes with all that visitors could notice, but for routes."""
-        self.register_outputs({"revision": self.revision})
+        return (*alertmanager.targets, *blackbox.targets, *node.targets)
 
     def _roots(self, name: str, args: PrometheusArgs) -> pulumi.Input[str] | None:
         """Certificates, as PEM, that the gateway's are believed by; None for those of the world."""
@@ -130,18 +153,20 @@ class Prometheus(pulumi.ComponentResource):
         ).value
 
 
-def _files(stack: str, how: Watching, targets: Sequence[Target], probed: Sequence[Probe]) -> Files:
+def _files(
+    host: DockerHost, how: Watching, targets: Sequence[Target], probed: Sequence[Probe]
+) -> Files:
     """What Prometheus reads, its owner's files among it."""
     return Files(
         public={
-            CONFIG: prometheus_yml(stack, how.settings.interval, targets, probed),
+            CONFIG: prometheus_yml(host.stack, how.settings.interval, targets, probed),
             RULES: rules_yml(how.settings, internal_ca=how.entrance.internal_ca),
             OWN_SCRAPES: how.own.scrapes,
             **{f"{OWN_RULES}/{file}": text for file, text in how.own.rules.items()},
         },
         shown_as=how.own.shown_as,
         validate=["sh", "-c", CHECK],
-        reload=["sh", "-c", RELOAD],
+        reload=["sh", "-c", reload_script(host.make("logs NAME=prometheus"))],
     )
 
 

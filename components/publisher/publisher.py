@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pulumi
@@ -57,34 +58,10 @@ class Publisher(pulumi.ComponentResource):
         """The name of the volume with all sites' content."""
         files = [
             mounted_files(
-                f"{name}-config",
-                host,
-                self,
-                Files(
-                    public=public_files(args.sources),
-                    secret=secret_files(args.sources),
-                    owner=USER,
-                    validate=_publisher("check", f"{_CONFIG_AT}/current/sources.json"),
-                ),
-                component=COMPONENT,
-                image=args.image,
-                at=_CONFIG_AT,
+                f"{name}-{what}", host, self, of_it, component=COMPONENT, image=args.image, at=at
             )
+            for what, at, of_it in _files(args.sources)
         ]
-        if args.sources.mirror:
-            folders = {folder.as_posix(): folder for folder in args.sources.mirror}
-            mirror = Files(folders=folders)
-            files.append(
-                mounted_files(
-                    f"{name}-mirror",
-                    host,
-                    self,
-                    mirror,
-                    component=COMPONENT,
-                    image=args.image,
-                    at=_MIRROR_AT,
-                )
-            )
         container = service_container(
             name,
             host,
@@ -94,10 +71,7 @@ class Publisher(pulumi.ComponentResource):
                 command=_publisher("serve"),
                 user=USER,
                 probe=f"wget -q -O /dev/null http://127.0.0.1:{PORT}/healthz",
-                networks={
-                    "services": host.services.name,
-                    **({"edge": host.edge.name} if args.outside else {}),
-                },
+                networks=host.among_services(outside=args.outside),
                 aliases={"services": COMPONENT},
                 replace="in_place",
                 mounts=[
@@ -113,6 +87,20 @@ class Publisher(pulumi.ComponentResource):
         self.revision = container.id
         """Changes with all that visitors could notice, but for content and routes."""
         self.register_outputs({"revision": self.revision})
+
+
+def _files(sources: Sources) -> Iterable[tuple[str, str, Files]]:
+    """What the service reads, by what it is for, and where it sees it."""
+    config = Files(
+        public=public_files(sources),
+        secret=secret_files(sources),
+        owner=USER,
+        validate=_publisher("check", f"{_CONFIG_AT}/current/sources.json"),
+    )
+    yield "config", _CONFIG_AT, config
+    if sources.mirror:
+        folders = {folder.as_posix(): folder for folder in sources.mirror}
+        yield "mirror", _MIRROR_AT, Files(folders=folders)
 
 
 def _publisher(verb: str, *arguments: str) -> list[str]:

@@ -22,13 +22,17 @@ PACKAGES_HEALTH = "/health"
 """Answers while the package index does; it has no figures that could be scraped."""
 
 READ_ONLY_ERROR = "you may read here and not write; `registry: write` in the stack file allows it"
-_CLOSED_ERROR = (
-    "unused layers are being removed, so nothing is taken now; try again in a minute (where this "
-    "lasts, `make registry-gc` was killed: once more lets pushes in)"
-)
 DENIED = json.dumps({"errors": [{"code": "DENIED", "message": READ_ONLY_ERROR}]})
 """As the distribution specification has errors, which Docker shows."""
-CLOSED = json.dumps({"errors": [{"code": "UNAVAILABLE", "message": _CLOSED_ERROR}]})
+
+
+def closed(gc: str) -> str:
+    """The same of what is said while unused layers are removed; `gc` is the command that does."""
+    message = (
+        "unused layers are being removed, so nothing is taken now; try again in a minute (where "
+        f"this lasts, `{gc}` was killed: once more lets pushes in)"
+    )
+    return json.dumps({"errors": [{"code": "UNAVAILABLE", "message": message}]})
 
 
 def distribution_config() -> Mapping[str, str]:

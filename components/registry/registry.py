@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import pulumi
 
 from components.registry.config import (
-    CLOSED,
     CONFIG,
     CONFIG_AT,
     DATA_AT,
@@ -22,6 +21,7 @@ from components.registry.config import (
     PACKAGES_HEALTH,
     PACKAGES_PORT,
     READ_ONLY_ERROR,
+    closed,
     distribution_config,
     pypiserver_command,
     pypiserver_env,
@@ -100,6 +100,7 @@ class Registry(pulumi.ComponentResource):
             env=pypiserver_env(args.upload_mib),
             memory_mib=256,
         )
+        locked = closed(args.host.make("registry-gc"))
         self.routes = [
             Route(
                 component=component,
@@ -115,7 +116,7 @@ class Registry(pulumi.ComponentResource):
                 ),
             )
             for component, host, port, denied, closed, open_ in [
-                (IMAGES, args.images_at, IMAGES_PORT, DENIED, CLOSED, ""),
+                (IMAGES, args.images_at, IMAGES_PORT, DENIED, locked, ""),
                 (PACKAGES, args.packages_at, PACKAGES_PORT, READ_ONLY_ERROR, "", PACKAGES_HEALTH),
             ]
         ]

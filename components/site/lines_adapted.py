@@ -65,7 +65,7 @@ def problem_of(adapted: dict[str, Any], host: str, hidden: Sequence[str]) -> Pro
     Each of its file servers hides what is `hidden`.
     """
     if "logging" in adapted:
-        return "log", " is set up already: `make logs NAME=router` shows each request; remove it"
+        return "log", " is set up already: the log of `router` has each request; remove it"
     apps = adapted.get("apps", {})
     servers = list(apps.get("http", {}).get("servers", {}).values())
     if len(servers) == 1 and servers[0]["listen"] != [f":{PORT}"]:

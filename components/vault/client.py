@@ -18,8 +18,8 @@ from components.reach import Door, open_door
 from components.vault.server_config import WHOLE
 from components.vault.server_reason import half_way
 from host.engine import EngineError
-from host.make import make
 from host.provider import Props, ToldError
+from values.command_line import make
 from values.entrance import Entrance
 
 ANSWERS = "answers"

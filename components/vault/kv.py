@@ -9,8 +9,8 @@ from typing import NamedTuple
 import hvac
 from hvac import exceptions
 
-from components.vault.client import VaultError
 from components.vault.server_config import KV_MOUNT
+from host.provider import ToldError
 
 _ATTEMPTS = 5  # each loses against somebody else who writes at the same moment
 
@@ -58,7 +58,7 @@ def write(
                 raise
         else:
             return
-    raise VaultError(f"{KV_MOUNT}/{path} is written by somebody else all the time; try again")
+    raise ToldError(f"{KV_MOUNT}/{path} is written by somebody else all the time; try again")
 
 
 def as_before_or_new(vault: hvac.Client, path: str, key: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from host.make import make
+from values.command_line import make
 
 _HALF_WAY = ("failed to initialize: ", "self-initialization failed: refusing to unseal")
 # An initialised storage that can't be read begins with the same words.

@@ -168,7 +168,7 @@ def test_another_stack_wants_a_passphrase_of_its_own_and_a_host_that_answers(
 ) -> None:
     sentence = refusal(newcomer, "YES=1 make up STACK=prod")
     assert "stack prod has no state" in sentence
-    assert "`pulumi stack init prod` makes one" in sentence
+    assert "`pulumi stack init --stack prod` makes one" in sentence
     newcomer.does("source ./activate; PULUMI_CONFIG_PASSPHRASE=own pulumi stack init prod")
     told = newcomer.types("YES=1 make up STACK=prod", seconds=30).stderr
     assert f"{newcomer.prod_host}: it can't be reached (" in told

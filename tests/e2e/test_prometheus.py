@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import bcrypt
 import pytest
 
-from components.prometheus.config import RELOAD
+from components.prometheus.config import reload_script
 from tests.e2e import sites
 from tests.e2e.checkout import ROOT, Checkout, Place
 from tests.e2e.support import containers
@@ -26,6 +26,7 @@ from tests.e2e.watched import SETTINGS, TROUBLES, Watched
 # What follows doesn't depend on how the host is reached.
 once = pytest.mark.parametrize("place", ["socket"], indirect=True)
 
+RELOAD = ["sh", "-c", reload_script("make logs NAME=prometheus")]
 JOBS = {
     "gateway",
     "publisher",
@@ -313,7 +314,7 @@ def test_a_bad_file_stops_in_preview(watched: Watched, file: str, text: str, sai
 @once
 def test_files_that_prometheus_refuses_are_told_by_the_reload(watched: Watched) -> None:
     prometheus = watched.container("prometheus")
-    assert prometheus.exec_run(["sh", "-c", RELOAD]).exit_code == 0
+    assert prometheus.exec_run(RELOAD).exit_code == 0
     (volume,) = (m["Name"] for m in prometheus.attrs["Mounts"] if m["Destination"] == "/config")
     file = "/volume/current/prometheus.yml"
 
@@ -326,12 +327,12 @@ def test_files_that_prometheus_refuses_are_told_by_the_reload(watched: Watched) 
 
     by_hand(f"cp {file} /volume/kept; echo 'no: such' >>{file}")
     try:
-        refused = prometheus.exec_run(["sh", "-c", RELOAD])
+        refused = prometheus.exec_run(RELOAD)
         assert refused.exit_code == 1
         assert b"make logs NAME=prometheus" in refused.output
     finally:
         by_hand(f"cat /volume/kept >{file}; rm /volume/kept")
-    assert prometheus.exec_run(["sh", "-c", RELOAD]).exit_code == 0
+    assert prometheus.exec_run(RELOAD).exit_code == 0
 
 
 @once

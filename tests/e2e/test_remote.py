@@ -144,8 +144,11 @@ def test_another_machine_is_never_taken_for_this_one(remote: Checkout) -> None:
     done = remote.pulumi("preview", check=False)
     remote.configure()
     assert done.returncode
-    assert f"homeport:docker_host is '{here}', and this stack stands on" in done.stdout
-    assert "`make down` there first, or make a stack of another name" in done.stdout
+    assert f"homeport:docker_host is '{here}', and stack {remote.stack} stands on" in done.stdout
+    assert (
+        f"`make down STACK={remote.stack}` there first, or make a stack of another name"
+        in done.stdout
+    )
 
 
 def test_the_same_machine_under_another_name_is_taken(remote: Checkout) -> None:

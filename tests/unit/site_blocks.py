@@ -96,7 +96,7 @@ REFUSED = {
     "18 a log of one's own": (
         "log {\n  output file /var/log/caddy/access.log\n}",
         1,
-        "log is set up already: `make logs NAME=router` shows each request; remove it",
+        "log is set up already: the log of `router` has each request; remove it",
     ),
     "18 a certificate of one's own": (
         "tls internal",

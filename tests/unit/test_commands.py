@@ -97,7 +97,8 @@ def test_any_other_lock_stops_naming_its_holder(lock: Path, *, elsewhere: bool) 
         locks.release_dead(a_context())
     assert str(caught.value) == (
         f"stack local is being updated by ada@{host} (process {pid}, since "
-        "2026-11-22T08:00:00Z); wait for it to end, or `pulumi cancel` where it is gone"
+        "2026-11-22T08:00:00Z); wait for it to end, or `pulumi cancel --stack local` "
+        "where it is gone"
     )
     assert lock.exists()
 

@@ -55,8 +55,8 @@ NO_DOCKER_HOST = "must be unix:///var/run/docker.sock or ssh://user@host, with a
 NO_DURATION = "must be a time such as 1h"
 HASH = "$2y$10$" + "a./Z9" * 10 + "abc"
 NO_HASH = (
-    "must be a hash of bcrypt, which begins with $2a$, $2b$ or $2y$, of cost 10 to 14: "
-    "`make user NAME=…` asks for a password and makes one"
+    "must be a hash of bcrypt, which begins with $2a$, $2b$ or $2y$, of cost 10 to 14, as "
+    "`make user NAME=… STACK=prod` makes them"
 )
 FIELDS = (
     "docker_host, domain, host_suffix, restart, tls, listen, plain_http, outside, "

@@ -52,11 +52,12 @@ def test_each_reason_has_a_sentence_of_its_own(
     ssh.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit {code}\n")
     ssh.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    why = why_unreachable(HOST)
+    why = why_unreachable(HOST, "prod")
     assert why.startswith(f"{HOST}: ")
     assert sentence in why
     assert "\n" not in why
 
 
 def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
-    assert "no Docker engine answers" in why_unreachable(f"unix://{tmp_path}/docker.sock")
+    why = why_unreachable(f"unix://{tmp_path}/docker.sock", "prod")
+    assert "no Docker engine answers; `make up STACK=prod` starts it" in why

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from components.registry.config import CLOSED, DENIED, distribution_config
+from components.registry.config import DENIED, closed, distribution_config
 
 
 def test_the_image_registry_forgets_nothing_and_remembers_nothing_that_is_gone() -> None:
@@ -22,7 +22,7 @@ def test_its_figures_are_told_apart_from_its_images() -> None:
     assert http["debug"]["addr"] == ":5001"
 
 
-@pytest.mark.parametrize(("body", "code"), [(DENIED, "DENIED"), (CLOSED, "UNAVAILABLE")])
+@pytest.mark.parametrize(("body", "code"), [(DENIED, "DENIED"), (closed("gc"), "UNAVAILABLE")])
 def test_a_refusal_is_told_as_docker_shows_it(body: str, code: str) -> None:
     (error,) = json.loads(body)["errors"]
     assert set(error) == {"code", "message"}

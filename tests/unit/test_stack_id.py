@@ -8,7 +8,7 @@ from host import engine, reachability
 from host.stack_id import StackIdProvider
 
 provider = StackIdProvider()
-HERE = {"docker_host": "ssh://root@here", "may_be_bare": False, "value": None}
+HERE = {"stack": "prod", "docker_host": "ssh://root@here", "may_be_bare": False, "value": None}
 
 
 def inputs(**changes: object) -> dict[str, Any]:
@@ -39,8 +39,8 @@ def test_another_machine_stops_in_preview_and_says_what_to_do(engines: dict[str,
     for before in (inputs(), HERE):  # the second: it was bare
         (failure,) = provider.check(before, {**HERE, "docker_host": "ssh://root@there"}).failures
         assert "homeport:docker_host is 'ssh://root@there'" in failure.reason
-        assert "stands on ssh://root@here" in failure.reason
-        assert "make down" in failure.reason
+        assert "and stack prod stands on ssh://root@here" in failure.reason
+        assert "`make down STACK=prod` there first" in failure.reason
     before = inputs()
     engines["ssh://root@here"] = "C"
     assert provider.check(before, HERE).failures, "another machine under the old name"
@@ -55,7 +55,7 @@ def test_a_host_that_does_not_answer_stops_in_preview_unless_it_is_to_be_prepare
         (reachability.DOCKER_MISSING, False, True),
         (reachability.DOCKER_MISSING, True, False),
     ):
-        monkeypatch.setattr(reachability, "why_unreachable", lambda _, reason=reason: reason)
+        monkeypatch.setattr(reachability, "why_unreachable", lambda *_, reason=reason: reason)
         failures = provider.check({}, {**gone, "may_be_bare": bare}).failures
         assert [failure.reason for failure in failures] == [reason] * stops
 

@@ -223,8 +223,8 @@ def test_rights_stay_unless_others_are_given(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({}, "make user wants one of NAME and FILE: "),
-        ({"name": "ada", "file": ".htpasswd"}, "make user wants one of NAME and FILE: "),
+        ({}, "give one of NAME and FILE: `make user NAME=alice` asks "),
+        ({"name": "ada", "file": ".htpasswd"}, "give one of NAME and FILE: "),
         ({"name": "a:b"}, "NAME is 'a:b': not a user's name; use 1 to 64 letters, "),
         ({"name": "ada", "registry": "all"}, "REGISTRY is 'all': must be read or write"),
         ({"file": "x", "registry": "write"}, "REGISTRY goes with NAME alone: "),

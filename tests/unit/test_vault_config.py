@@ -104,7 +104,8 @@ def test_each_kind_and_origin_is_taken(tmp_path: Path, written: str, words: str)
         (
             "a: {credential: hunter2}",
             "4: services.shop.local.a.credential: a credential doesn't stand in a file; write "
-            "`credential from config`, and set it with `pulumi config set --secret`",
+            "`credential from config`, and give it a value in each stack's "
+            "homeport:vault.values",
         ),
         (
             "a: url generated",
@@ -154,9 +155,9 @@ def test_values_come_from_where_the_file_says(tmp_path: Path) -> None:
 def test_a_value_that_the_stack_does_not_give_is_missed_and_no_error(tmp_path: Path) -> None:
     estate = load(tmp_path, TREE, {"shop": {"local": {"token": "t"}}})
     assert estate.warnings() == [
-        "config/vault.yaml:7: shop.prod.port has no value in this stack, so its vault doesn't "
-        "hold it; `pulumi config set --secret --path homeport:vault.values.shop.prod.port` gives "
-        "it one"
+        "config/vault.yaml:7: shop.prod.port has no value in stack prod, so its vault doesn't "
+        "hold it; `pulumi config set --stack prod --secret --path "
+        "homeport:vault.values.shop.prod.port` gives it one"
     ]
 
 

@@ -20,7 +20,7 @@ from components.vault.server_config import WHOLE
 from components.vault.server_reason import half_way
 from components.vault.service import VaultServiceProvider, dropped, merged
 from host.engine import EngineError
-from host.provider import Props
+from host.provider import Props, ToldError
 from tests.unit.program import run_main
 from values.entrance import Entrance
 
@@ -234,7 +234,7 @@ def test_what_somebody_writes_meanwhile_is_kept(vault: FakeVault) -> None:
     VaultServiceProvider().create(PROPS)
     assert vault.values.keys() == {"theirs", "token", "made"}
     vault.values["token"], vault.interruptions = "changed", 9
-    with pytest.raises(VaultError, match="services/shop/prod is written by somebody else"):
+    with pytest.raises(ToldError, match="services/shop/prod is written by somebody else"):
         VaultServiceProvider().create(PROPS)
 
 

@@ -103,8 +103,8 @@ def test_a_secret_of_another_form_is_refused_and_never_shown(key: str, value: st
     with pytest.raises(ConfigError) as caught:
         settings(**{key: value})
     assert re.fullmatch(
-        rf"Pulumi\.prod\.yaml: homeport:vault\.{key} is \[secret\]: must be .* as `make vault-key` "
-        "makes them",
+        rf"Pulumi\.prod\.yaml: homeport:vault\.{key} is \[secret\]: must be .* as "
+        "`make vault-key STACK=prod` makes them",
         str(caught.value),
     )
 
