@@ -8,31 +8,17 @@ from typing import Any
 
 from commands import pulumi_cli
 from commands.context import CommandError, Context
+from commands.kinds import CONTAINER, FILES, OWNER, PROMOTION, VOLUME, called
 from commands.table import table
 
 DRIFTED = 2
 """Exit code where something differs, so that a scheduled run can tell it from an error."""
 
 _HOW = {"create": "missing", "update": "changed", "replace": "changed", "delete": "not declared"}
-_WHAT = {
-    "docker:index/container:Container": "container",
-    "docker:index/network:Network": "network",
-    "docker:index/volume:Volume": "volume",
-    "HostImage": "image",
-    "Promotion": "container",
-    "VaultAccess": "people",
-    "VaultService": "values",
-    "VolumeFiles": "files",
-    "VolumeOwner": "owner of the volume",
-}
 # What follows from other changes, and is nothing on the host.
 _CONSEQUENCES = ("command:local:Command", "pulumi:providers:docker")
 # What follows where something else of the same name differs.
-_FOLLOWS = {
-    "Promotion": "docker:index/container:Container",
-    "VolumeFiles": "docker:index/volume:Volume",
-    "VolumeOwner": "docker:index/volume:Volume",
-}
+_FOLLOWS = {PROMOTION: CONTAINER, FILES: VOLUME, OWNER: VOLUME}
 
 
 def run(context: Context) -> int:
@@ -42,7 +28,7 @@ def run(context: Context) -> int:
     shown = pulumi_cli.capture(context, "preview", "--refresh", "--json")
     if shown is None:
         raise CommandError(
-            f"stack {context.stack} can't be compared; `{make(context.stack, 'preview')}` says "
+            f"stack {context.stack} can't be compared; `{context.make('preview')}` says "
             "what is wrong"
         )
     rows = sorted(set(differences(json.loads(shown)["steps"])))
@@ -58,17 +44,15 @@ def differences(steps: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
     """Component, thing and difference, from the steps of a preview that refreshed."""
     differing = {_kind_and_name(step): step for step in steps if step["op"] in _HOW}
     for (kind, name), step in differing.items():
-        ours = kind.rpartition(":")[2]
-        if kind in _CONSEQUENCES or (_FOLLOWS.get(ours), name) in differing:
+        if kind in _CONSEQUENCES or (_FOLLOWS.get(kind), name) in differing:
             continue
         parent = next((s["parent"] for s in _states(step) if "parent" in s), step["urn"])
-        thing = _WHAT.get(kind) or _WHAT.get(ours) or kind
-        how = _HOW[step["op"]]
-        if ours == "Promotion":
-            how = "out of visitors' reach"
+        thing, how = called(kind, name), _HOW[step["op"]]
+        if kind == PROMOTION:
+            thing, how = called(CONTAINER, name), "out of visitors' reach"
         elif how == "changed" and (fields := _fields(step)):
             how = "stopped" if "mustRun" in fields else f"changed: {', '.join(fields)}"
-        yield parent.rpartition("::")[2], f"{thing} {name}", how
+        yield parent.rpartition("::")[2], thing, how
 
 
 def _kind_and_name(step: Mapping[str, Any]) -> tuple[str, str]:

@@ -38,7 +38,7 @@ def clear(context: Context, deployment: dict[str, Any]) -> None:
         raise CommandError(
             f"stack {context.stack} on {context.settings.docker_host} was made from another "
             f"state than {backend()}: {', '.join(sorted(foreign))}. Nothing was changed. Run "
-            f"`{make(context.stack, 'down')}` in the checkout that made them, or use its state "
+            f"`{context.make('down')}` in the checkout that made them, or use its state "
             "(PULUMI_BACKEND_URL), "
             "or remove them with `docker rm --force` and `docker network rm`"
         )

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from commands.kinds import called
+
 Event = Mapping[str, Any]
 
 _LONG = 5  # seconds after which a step that goes on is told
@@ -29,23 +31,6 @@ _STEPS = {
     "delete": "delete",
     "delete-replaced": "",
     "replace": "",
-}
-_THINGS = {
-    "docker:index/container:Container": "container",
-    "docker:index/network:Network": "network",
-    "docker:index/volume:Volume": "volume",
-    "command:local:Command": "command",
-    "HostImage": "image",
-    "VolumeFiles": "files",
-    "VolumeOwner": "owner of",
-    "Promotion": "visitors' way to",
-    "ContentFolder": "content of",
-    "CaddyfileLines": "lines of",
-    "HostFolder": "folder of",
-    "RootCertificate": "certificate for",
-    "VaultAccess": "access of",
-    "VaultService": "values of",
-    "StackId": "id of the",
 }
 # What the engine says of the program's end, where the program has said why.
 _EMPTY = re.compile(
@@ -206,6 +191,4 @@ def _is_thing(about: Event) -> bool:
 
 
 def _name(about: Event) -> str:
-    kind = about["type"].rpartition("dynamic/homeport:")[2]
-    name = about["urn"].rpartition("::")[2]
-    return f"{_THINGS[kind]} {name}" if kind in _THINGS else name
+    return called(about["type"], about["urn"].rpartition("::")[2])

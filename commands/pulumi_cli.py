@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from getpass import getpass
@@ -34,8 +34,9 @@ def pulumi(context: Context, *arguments: str) -> int:
     return subprocess.run(argv, check=False, env=_environment(context)).returncode
 
 
-def told(context: Context, verb: str, *arguments: str, total: int = 0) -> int:
-    """Run an update, a preview or the like, telling what it does; its exit code.
+def told(context: Context, verb: str, *arguments: str, known: Mapping[str, Any]) -> int:
+    """Run an update, a preview or the like of what the state knows, telling what it does; its exit
+    code.
 
     It asks for nothing but a passphrase. All that Pulumi prints goes to a log file.
     """
@@ -46,7 +47,7 @@ def told(context: Context, verb: str, *arguments: str, total: int = 0) -> int:
     if context.settings.docker_host.startswith("ssh://"):
         environment.setdefault("PULUMI_PARALLEL", _SSH_PARALLEL)
     environment["PULUMI_DEBUG_COMMANDS"] = "true"  # else there is no --event-log
-    progress = Progress(out=sys.stdout, total=total)
+    progress = Progress(out=sys.stdout, total=len(known.get("resources", ())))
     with tempfile.TemporaryDirectory() as folder, _private(log) as output:
         event_log = Path(folder) / "events"
         event_log.touch(mode=0o600)
@@ -180,8 +181,7 @@ def backend() -> str:
 
 def preview(context: Context) -> int:
     """Show what `up` would change, without refreshing."""
-    known = deployment(context)
-    return told(context, "preview", total=len(known.get("resources", ())))
+    return told(context, "preview", known=deployment(context))
 
 
 def down(context: Context) -> int:
@@ -190,6 +190,4 @@ def down(context: Context) -> int:
     known = deployment(context)
     if asks and not context.says_yes(f"All of stack {context.stack} but its data is taken down."):
         return 1
-    return told(
-        context, "destroy", "--yes", "--skip-preview", total=len(known.get("resources", ()))
-    )
+    return told(context, "destroy", "--yes", "--skip-preview", known=known)

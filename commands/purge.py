@@ -9,7 +9,7 @@ def run(context: Context) -> int:
     """List the data volumes that `down` left, ask, and delete them."""
     if context.containers():
         raise CommandError(
-            f"stack {context.stack} still has containers; `{make(context.stack, 'down')}` removes "
+            f"stack {context.stack} still has containers; `{context.make('down')}` removes "
             "them first"
         )
     volumes = context.docker.volumes.list(filters={"label": context.label})

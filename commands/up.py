@@ -23,13 +23,12 @@ def run(context: Context) -> int:
     if not context.is_bare():
         leftovers.clear(context, known)
         ports.check_free(context)
-    total = len(known.get("resources", ()))
     if asks:
-        if code := told(context, "preview", "--refresh", total=total):
+        if code := told(context, "preview", "--refresh", known=known):
             return code
         if not context.says_yes(f"That is what changes on stack {context.stack}."):
             return 1
-    updated = told(context, "up", "--refresh", "--yes", "--skip-preview", total=total)
+    updated = told(context, "up", "--refresh", "--yes", "--skip-preview", known=known)
     if updated:
         failures.explain(context)
         return updated

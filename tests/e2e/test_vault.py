@@ -189,15 +189,15 @@ def test_what_people_write_is_kept_and_all_that_drifts_is_shown_and_mended(
 
     drift = vaulted.checkout.command("drift", check=False).stdout
     assert [re.split("  +", line) for line in drift.splitlines()[1:-2]] == [
-        ["vault-contents", "people vault-people", "changed: bob, undeclared"],
+        ["vault-contents", "access of vault-people", "changed: bob, undeclared"],
         [
             "vault-contents",
-            "values odd",
+            "values of odd",
             f"changed: {', '.join(f'local/{k}' for k in sorted(ODD))}",
         ],
         [
             "vault-contents",
-            "values shop",
+            "values of shop",
             "changed: local/database_password, prod/api_token, local",
         ],
     ]

@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -575,8 +575,8 @@ def test_at_a_terminal_another_stack_is_shown_first_and_asked_about(
 ) -> None:
     ran: list[str] = []
 
-    def told(_context: Context, verb: str, *_: str, total: int) -> int:
-        assert total == 2
+    def told(_context: Context, verb: str, *_: str, known: Mapping[str, Any]) -> int:
+        assert len(known["resources"]) == 2
         ran.append(verb)
         return 0
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from commands.kinds import WORDS
 from commands.progress import Progress, events
+from tests.unit.program import Graph
 
 LOG = Path(".engine/logs/local-up.log")
 DYNAMIC = "pulumi-python:dynamic/homeport:"
@@ -152,3 +154,8 @@ def test_events_are_read_while_they_are_written(tmp_path: Path) -> None:
         with file.open("a") as more:
             more.write(": 2}\n")
         assert [next(read), next(read)] == [{"b": 2}, None]
+
+
+def test_each_thing_that_a_stack_is_made_of_has_a_word(graph: Graph) -> None:
+    kinds = {resource.type for resource in graph.resources if not resource.is_component}
+    assert {kind for kind in kinds if not kind.startswith("pulumi:")} <= WORDS.keys()
