@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.e2e.checkout import Checkout
-from tests.unit.site_blocks import BCRYPT
+from tests.unit.components.site.site_blocks import BCRYPT
 
 _PHP = "<?php echo 'marker-of-program PHP/' . PHP_VERSION . ' HTTPS=' . ($_SERVER['HTTPS'] ?? '');"
 

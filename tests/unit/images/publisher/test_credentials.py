@@ -14,7 +14,7 @@ import psutil
 import pytest
 from publisher.git import RefusedError
 
-from tests.unit.publisher.support import Box, Remote, Server, silent_server
+from tests.unit.images.publisher.support import Box, Remote, Server, silent_server
 
 TOKEN = "planted-token-0123456789"
 

@@ -17,7 +17,7 @@ from publisher.scheduler import Job, Scheduler
 from publisher.sources import parse
 from publisher.webhook import BadPayloadError, genuine, payload, pushed, receivers
 
-from tests.unit.publisher.support import LIMITS, Box, Json, entry
+from tests.unit.images.publisher.support import LIMITS, Box, Json, entry
 
 PORTFOLIO = "https://github.com/babolivier/portfolio"
 SSH = "git@github.com:babolivier/portfolio.git"

@@ -1,7 +1,7 @@
 """Free lines of a site's owner: what is taken, and the whole message for each that is not.
 
 What Caddy itself makes of each case is in adapted.json, written by the site's own image with
-`UPDATE_ADAPTED=1 python -m pytest tests/unit/test_caddyfile_lines.py` where Docker has it.
+`UPDATE_ADAPTED=1 python -m pytest tests/unit/components/site/test_lines.py` where Docker has it.
 """
 
 import functools
@@ -18,7 +18,7 @@ from components.site.caddyfile import SiteServer, lines_begin_at, site_alone
 from components.site.lines import ALONE, CaddyfileLinesProvider, problem_of_text
 from components.site.own import PORT
 from host import engine
-from tests.unit import site_blocks
+from tests.unit.components.site import site_blocks
 from tests.unit.program import ROOT
 
 ADAPTED = Path(__file__).parent / "adapted.json"

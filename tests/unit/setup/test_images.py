@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.machine import Machine
+from tests.unit.setup.machine import Machine
 
 # A daemon whose images are the lines of a file, before a registry that has those of another.
 DOCKER = """

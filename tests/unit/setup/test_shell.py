@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.machine import ROOT, Machine, needs_root
+from tests.unit.setup.machine import ROOT, Machine, needs_root
 
 PULUMI = "PULUMI_BACKEND_URL PULUMI_CONTINUE_ON_ERROR PULUMI_HOME PULUMI_SKIP_UPDATE_CHECK"
 SHELLS = [

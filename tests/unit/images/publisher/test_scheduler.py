@@ -11,7 +11,7 @@ from publisher.git import Git, RefusedError
 from publisher.publish import Status
 from publisher.scheduler import Job, Scheduler
 
-from tests.unit.publisher.support import Box, Json, entry
+from tests.unit.images.publisher.support import Box, Json, entry
 
 STATUS = Status(commit="0" * 40, directory="", as_="", release="x", size=1)
 

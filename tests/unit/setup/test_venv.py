@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.machine import Machine, needs_root
+from tests.unit.setup.machine import Machine, needs_root
 
 # Makes a .venv with itself in it; its version and its modules are what the environment says.
 PYTHON = """

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from publisher.git import RefusedError
 
-from tests.unit.publisher.support import Box
+from tests.unit.images.publisher.support import Box
 
 FETCH = "mirror:github.com/owner/pages"
 PAGES = {

@@ -20,7 +20,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.unit.publisher.support import ASKPASS, Box, Remote, Server, entry, silent_server
+from tests.unit.images.publisher.support import ASKPASS, Box, Remote, Server, entry, silent_server
 
 HOST, PATH, SECRET = "www.example.org", "/push", "planted-secret"
 HOOKS = [{"host": HOST, "path": PATH}]

@@ -6,7 +6,7 @@ import pytest
 
 from config.model import ConfigError
 from config.site import Site
-from tests.unit.site_blocks import WHOLE_FILES
+from tests.unit.components.site.site_blocks import WHOLE_FILES
 
 
 @pytest.mark.parametrize("name", WHOLE_FILES)

@@ -20,7 +20,7 @@ from publisher.processes import Processes
 from publisher.publish import Status, publish
 from publisher.sources import Limits, Site, parse
 
-ASKPASS = Path(__file__).parents[3] / "images/publisher/askpass"
+ASKPASS = Path(__file__).parents[4] / "images/publisher/askpass"
 LIMITS = {"seconds": 60, "mib": 8, "files": 1000}
 
 Json = dict[str, Any]

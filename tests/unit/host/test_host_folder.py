@@ -12,7 +12,7 @@ import pytest
 
 from host import engine
 from host.host_folder import HostFolderProvider, problem
-from tests.unit.machine import needs_root
+from tests.unit.setup.machine import needs_root
 
 provider = HostFolderProvider()
 PROPS = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.machine import Machine
+from tests.unit.setup.machine import Machine
 
 BUILD = """
 mkdir -p $1/bin $1/plugins

@@ -14,7 +14,7 @@ from publisher.git import MIB, RefusedError
 from publisher.processes import StoppedError
 from publisher.publish import publish
 
-from tests.unit.publisher.support import Box, Remote, Server, silent_server
+from tests.unit.images.publisher.support import Box, Remote, Server, silent_server
 
 
 def refusal(box: Box, **fields: Any) -> str:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from publisher.sources import Limits, Ref, SourcesError, Webhook, identity, load, parse, server
 
-from tests.unit.publisher.support import LIMITS, Json, entry
+from tests.unit.images.publisher.support import LIMITS, Json, entry
 
-PACKAGE = Path(__file__).parents[3] / "images/publisher"
+PACKAGE = Path(__file__).parents[4] / "images/publisher"
 
 
 def document(**sites: Json) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.publisher.support import Box, Remote, Server
+from tests.unit.images.publisher.support import Box, Remote, Server
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from socketserver import UnixStreamServer
 
 import pytest
 
-from tests.unit.machine import Machine, needs_root
+from tests.unit.setup.machine import Machine, needs_root
 
 HOST = "unix:///var/run/docker.sock"
 # A daemon that refuses to start where a pid file lies, and answers half a second after its start.
