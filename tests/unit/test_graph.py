@@ -73,6 +73,22 @@ PROVIDERS = {
 ASKING = {"alertmanager", "blackbox", "node-exporter"}
 """What Prometheus works with. Visitors never meet it."""
 
+LEAVING = {"publisher", "prometheus", "alertmanager"}
+"""Who may leave the host where `homeport:outside` is true."""
+
+DATA = {
+    "proxy-data", "content", "registry", "pypi", "vault-data", "prometheus-data",
+    "alertmanager-data",
+}  # fmt: skip
+"""Data volumes, whose names are the same for ever."""
+
+ASKED = (
+    ("router", "router-config", "Caddyfile", r"reverse_proxy (?!site-)([a-z-]+):\d+"),
+    ("prometheus", "prometheus-config", "prometheus.yml", r"- ([a-z-]+):\d+\n"),
+    ("blackbox", "prometheus-config", "prometheus.yml", r"__param_target: https?://([a-z-]+):"),
+)
+"""Who asks other containers, and the file in which their names stand."""
+
 
 def settings(graph: Graph) -> Settings:
     return graph.estate.settings
@@ -248,22 +264,18 @@ def test_only_the_gateway_publishes_and_only_on_the_stacks_address(graph: Graph)
 def test_only_the_gateway_and_who_asks_for_it_stand_on_the_network_with_a_way_out(
     graph: Graph,
 ) -> None:
-    expected = {
-        site.name: {"idle"} | ({"edge"} if site.egress else set()) for site, _ in sites(graph)
-    }
-    expected["proxy"] = {"edge", "services"}
-    expected["router"] = {"edge", "web", "services", "guarded"}
-    if graph.estate.remotes:
-        expected["publisher"] = {"services"} | ({"edge"} if settings(graph).outside else set())
-    if registries(graph):
-        expected |= {"registry": {"guarded", "services"}, "pypi": {"guarded"}}
-    if settings(graph).vault:
-        expected["vault"] = {"services"}
-    if settings(graph).prometheus:
-        outside = {"edge"} if settings(graph).outside else set()
-        expected |= dict.fromkeys(("prometheus", "alertmanager"), {"services"} | outside)
-        expected |= {key: {"services"} for key in ("blackbox", "node-exporter")}
-    assert {container.name: networks(container) for container in graph.containers} == expected
+    asking = {site.name for site, _ in sites(graph) if site.egress}
+    if settings(graph).outside:
+        asking |= LEAVING & {container.name for container in graph.containers}
+    out = {container.name for container in graph.containers if "edge" in networks(container)}
+    assert out == {"proxy", "router"} | asking
+
+
+def test_a_site_meets_the_gateway_alone_and_only_once_it_is_promoted(graph: Graph) -> None:
+    for _, container in sites(graph):
+        assert networks(container) - {"edge"} == {"idle"}, container
+    there = {container.name for container in graph.containers if "web" in networks(container)}
+    assert there == {"router"}
 
 
 def test_nobody_gets_past_the_gateway_to_what_leaves_passwords_to_it(graph: Graph) -> None:
@@ -421,12 +433,9 @@ def test_the_publisher_alone_mounts_all_content(graph: Graph) -> None:
 
 
 def test_data_volumes_survive_a_destroy_under_a_name_that_the_next_up_finds(graph: Graph) -> None:
-    data = [volume for volume in graph.of("Volume") if "name" in volume.inputs]
-    names = ["proxy-data", *(["content"] if graph.estate.remotes else []), *registries(graph)]
-    names += ["vault-data"] if settings(graph).vault else []
-    names += ["prometheus-data", "alertmanager-data"] if settings(graph).prometheus else []
-    assert {v.inputs["name"] for v in data} == {f"homeport-{graph.stack}-{n}" for n in names}
-    for volume in data:
+    for volume in (volume for volume in graph.of("Volume") if "name" in volume.inputs):
+        assert volume.name in DATA, f"{volume}: another name would lose what stands under the old"
+        assert volume.inputs["name"] == f"homeport-{graph.stack}-{volume.name}"
         assert volume.options.retainOnDelete is True, volume
 
 
@@ -707,18 +716,20 @@ def test_what_stands_in_for_repositories_is_mounted_where_a_stack_has_it(tmp_pat
         assert set(written) == folders
 
 
-def test_the_gateway_finds_services_where_it_can_reach_them(graph: Graph) -> None:
-    expected = {"proxy": {"services": "proxy"}}
-    if graph.estate.remotes:
-        expected["publisher"] = {"services": "publisher"}
-    if registries(graph):
-        expected["registry"] = {"guarded": "registry", "services": "registry-figures"}
-        expected["pypi"] = {"guarded": "pypi"}
-    if settings(graph).vault:
-        expected["vault"] = {"services": "vault"}
+def test_whoever_is_asked_for_is_found_on_a_network_of_who_asks(graph: Graph) -> None:
+    """By one alone: of two with one name, Docker's DNS would give either."""
+    by_name = {container.name: container for container in graph.containers}
+    names = [alias for container in graph.containers for alias in aliases(container).items()]
+    assert len(names) == len(set(names))
+    all_asked = set()
+    for who, config, file, name in ASKED:
+        for written in (r for r in graph.of("VolumeFiles") if r.name == config):
+            asked = set(re.findall(name, written.inputs["files"][file]))
+            found = {alias for network, alias in names if network in networks(by_name[who])}
+            assert asked <= found, who
+            all_asked |= asked
     if settings(graph).prometheus:
-        expected |= {name: {"services": name} for name in {"prometheus"} | ASKING}
-    assert {c.name: aliases(c) for c in graph.containers if aliases(c)} == expected
+        assert all_asked == {alias for _, alias in names}, "nobody has a name in vain"
 
 
 @pytest.mark.parametrize("secret", ["nobody's", "one of two sites'"])
