@@ -86,7 +86,7 @@ def test_a_burst_is_one_run(box: Box) -> None:
             await until(lambda: scheduler.jobs["blog"].last_success)
             for _ in range(60):
                 scheduler.trigger("blog")
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0)  # others run; a busy machine takes long to wake this
             await until(lambda: len(runs.noted) == 2)
             await asyncio.sleep(2 * BURST)
         assert runs.noted == ["blog"] * 2
