@@ -76,6 +76,7 @@ class Checkout:
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_CONTINUE_ON_ERROR": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PYTHONDONTWRITEBYTECODE": "",  # an update has four processes that read the same code
             "YES": "1",
         }
         ours = [str(folder / "bin"), str(ROOT / ".venv/bin"), str(ROOT / ".engine/bin")]

@@ -14,22 +14,8 @@ def page(checkout: Checkout, name: str, marker: str, *, more: str = "") -> None:
     checkout.write_site(name, f"hosts: [{name}]\nsource: {{folder: sites/{name}}}\n{more}")
 
 
-def every_kind(checkout: Checkout) -> None:
-    """One site of each kind beside the welcome page, and look-alikes of a path."""
-    page(checkout, "alpha", "marker-of-alpha", more="not_found: lost.html\n")
-    page(checkout, "neighbour", "marker-of-neighbour")
-    write(checkout, "sites/alpha/lost.html", "<p>marker-of-404")
-    write(checkout, "sites/alpha/newsletter/index.html", "<p>marker-of-newsletter")
-    write(checkout, "sites/alpha/news/index.html", "<p>marker-of-news")
-    write(checkout, "sites/new/new/index.html", "<p>marker-of-new")
-    checkout.write_site("new", "hosts: [alpha.localhost/new]\nsource: {folder: sites/new}\n")
-    write(checkout, "sites/deep/new/deep/index.html", "<p>marker-of-new-deep")
-    checkout.write_site("deep", "hosts: [alpha.localhost/new/deep]\nsource: {folder: sites/deep}\n")
-    write(checkout, "sites/photos/index.html", "<p>marker-of-photos")
-    write(checkout, "sites/photos/album/holiday.txt", "sun")
-    checkout.write_site(
-        "photos", "hosts: [photos]\nsource: {host_folder: /srv/photos}\nlisting: true\n"
-    )
+def program(checkout: Checkout) -> None:
+    """A site of PHP."""
     write(checkout, "sites/program/index.php", _PHP)
     write(checkout, "sites/program/lost.html", "<p>marker-of-404")
     checkout.write_site(
@@ -37,6 +23,31 @@ def every_kind(checkout: Checkout) -> None:
         "hosts: [program]\nsource: {folder: sites/program}\nruntime: php\nnot_found: lost.html\n"
         "caddyfile: header Referrer-Policy no-referrer\n",
     )
+
+
+def of_folders(checkout: Checkout) -> None:
+    """A site of a folder, one of PHP, and one of a folder of the host."""
+    page(checkout, "alpha", "marker-of-alpha", more="not_found: lost.html\n")
+    write(checkout, "sites/alpha/lost.html", "<p>marker-of-404")
+    program(checkout)
+    write(checkout, "sites/photos/index.html", "<p>marker-of-photos")
+    write(checkout, "sites/photos/album/holiday.txt", "sun")
+    checkout.write_site(
+        "photos", "hosts: [photos]\nsource: {host_folder: /srv/photos}\nlisting: true\n"
+    )
+    checkout.extra["sources"] = {"folders": {"/srv/photos": "sites/photos"}}
+
+
+def every_kind(checkout: Checkout) -> None:
+    """One site of each kind beside the welcome page, and look-alikes of a path."""
+    of_folders(checkout)
+    page(checkout, "neighbour", "marker-of-neighbour")
+    write(checkout, "sites/alpha/newsletter/index.html", "<p>marker-of-newsletter")
+    write(checkout, "sites/alpha/news/index.html", "<p>marker-of-news")
+    write(checkout, "sites/new/new/index.html", "<p>marker-of-new")
+    checkout.write_site("new", "hosts: [alpha.localhost/new]\nsource: {folder: sites/new}\n")
+    write(checkout, "sites/deep/new/deep/index.html", "<p>marker-of-new-deep")
+    checkout.write_site("deep", "hosts: [alpha.localhost/new/deep]\nsource: {folder: sites/deep}\n")
     _walled(checkout)
     checkout.write_site("empty", "hosts: [empty]\nsource: {git: https://git.invalid/empty}\n")
     to = "https://elsewhere.example.net"
@@ -50,7 +61,6 @@ def every_kind(checkout: Checkout) -> None:
         "moved-here", "hosts: [moved-here]\nredirect: {to: https://alpha.localhost}\n"
     )
     checkout.write_site("outside", "hosts: [outside]\nupstream: http://192.0.2.1:9\n")
-    checkout.extra = {"sources": {"folders": {"/srv/photos": "sites/photos"}}}
     checkout.configure()
 
 

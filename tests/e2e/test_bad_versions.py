@@ -10,9 +10,10 @@ from contextlib import ExitStack, closing
 import docker
 import pytest
 
-from tests.e2e.checkout import Checkout
-from tests.e2e.sites import page, write
+from tests.e2e.checkout import Checkout, Place
+from tests.e2e.sites import page, program, write
 from tests.e2e.support import containers
+from tests.e2e.support.clean import stack_name
 from tests.e2e.support.load import Load
 
 # Once is enough: nothing here depends on how the host is reached.
@@ -43,59 +44,70 @@ _SERVE = """\
 
 
 @pytest.fixture(scope="module")
-def bad(estate: Checkout) -> Iterator[str]:
-    """An image whose versions of the sites in `_FAULTS` don't work, and these sites."""
-    for site, script in _FAULTS.items():
-        page(estate, site, f"marker-of-{site}", more="runtime: php\n")
-        write(estate, f"sites/{site}/fault", script)
-    estate.up()
-    good, ref = estate.image("php"), "homeport/php:e2e-bad"
+def stack(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A stack that is up: the sites in `_FAULTS`, and two others."""
+    folder = tmp_path_factory.mktemp("bad-versions") / "checkout"
+    checkout = Checkout(folder, place, stack_name("bad-versions"))
+    # What never gets healthy is waited for in each update.
+    promotion = folder / "host/promotion.py"
+    promotion.write_text(promotion.read_text().replace("_PATIENCE = 30", "_PATIENCE = 15"))
+    try:
+        program(checkout)
+        for site, script in _FAULTS.items():
+            page(checkout, site, f"marker-of-{site}", more="runtime: php\n")
+            write(checkout, f"sites/{site}/fault", script)
+        checkout.up()
+        yield checkout
+    finally:
+        checkout.close()
+
+
+@pytest.fixture(scope="module")
+def bad(stack: Checkout) -> Iterator[str]:
+    """An image whose versions of the sites in `_FAULTS` don't work."""
+    good, ref = stack.image("php"), "homeport/php:e2e-bad"
     context = _context({"Dockerfile": _DOCKERFILE.format(good=good), "serve": _SERVE})
     with closing(docker.from_env()) as client:
         client.images.build(fileobj=context, custom_context=True, tag=ref)
         yield ref
-        estate.use_image("php", good)
-        for site in _FAULTS:
-            (estate.folder / f"config/sites/{site}.yaml").unlink()
-        estate.up()
         client.images.remove(ref, force=True)
 
 
-def test_no_visitor_sees_a_version_that_does_not_work(estate: Checkout, bad: str) -> None:
-    good = estate.image("php")
-    with ExitStack() as stack:
-        loads = [stack.enter_context(_load(estate, site)) for site in _FAULTS]
-        estate.use_image("php", bad)
+def test_no_visitor_sees_a_version_that_does_not_work(stack: Checkout, bad: str) -> None:
+    good = stack.image("php")
+    with ExitStack() as open_:
+        loads = [open_.enter_context(_load(stack, site)) for site in _FAULTS]
+        stack.use_image("php", bad)
         for attempt in ("first", "second"):
-            page(estate, "neighbour", f"marker-of-neighbour, {attempt} attempt")
-            done = estate.up(check=False)
+            page(stack, "neighbour", f"marker-of-neighbour, {attempt} attempt")
+            done = stack.up(check=False)
             assert done.returncode != 0
             for site in _FAULTS:
                 assert f"{site} is " in done.stdout
                 assert f"version-{site}" in done.stdout, "its last log lines are shown"
-            estate.serves(estate.url("neighbour"), f"marker-of-neighbour, {attempt} attempt")
-            assert _images(estate, "program", running=True) == {bad}, "another site was replaced"
-        estate.use_image("php", good)
-        estate.up()
+            stack.serves(stack.url("neighbour"), f"marker-of-neighbour, {attempt} attempt")
+            assert _images(stack, "program", running=True) == {bad}, "another site was replaced"
+        stack.use_image("php", good)
+        stack.up()
     for load in loads:
         load.check()
     for site in (*_FAULTS, "program"):
-        assert _images(estate, site) == {good}, "no failed version is left"
+        assert _images(stack, site) == {good}, "no failed version is left"
 
 
-def _load(estate: Checkout, site: str) -> Load:
+def _load(stack: Checkout, site: str) -> Load:
     return Load(
-        estate.url(site),
+        stack.url(site),
         marker=f"marker-of-{site}",
-        address=(estate.place.address, estate.https),
-        ca=estate.ca,
+        address=(stack.place.address, stack.https),
+        ca=stack.ca,
         share=1 / len(_FAULTS),
     )
 
 
-def _images(estate: Checkout, site: str, *, running: bool = False) -> set[str]:
+def _images(stack: Checkout, site: str, *, running: bool = False) -> set[str]:
     """The images of all containers of a site, or of those that run."""
-    there = containers.all_of(estate.docker, estate.label)
+    there = containers.all_of(stack.docker, stack.label)
     return {
         each.attrs["Config"]["Image"]
         for each in there

@@ -31,7 +31,7 @@ PARTS = (
     *("alpha", "program", "followed", "welcome", "proxy", "router", "publisher"),
     *("registry", "pypi", "vault", "prometheus", "alertmanager", "blackbox", "node-exporter"),
 )
-NO_IMAGE = "homeport/php:0.0.1-caddy0.0.1-1"
+NO_IMAGE = "none.invalid/php:1"
 
 
 @pytest.fixture(scope="module")
