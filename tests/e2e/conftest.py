@@ -1,4 +1,4 @@
-"""One stack at each place, shared by the tests of a session; all of it is removed at the end."""
+"""The stacks that tests share; all of it is removed at the end."""
 
 from __future__ import annotations
 
@@ -10,10 +10,34 @@ import pytest
 
 from tests.e2e.checkout import Checkout, Place, over_ssh, this_machine
 from tests.e2e.following import HOOKED, OTHERS, Following
-from tests.e2e.sites import every_kind
+from tests.e2e.groups import GroupScheduling, group, turn
+from tests.e2e.sites import every_kind, page, program
 from tests.e2e.support.clean import stack_name, sweep
 from tests.e2e.support.second_host import SecondHost, requires_root
 from tests.e2e.vaulted import Vaulted
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> GroupScheduling:
+    config.option.loadscopereorder = False  # the order is that of the collection
+    return GroupScheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: turn(item.nodeid))
+
+
+_shared: list[Checkout] = []
+"""Stacks of this worker that several files use."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """A stack ends with the last test that shares it, and not with its worker."""
+    yield
+    if nextitem is None or group(nextitem.nodeid) != group(item.nodeid):
+        while _shared:
+            _shared.pop().close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,7 +65,7 @@ def place(request: pytest.FixtureRequest) -> Place:
     return over_ssh(request.getfixturevalue("second_host"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def checkout(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A stack that is up, with the project's own sites."""
     folder: Path = tmp_path_factory.mktemp(place.name) / "checkout"
@@ -57,6 +81,7 @@ def estate(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     """A stack that is up, with sites of every kind."""
     folder: Path = tmp_path_factory.mktemp(f"sites-{place.name}") / "checkout"
     checkout = Checkout(folder, place, stack_name(f"sites-{place.name}"))
+    _shared.append(checkout)
     try:
         every_kind(checkout)
         checkout.up()
@@ -66,6 +91,23 @@ def estate(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 
 
 @pytest.fixture(scope="session")
+def few(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A stack that is up, with few sites, as it is brought up again and again: a static one and one
+    of PHP beside the welcome page.
+    """
+    folder: Path = tmp_path_factory.mktemp(f"few-{place.name}") / "checkout"
+    checkout = Checkout(folder, place, stack_name(f"few-{place.name}"))
+    _shared.append(checkout)
+    try:
+        page(checkout, "alpha", "marker-of-alpha")
+        program(checkout)
+        checkout.up()
+        yield checkout
+    finally:
+        checkout.close()
+
+
+@pytest.fixture(scope="module")
 def following(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Following]:
     """A stack that is up, whose sites follow git; over SSH one site of the git server is enough."""
     folder: Path = tmp_path_factory.mktemp(f"git-{place.name}") / "checkout"
@@ -79,7 +121,7 @@ def following(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         checkout.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def vaulted(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vaulted]:
     """A stack that is up, with a vault."""
     folder: Path = tmp_path_factory.mktemp(f"vault-{place.name}") / "checkout"

@@ -20,37 +20,37 @@ _EAT_MEMORY = "head -c 900m /dev/zero | tail"
 
 
 @pytest.mark.parametrize("component", ["proxy", "router", "alpha", "program"])
-def test_a_killed_service_comes_back(estate: Checkout, component: str) -> None:
-    started = _started(estate, component)
-    containers.signal_service(containers.one(estate.docker, estate.label, component), "KILL")
-    _assert_restarted_and_serves(estate, {component: started})
+def test_a_killed_service_comes_back(few: Checkout, component: str) -> None:
+    started = _started(few, component)
+    containers.signal_service(containers.one(few.docker, few.label, component), "KILL")
+    _assert_restarted_and_serves(few, {component: started})
 
 
-def test_hung_services_come_back(estate: Checkout) -> None:
+def test_hung_services_come_back(few: Checkout) -> None:
     started = {}
     for component in ("proxy", "router", "alpha", "program"):
-        containers.wait_healthy(estate.docker, estate.label, component)
-        started[component] = _started(estate, component)
+        containers.wait_healthy(few.docker, few.label, component)
+        started[component] = _started(few, component)
     for component in started:
-        containers.signal_service(containers.one(estate.docker, estate.label, component), "STOP")
-    _assert_restarted_and_serves(estate, started)
+        containers.signal_service(containers.one(few.docker, few.label, component), "STOP")
+    _assert_restarted_and_serves(few, started)
 
 
 @pytest.mark.parametrize("component", ["proxy", "router", "alpha"])
-def test_a_service_that_runs_out_of_memory_comes_back(estate: Checkout, component: str) -> None:
-    started = _started(estate, component)
-    container = containers.one(estate.docker, estate.label, component)
+def test_a_service_that_runs_out_of_memory_comes_back(few: Checkout, component: str) -> None:
+    started = _started(few, component)
+    container = containers.one(few.docker, few.label, component)
     # Where the binary carries capabilities, its file in /proc is root's.
     marked = (container.exec_run(["sh", "-c", _FIRST_TO_GO], user=user) for user in ("", "root"))
     assert any(done.exit_code == 0 for done in marked)
     container.exec_run(["sh", "-c", _EAT_MEMORY])
-    _assert_restarted_and_serves(estate, {component: started})
+    _assert_restarted_and_serves(few, {component: started})
 
 
-def test_with_the_policy_no_a_hung_service_is_only_reported(estate: Checkout) -> None:
-    estate.configure(restart="no")
-    estate.up()
-    container = containers.one(estate.docker, estate.label, "alpha")
+def test_with_the_policy_no_a_hung_service_is_only_reported(few: Checkout) -> None:
+    few.configure(restart="no")
+    few.up()
+    container = containers.one(few.docker, few.label, "alpha")
     containers.signal_service(container, "STOP")
 
     def unhealthy() -> bool:
@@ -63,26 +63,26 @@ def test_with_the_policy_no_a_hung_service_is_only_reported(estate: Checkout) ->
         assert container.attrs["RestartCount"] == 0
     finally:
         containers.signal_service(container, "CONT")
-    _assert_serves(estate, "alpha")
-    estate.configure()
-    estate.up()
+    _assert_serves(few, "alpha")
+    few.configure()
+    few.up()
 
 
-def _started(estate: Checkout, component: str) -> str:
+def _started(few: Checkout, component: str) -> str:
     """When the component's container was started last."""
-    container = containers.one(estate.docker, estate.label, component)
+    container = containers.one(few.docker, few.label, component)
     return str(container.attrs["State"]["StartedAt"])
 
 
-def _assert_restarted_and_serves(estate: Checkout, started: Mapping[str, str]) -> None:
+def _assert_restarted_and_serves(few: Checkout, started: Mapping[str, str]) -> None:
     """Each component was ended and started again since, and visitors get their page."""
     wait_until(
-        lambda: all(_started(estate, each) != before for each, before in started.items()),
+        lambda: all(_started(few, each) != before for each, before in started.items()),
         f"{', '.join(started)} started again",
     )
     for component in started:
-        _assert_serves(estate, "alpha" if component in ("proxy", "router") else component)
+        _assert_serves(few, "alpha" if component in ("proxy", "router") else component)
 
 
-def _assert_serves(estate: Checkout, name: str) -> None:
-    wait_until(lambda: estate.serves(estate.url(name), f"marker-of-{name}"), f"{name} serves again")
+def _assert_serves(few: Checkout, name: str) -> None:
+    wait_until(lambda: few.serves(few.url(name), f"marker-of-{name}"), f"{name} serves again")

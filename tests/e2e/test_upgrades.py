@@ -13,10 +13,8 @@ from typing import cast
 import docker
 import pytest
 
-from tests.e2e.checkout import ROOT, Checkout, Place
-from tests.e2e.sites import page
+from tests.e2e.checkout import ROOT, Checkout
 from tests.e2e.support import containers
-from tests.e2e.support.clean import stack_name
 from tests.e2e.support.load import Load
 
 # Once is enough: nothing here depends on how the host is reached.
@@ -28,22 +26,9 @@ _OLDER = "caddy:2.10.2"
 
 
 @pytest.fixture(scope="module")
-def rolled(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A stack that is up, with one site beside the welcome page."""
-    folder = tmp_path_factory.mktemp("upgrades") / "checkout"
-    checkout = Checkout(folder, place, stack_name("upgrades"))
-    try:
-        page(checkout, "alpha", "marker-of-alpha")
-        checkout.up()
-        yield checkout
-    finally:
-        checkout.close()
-
-
-@pytest.fixture(scope="module")
-def older(rolled: Checkout) -> Iterator[str]:
+def older(few: Checkout) -> Iterator[str]:
     """An older version on the host. A container may still use it when a test has failed."""
-    images = rolled.docker.images
+    images = few.docker.images
     with suppress(docker.errors.ImageNotFound):
         images.get(_OLDER)
         yield _OLDER
@@ -54,69 +39,69 @@ def older(rolled: Checkout) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def rebuilt(rolled: Checkout) -> Iterator[str]:
+def rebuilt(few: Checkout) -> Iterator[str]:
     """The gateway's version built anew, which is another image."""
     ref = "caddy:e2e-rebuilt"
-    dockerfile = f"FROM {rolled.image('gateway')}\nLABEL rebuilt=yes\n"
-    rolled.docker.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=ref)
+    dockerfile = f"FROM {few.image('gateway')}\nLABEL rebuilt=yes\n"
+    few.docker.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=ref)
     yield ref
-    rolled.docker.images.remove(ref, force=True)
+    few.docker.images.remove(ref, force=True)
 
 
 def test_sites_go_to_another_version_and_back_without_a_failed_request(
-    rolled: Checkout, older: str
+    few: Checkout, older: str
 ) -> None:
-    current = rolled.image("site")
-    assert _version(rolled, "alpha") in current
-    at = (rolled.place.address, rolled.https)
-    with Load(rolled.url("alpha"), marker="marker-of-alpha", address=at, ca=rolled.ca) as load:
+    current = few.image("site")
+    assert _version(few, "alpha") in current
+    at = (few.place.address, few.https)
+    with Load(few.url("alpha"), marker="marker-of-alpha", address=at, ca=few.ca) as load:
         for image in (older, current):
-            rolled.use_image("site", image)
-            rolled.up()
+            few.use_image("site", image)
+            few.up()
             for site in _SITES:
-                assert _version(rolled, site) in image
+                assert _version(few, site) in image
     load.check()
     print(load)
 
 
-def test_a_gateway_that_is_too_old_stops_in_preview(rolled: Checkout, older: str) -> None:
-    before, current = rolled.ids(), rolled.image("gateway")
-    rolled.use_image("gateway", older)
-    preview = rolled.pulumi("preview", check=False)
-    update = rolled.up(check=False)
-    rolled.use_image("gateway", current)
+def test_a_gateway_that_is_too_old_stops_in_preview(few: Checkout, older: str) -> None:
+    before, current = few.ids(), few.image("gateway")
+    few.use_image("gateway", older)
+    preview = few.pulumi("preview", check=False)
+    update = few.up(check=False)
+    few.use_image("gateway", current)
     for done in (preview, update):
         assert done.returncode
         assert "unrecognized" in done.stdout, "Caddy's own reason"
         assert "Traceback" not in done.stdout
-    assert rolled.ids() == before
-    rolled.serves(rolled.url("alpha"), "marker-of-alpha")
+    assert few.ids() == before
+    few.serves(few.url("alpha"), "marker-of-alpha")
 
 
-def test_the_gateway_goes_to_another_image_and_back_alone(rolled: Checkout, rebuilt: str) -> None:
-    sites = {site: containers.one(rolled.docker, rolled.label, site).id for site in _SITES}
-    for image in (rebuilt, rolled.image("gateway")):
-        before = containers.one(rolled.docker, rolled.label, "proxy").id
-        rolled.use_image("gateway", image)
-        with _gaps(rolled) as gaps:
-            rolled.up()
-        proxy = containers.one(rolled.docker, rolled.label, "proxy")
+def test_the_gateway_goes_to_another_image_and_back_alone(few: Checkout, rebuilt: str) -> None:
+    sites = {site: containers.one(few.docker, few.label, site).id for site in _SITES}
+    for image in (rebuilt, few.image("gateway")):
+        before = containers.one(few.docker, few.label, "proxy").id
+        few.use_image("gateway", image)
+        with _gaps(few) as gaps:
+            few.up()
+        proxy = containers.one(few.docker, few.label, "proxy")
         assert proxy.attrs["Config"]["Image"] == image
         assert proxy.id != before
-        rolled.serves(rolled.url("alpha"), "marker-of-alpha")
-        now = {site: containers.one(rolled.docker, rolled.label, site).id for site in _SITES}
+        few.serves(few.url("alpha"), "marker-of-alpha")
+        now = {site: containers.one(few.docker, few.label, site).id for site in _SITES}
         assert now == sites
         print(f"the gateway becomes {image}: no answer for {max(gaps):.1f} s at most")
 
 
-def _version(rolled: Checkout, site: str) -> str:
+def _version(few: Checkout, site: str) -> str:
     """The version of Caddy that serves a site, as it says itself."""
-    said = containers.one(rolled.docker, rolled.label, site).exec_run(["caddy", "version"]).output
+    said = containers.one(few.docker, few.label, site).exec_run(["caddy", "version"]).output
     return cast("bytes", said).decode().removeprefix("v").split()[0]
 
 
 @contextmanager
-def _gaps(rolled: Checkout) -> Iterator[list[float]]:
+def _gaps(few: Checkout) -> Iterator[list[float]]:
     """Seconds from each good answer to the next, for a visitor who keeps asking."""
     gaps, over = [0.0], threading.Event()
 
@@ -124,7 +109,7 @@ def _gaps(rolled: Checkout) -> Iterator[list[float]]:
         last = time.monotonic()
         while not over.wait(0.05):
             with suppress(Exception):  # whatever it is, the visitor got no page
-                rolled.serves(rolled.url("alpha"), "marker-of-alpha")
+                few.serves(few.url("alpha"), "marker-of-alpha")
                 gaps.append(time.monotonic() - last)
                 last = time.monotonic()
 

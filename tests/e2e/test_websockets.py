@@ -15,9 +15,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
-from tests.e2e.checkout import Checkout, Place
+from tests.e2e.checkout import Checkout
 from tests.e2e.sites import page
-from tests.e2e.support.clean import stack_name
 from tests.e2e.support.containers import labelled
 
 # Once is enough: nothing here depends on how the host is reached.
@@ -25,24 +24,11 @@ pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
 
 
 @pytest.fixture
-def stack(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A small one, as it is brought up again and again."""
-    folder = tmp_path_factory.mktemp("websockets") / "checkout"
-    checkout = Checkout(folder, place, stack_name("websockets"))
-    checkout.configure(outside=True)
-    try:
-        checkout.up()
-        yield checkout
-    finally:
-        checkout.close()
-
-
-@pytest.fixture
-def echo(stack: Checkout) -> Iterator[str]:
+def echo(few: Checkout) -> Iterator[str]:
     """The URL of an echo server of this machine, where the gateway's way out leads."""
     (edge,) = [
         network
-        for network in stack.docker.networks.list(filters=labelled(stack.label))
+        for network in few.docker.networks.list(filters=labelled(few.label))
         if str(network.name).startswith("edge-")
     ]
     with serve(_echo, edge.attrs["IPAM"]["Config"][0]["Gateway"], 0) as server:
@@ -52,18 +38,19 @@ def echo(stack: Checkout) -> Iterator[str]:
 
 
 def test_a_websocket_outlives_a_reload_as_long_as_the_setting_says(
-    stack: Checkout, echo: str
+    few: Checkout, echo: str
 ) -> None:
-    stack.write_site("outside", f"hosts: [outside]\nupstream: {echo}\n")
-    stack.up()
-    with _opened(stack) as kept:
-        _add_a_site(stack, "added", asking=kept)
+    few.configure(outside=True)
+    few.write_site("outside", f"hosts: [outside]\nupstream: {echo}\n")
+    few.up()
+    with _opened(few) as kept:
+        _add_a_site(few, "added", asking=kept)
         # The reload that brings the new setting is still ruled by the old one.
-        stack.configure(outside=True, stream_close_delay="0s")
-        stack.up()
+        few.configure(outside=True, stream_close_delay="0s")
+        few.up()
         _assert_echoes(kept, "after both reloads")
-        with _opened(stack) as dropped, pytest.raises(ConnectionClosed):
-            _add_a_site(stack, "added-later", asking=dropped)
+        with _opened(few) as dropped, pytest.raises(ConnectionClosed):
+            _add_a_site(few, "added-later", asking=dropped)
         _assert_echoes(kept, "while the other one was dropped")
 
 
@@ -73,12 +60,12 @@ def _echo(connection: ServerConnection) -> None:
 
 
 @contextmanager
-def _opened(stack: Checkout) -> Iterator[ClientConnection]:
+def _opened(few: Checkout) -> Iterator[ClientConnection]:
     """A websocket through the gateway, over verified TLS, that has answered once."""
     with connect(
-        stack.url("outside").replace("https://", "wss://"),
-        sock=socket.create_connection((stack.place.address, stack.https), 5),
-        ssl=ssl.create_default_context(cafile=stack.ca),
+        few.url("outside").replace("https://", "wss://"),
+        sock=socket.create_connection((few.place.address, few.https), 5),
+        ssl=ssl.create_default_context(cafile=few.ca),
         proxy=None,
     ) as connection:
         _assert_echoes(connection, "at first")
@@ -90,19 +77,19 @@ def _assert_echoes(connection: ClientConnection, message: str) -> None:
     assert connection.recv(timeout=5) == message
 
 
-def _add_a_site(stack: Checkout, name: str, *, asking: ClientConnection) -> None:
+def _add_a_site(few: Checkout, name: str, *, asking: ClientConnection) -> None:
     """Add a site, which reloads the gateway, and ask over the websocket all the while.
 
     Raises what the websocket raised.
     """
-    page(stack, name, f"marker-of-{name}")
+    page(few, name, f"marker-of-{name}")
     with ThreadPoolExecutor(1) as pool:
-        update = pool.submit(stack.up)
+        update = pool.submit(few.up)
         asked = 0
         while not update.done():
             asked += 1
             _assert_echoes(asking, f"{asked} while {name} is added")
             time.sleep(0.1)
     update.result()
-    stack.serves(stack.url(name), f"marker-of-{name}")
+    few.serves(few.url(name), f"marker-of-{name}")
     _assert_echoes(asking, f"after {name} was added")
