@@ -29,7 +29,7 @@ _BY_SETTING = {
 
 def measure(checkout: Checkout) -> list[tuple[str, str]]:
     """One stack, on which one thing after the other goes wrong; then one with more sites."""
-    with Watched(checkout, told=True, small_disk=not requires_root()) as watched:
+    with Watched(checkout, small_disk=not requires_root()) as watched:
         watched.all_is_well()
         rows = [("all scrapes and probes: every … seconds", SETTINGS["interval"][:-1])]
         rows += [

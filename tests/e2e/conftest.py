@@ -15,6 +15,7 @@ from tests.e2e.sites import every_kind, page, program
 from tests.e2e.support.clean import stack_name, sweep
 from tests.e2e.support.second_host import SecondHost, requires_root
 from tests.e2e.vaulted import Vaulted
+from tests.e2e.whole import Whole
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> GroupScheduling:
@@ -65,6 +66,18 @@ def place(request: pytest.FixtureRequest) -> Place:
     return over_ssh(request.getfixturevalue("second_host"))
 
 
+@pytest.fixture(scope="session")
+def whole(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """A stack that is up, with every part. Over SSH all parts are tested on it."""
+    folder: Path = tmp_path_factory.mktemp(f"whole-{place.name}")
+    checkout = Checkout(folder / "checkout", place, stack_name(f"whole-{place.name}"))
+    try:
+        with Whole(checkout, folder) as whole:
+            yield whole
+    finally:
+        checkout.close()
+
+
 @pytest.fixture(scope="module")
 def checkout(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A stack that is up, with the project's own sites."""
@@ -77,8 +90,13 @@ def checkout(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def estate(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A stack that is up, with sites of every kind."""
+def estate(
+    place: Place, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Checkout]:
+    """A stack that is up, with sites of every kind; over SSH those of folders are enough."""
+    if place.name == "ssh":
+        yield request.getfixturevalue("whole").checkout
+        return
     folder: Path = tmp_path_factory.mktemp(f"sites-{place.name}") / "checkout"
     checkout = Checkout(folder, place, stack_name(f"sites-{place.name}"))
     _shared.append(checkout)
@@ -108,22 +126,31 @@ def few(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chec
 
 
 @pytest.fixture(scope="module")
-def following(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Following]:
+def following(
+    place: Place, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Following]:
     """A stack that is up, whose sites follow git; over SSH one site of the git server is enough."""
+    if place.name == "ssh":
+        yield request.getfixturevalue("whole").following
+        return
     folder: Path = tmp_path_factory.mktemp(f"git-{place.name}") / "checkout"
     checkout = Checkout(folder, place, stack_name(f"git-{place.name}"))
-    here = place.name == "socket"
-    sites = (*HOOKED, *OTHERS) if here else HOOKED[:1]
+    sites = (*HOOKED, *OTHERS)
     try:
-        with Following(checkout, sites, small_disk=here and not requires_root()) as following:
+        with Following(checkout, sites, small_disk=not requires_root()) as following:
             yield following
     finally:
         checkout.close()
 
 
 @pytest.fixture(scope="module")
-def vaulted(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vaulted]:
+def vaulted(
+    place: Place, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Vaulted]:
     """A stack that is up, with a vault."""
+    if place.name == "ssh":
+        yield request.getfixturevalue("whole").vaulted
+        return
     folder: Path = tmp_path_factory.mktemp(f"vault-{place.name}") / "checkout"
     checkout = Checkout(folder, place, stack_name(f"vault-{place.name}"))
     try:

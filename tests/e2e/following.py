@@ -46,7 +46,8 @@ def page(marker: str) -> dict[str, str]:
 class Following:
     """The stack, the git server and what a test asks of both.
 
-    The server lives as long as the block; the stack is its owner's to close.
+    The server lives as long as the block; the stack is its owner's to close. Who brings the stack
+    up with other parts does without the block: an update, `declare`, another update, `close`.
     """
 
     def __init__(
@@ -75,16 +76,24 @@ class Following:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End what stands beside the stack."""
         self._open.close()
 
-    def _bring_up(self) -> None:
+    def declare(self) -> None:
+        """Start the git server, on the network of a stack that is up, and declare all sites."""
         checkout = self.checkout
+        server = GitServer(checkout.docker, checkout.label, checkout.image("publisher"))
+        self.git = self._open.enter_context(server)
         for name in _REAL:
             shutil.copy(ROOT / f"config/sites/{name}.yaml", checkout.folder / "config/sites")
         local = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
-        sources = local["homeport:sources"]
+        sources, others = local["homeport:sources"], checkout.extra.get("sources", {})
+        assert isinstance(others, dict)
         checkout.extra["sources"] = {
-            **sources,
+            "folders": {**sources["folders"], **others.get("folders", {})},
             "mirror": {**sources["mirror"], **git_server.MIRROR},
             "limits": {"seconds": 60, "mib": 8, "files": 30_000},
         }
@@ -92,21 +101,23 @@ class Following:
         checkout.set_secrets(
             {f"site_secrets.{name}": value for name, value in self.secrets.items()}
         )
-        image = checkout.image("publisher")
+        for name in self._sites:
+            self._declare(name)
+
+    def _bring_up(self) -> None:
+        checkout = self.checkout
+        self.up()  # for its network
         if self._small_disk:
             self.disk = self._open.enter_context(
                 SmallDisk(
                     checkout.docker,
                     f"{checkout.label.replace('/', '-')}-content",
                     checkout.label,
-                    image=image,
+                    image=checkout.image("publisher"),
                     folder=checkout.folder,
                 )
             )
-        self.up()
-        self.git = self._open.enter_context(GitServer(checkout.docker, checkout.label, image))
-        for name in self._sites:
-            self._declare(name)
+        self.declare()
         self.up()
 
     def _declare(self, name: str) -> None:

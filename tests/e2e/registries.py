@@ -126,6 +126,13 @@ class Registries:
         checkout.up()
         self.clients.trust(self.name, checkout.ca)
 
+    def let_write(self) -> None:
+        """Let the writer write, in a stack that isn't up."""
+        users = self.checkout.extra["users"]
+        assert isinstance(users, dict)
+        users[WRITER]["registry"] = "write"
+        self.checkout.configure()
+
     # --- What its users do.
 
     @property

@@ -347,6 +347,8 @@ def test_another_site_replaces_nothing_and_no_secret_appears(following: Followin
     )
 
 
+# Over SSH the stack is the whole one, of which test_vault.py asks the same.
+@once
 def test_the_stack_settles(following: Following) -> None:
     following.checkout.assert_changes_nothing()
 

@@ -40,8 +40,13 @@ once = pytest.mark.parametrize("place", ["socket"], indirect=True)
 
 
 @pytest.fixture(scope="module")
-def registries(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registries]:
-    """A stack with registries, and whom they are for."""
+def registries(
+    place: Place, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Registries]:
+    """A stack with registries, and whom they are for. The first test brings it up."""
+    if place.name == "ssh":
+        yield request.getfixturevalue("whole").registries
+        return
     folder = tmp_path_factory.mktemp(f"registry-{place.name}")
     checkout = Checkout(
         folder / "checkout", at_an_address_of_its_own(place), stack_name(f"registry-{place.name}")
@@ -49,8 +54,6 @@ def registries(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     try:
         with Registries(checkout, folder / "clients") as registries:
             page(checkout, "outgoing", "marker-of-outgoing", more="egress: true\n")
-            if place.name != "socket":  # there the page's own commands do it, in the first test
-                registries.bring_up()
             yield registries
     finally:
         checkout.close()

@@ -11,6 +11,9 @@ from tests.e2e.checkout import WELCOME_MARKER, Checkout
 from tests.e2e.support import containers
 from tests.e2e.support.client import refusal
 
+# What was removed or broken on a host over SSH is shown and mended in test_remote.py.
+once = pytest.mark.parametrize("place", ["socket"], indirect=True)
+
 PAGE = "<!doctype html><title>blog</title><p>blog-marker-71c2"
 
 
@@ -76,6 +79,7 @@ def test_a_changed_page_is_live_without_replacing_anything(checkout: Checkout) -
     assert checkout.ids() == before
 
 
+@once
 def test_a_file_edited_by_hand_is_shown_and_mended(checkout: Checkout) -> None:
     proxy = containers.one(checkout.docker, checkout.label, "proxy")
     volume = next(m["Name"] for m in proxy.attrs["Mounts"] if m["Destination"] == "/etc/caddy")
@@ -89,6 +93,7 @@ def test_a_file_edited_by_hand_is_shown_and_mended(checkout: Checkout) -> None:
     checkout.pulumi("refresh", "--preview-only", "--expect-no-changes")
 
 
+@once
 def test_a_lost_volume_of_generated_files_is_shown_and_mended(checkout: Checkout) -> None:
     blog = containers.one(checkout.docker, checkout.label, "blog")
     volume = next(m["Name"] for m in blog.attrs["Mounts"] if m["Destination"] == "/srv")
@@ -101,6 +106,7 @@ def test_a_lost_volume_of_generated_files_is_shown_and_mended(checkout: Checkout
     checkout.serves(checkout.url("welcome", scheme="http"), WELCOME_MARKER)
 
 
+@once
 def test_stopped_containers_are_brought_back(checkout: Checkout) -> None:
     for container in containers.all_of(checkout.docker, checkout.label):
         container.stop(timeout=1)
@@ -109,12 +115,24 @@ def test_stopped_containers_are_brought_back(checkout: Checkout) -> None:
     checkout.serves(checkout.url("welcome", scheme="http"), WELCOME_MARKER)
 
 
-def test_an_update_killed_while_it_creates_containers_is_mended(checkout: Checkout) -> None:
-    checkout.pulumi("destroy", "--yes")
+def test_down_keeps_data(checkout: Checkout) -> None:
+    volume = f"homeport-{checkout.stack}-proxy-data"
+    checkout.command("status")
+    before = containers.volume_digests(checkout.docker, checkout.label)[volume]
+    checkout.command("down")
+    assert containers.leftovers(checkout.docker, checkout.label) == [f"volume {volume}"]
+    assert containers.volume_digests(checkout.docker, checkout.label) == {volume: before}
+
+
+def test_an_update_killed_while_it_creates_containers_is_mended_and_finds_the_data(
+    checkout: Checkout,
+) -> None:
+    ca = checkout.ca.read_text()
     checkout.killed_up(when=lambda: containers.all_of(checkout.docker, checkout.label))
     assert containers.all_of(checkout.docker, checkout.label), "nothing was left to mend"
     output = checkout.up().stdout
     assert "removed the lock of" in output
+    assert checkout.ca.read_text() == ca
     known = {resource.get("id") for resource in checkout.state()["deployment"]["resources"]}
     networks = checkout.docker.networks.list(filters=containers.labelled(checkout.label))
     assert {network.id for network in networks} <= known
@@ -134,19 +152,6 @@ def test_another_state_under_the_same_name_stops_before_any_change(
     assert done.returncode == 1
     assert "was made from another state" in done.stdout
     assert checkout.ids() == before
-
-
-def test_destroy_keeps_data_and_the_next_up_finds_it(checkout: Checkout) -> None:
-    volume = f"homeport-{checkout.stack}-proxy-data"
-    checkout.command("status")
-    before = containers.volume_digests(checkout.docker, checkout.label)[volume]
-    ca = checkout.ca.read_text()
-    checkout.command("down")
-    assert containers.leftovers(checkout.docker, checkout.label) == [f"volume {volume}"]
-    assert containers.volume_digests(checkout.docker, checkout.label) == {volume: before}
-    checkout.up()
-    assert checkout.ca.read_text() == ca
-    checkout.serves(checkout.url("blog"), "blog-marker-9e44")
 
 
 def test_purge_lists_and_deletes_what_down_left(checkout: Checkout) -> None:

@@ -78,7 +78,10 @@ class Vaulted:
             hashed = bcrypt.hashpw(self.passwords[user].encode(), bcrypt.gensalt(10)).decode()
             self.checkout.set_secrets({f"users.{user}.hash": hashed})
             self._hashed |= cast("dict[str, Any]", self.checkout.extra["users"])
-        self.checkout.extra["users"] = {
+        users = self.checkout.extra.get("users", {})
+        assert isinstance(users, dict)
+        others = {user: given for user, given in users.items() if user not in self.passwords}
+        self.checkout.extra["users"] = others | {
             user: {**self._hashed[user], "vault": may} for user, may in self.rights.items()
         }
         self.checkout.configure()

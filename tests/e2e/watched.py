@@ -19,7 +19,6 @@ from tests.e2e.checkout import Checkout
 from tests.e2e.support import containers, git_server, vault
 from tests.e2e.support.alert_receiver import AlertReceiver
 from tests.e2e.support.git_server import GitServer
-from tests.e2e.support.second_host import carry_image
 from tests.e2e.support.small_disk import SmallDisk
 from tests.e2e.support.waiting import wait_until
 
@@ -49,11 +48,12 @@ scrape_configs:
 class Watched:
     """The stack, who is told, and what its publisher follows.
 
-    Git server and receiver live as long as the block; the stack is its owner's to close.
+    Git server and receiver live as long as the block; the stack is its owner's to close. Who brings
+    the stack up with other parts does without the block, and calls `declare`: then nobody is told.
     """
 
-    def __init__(self, checkout: Checkout, *, told: bool, small_disk: bool = False) -> None:
-        """Without `told` nobody is; with `small_disk` Prometheus' data has a disk of its own."""
+    def __init__(self, checkout: Checkout, *, small_disk: bool = False) -> None:
+        """With `small_disk` Prometheus' data has a disk of its own."""
         self.checkout = checkout
         self.secrets = {
             "prometheus.notify.email.password": f"mail-{secrets.token_hex(12)}",
@@ -65,7 +65,7 @@ class Watched:
         self._receiver: AlertReceiver | None = None
         self.log = ""
         """What all updates have printed."""
-        self._told, self.small_disk = told, small_disk
+        self.small_disk = small_disk
         self._beside, self._open = ExitStack(), ExitStack()
 
     def __enter__(self) -> Self:
@@ -97,18 +97,23 @@ class Watched:
         """Take away what stands beside the stack, so that it can be destroyed."""
         self._beside.close()
 
-    def _bring_up(self) -> None:
+    def declare(self) -> None:
+        """Write what the stack's files say of Prometheus, and sites for it to ask."""
         checkout = self.checkout
         checkout.extra["prometheus"] = SETTINGS
-        checkout.extra["registry"] = {}
-        checkout.extra["sources"] = {"mirror": git_server.MIRROR}
         checkout.configure()
-        keys = {path: text for path, text in self.secrets.items() if path.startswith("vault.")}
-        checkout.set_secrets(keys)
         sites.page(checkout, "blog", "marker-of-blog")
         sites.page(checkout, "escape", "marker-of-escape", more="egress: true\n")
         checkout.write_site("moved", "hosts: [moved]\nredirect: {to: https://blog.localhost}\n")
         checkout.write_site("outside", "hosts: [outside]\nupstream: http://192.0.2.1:9\n")
+
+    def _bring_up(self) -> None:
+        checkout = self.checkout
+        checkout.extra["registry"] = {}
+        checkout.extra["sources"] = {"mirror": git_server.MIRROR}
+        self.declare()
+        keys = {path: text for path, text in self.secrets.items() if path.startswith("vault.")}
+        checkout.set_secrets(keys)
         image = checkout.image("publisher")
         if self.small_disk:
             volume = f"{checkout.label.replace('/', '-')}-prometheus-data"
@@ -118,16 +123,17 @@ class Watched:
             self._open.enter_context(disk)
         self.up()
         self._open.enter_context(self._beside)
-        if checkout.place.name == "ssh":  # nothing of the stack needs it there yet
-            carry_image(image, checkout.place.socket)
         self.git = self._beside.enter_context(GitServer(checkout.docker, checkout.label, image))
         self.git.push("journal", {"index.html": "marker-of-journal"})
         journal = f"{{git: {git_server.URL}journal, every: 5s}}"
         checkout.write_site("journal", f"hosts: [journal]\nsource: {journal}\n")
+        before = self.checkout.ids()
+        self._receiver = self._beside.enter_context(AlertReceiver(self._bridge()))
+        self._tell(self._receiver)
         self.up()
-        if self._told:
-            self._receiver = self._beside.enter_context(AlertReceiver(self._bridge()))
-            self._tell(self._receiver)
+        # Whom to tell and what to scrape are files; what is new is the site and who fetches it.
+        new = {self.container(name).id for name in ("journal", "publisher")}
+        assert self.checkout.ids() == before | new
 
     def _bridge(self) -> str:
         """This machine's address on the network of services."""
@@ -153,9 +159,6 @@ class Watched:
         self.secrets["prometheus.notify.webhook"] = receiver.webhook
         told = {path: text for path, text in self.secrets.items() if "notify" in path}
         self.checkout.set_secrets(told)
-        before = self.checkout.ids()
-        self.up()
-        assert self.checkout.ids() == before, "whom to tell and what to scrape are files"
 
     def up(self) -> None:
         self.log += self.checkout.up().stdout
