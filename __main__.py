@@ -4,8 +4,8 @@ import json
 
 import pulumi
 
+from components.gateway.gateway import Gateway
 from components.gateway.proxy import CaddyProxy, CaddyProxyArgs
-from components.gateway.proxy_caddyfile import Gateway
 from components.prometheus.prometheus import Prometheus, PrometheusArgs
 from components.publisher.publisher import Publisher, PublisherArgs
 from components.registry.registry import Registry, RegistryArgs
@@ -122,7 +122,8 @@ proxy = CaddyProxy(
     "proxy",
     CaddyProxyArgs(
         host=host,
-        image=images.gateway,
+        image=images.proxy,
+        router_image=images.gateway,
         gateway=Gateway(
             routes=routes,
             at=estate.entrance,

@@ -1,4 +1,4 @@
-"""`purge`: the one command that deletes data."""
+"""`purge`: deletes the data volumes that `down` kept."""
 
 from __future__ import annotations
 

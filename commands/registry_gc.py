@@ -14,8 +14,8 @@ from docker.models.containers import Container
 
 from commands.context import CommandError, Context
 from commands.health import health
-from components.gateway.proxy import ROUTER
-from components.gateway.router_caddyfile import CLOSED_AT
+from components.entrance import ROUTER
+from components.gateway.routes_caddyfile import CLOSED_AT
 from components.registry.config import CONFIG, CONFIG_AT, DATA_AT, IMAGES
 from config.settings import PROJECT
 from host import engine

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 GATEWAY = "proxy"
-"""Its component, and its name on the network `services`."""
+"""What visitors connect to: its component, and its name on the network `services`."""
+ROUTER = "router"
+"""The component that has hosts and certificates."""
 STATE_AT = "/state"
-"""Where the gateway's containers mount the volume with certificates, and the sockets between
-them."""
+"""Where the router mounts the volume with certificates."""
 ROOT_CERTIFICATE = f"{STATE_AT}/caddy/pki/authorities/local/root.crt"
 """Where Caddy keeps the certificate of its own CA."""

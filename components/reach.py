@@ -16,7 +16,7 @@ import requests
 import urllib3
 import urllib3.util
 
-from components.entrance import GATEWAY, ROOT_CERTIFICATE
+from components.entrance import ROOT_CERTIFICATE, ROUTER
 from host import engine, reachability
 from host.ssh_transport import ssh_options
 from values.command_line import make
@@ -121,7 +121,7 @@ def find_root_certificate(docker_host: str, stack: str) -> str:
     """The same; empty where there is none. Read through a container of the gateway, be it stopped:
     nobody else mounts the volume, which holds keys too.
     """
-    labels = [f"homeport.stack={stack}", f"homeport.component={GATEWAY}"]
+    labels = [f"homeport.stack={stack}", f"homeport.component={ROUTER}"]
     try:
         client = engine.connect(docker_host)
         for container in client.containers.list(all=True, filters={"label": labels}):

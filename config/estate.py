@@ -182,7 +182,10 @@ class Estate:
                 [images.node_exporter, images.blackbox, images.alertmanager, images.prometheus],
             ),
         )
-        return [[images.gateway, images.site], *(group for is_used, group in parts if is_used)]
+        return [
+            [images.proxy, images.gateway, images.site],
+            *(group for is_used, group in parts if is_used),
+        ]
 
     def redirect_target(self, url: str) -> str:
         """Where a redirect leads: to a host of this estate by the stack's own naming and port."""

@@ -1,4 +1,4 @@
-"""Showing a container to visitors once it is healthy: decision 1 of the design.
+"""Showing a container to visitors once it is healthy.
 
 The provider class is stored in the state by reference, as `host.promotion`:
 renaming this module or the class breaks every existing stack.

@@ -1,4 +1,4 @@
-"""Volumes for data that outlives everything.
+"""Volumes for data that outlives everything, and for what lives as long as its containers.
 
 The provider class is stored in the state by reference, as `host.volumes`:
 renaming this module or the class breaks every existing stack.
@@ -58,6 +58,26 @@ def data_volume(
         opts=opts,
     )
     return given.volume
+
+
+def memory_volume(
+    name: str, host: DockerHost, parent: pulumi.ComponentResource, *, component: str, owner: int
+) -> pulumi.Output[str]:
+    """A volume of `owner` in memory, for what containers have between them while they run: its
+    name. It is empty again once no container has it.
+    """
+    volume = docker.Volume(
+        name,
+        driver="local",
+        driver_opts={
+            "type": "tmpfs",
+            "device": "tmpfs",
+            "o": f"size=1m,mode=0700,uid={owner},gid={owner}",
+        },
+        labels=host.volume_labels(component),
+        opts=pulumi.ResourceOptions(parent=parent, provider=host.provider),
+    )
+    return volume.name
 
 
 class VolumeOwnerProvider(ApplyProvider):

@@ -17,6 +17,12 @@ def _port(number: int) -> int:
     return number
 
 
+def _connections(number: int) -> int:
+    if not 10 <= number <= 5000:
+        raise ValueError("must be a number of connections, 10 to 5000")
+    return number
+
+
 Port = Annotated[int, AfterValidator(_port)]
 Scheme = Literal["http", "https"]
 
@@ -27,6 +33,9 @@ class Listen(Model):
     address: IPv4Address
     http: Port
     https: Port
+    connections_per_address: Annotated[int, AfterValidator(_connections)] = 1000
+    """How many connections of one visitor's address there may be at once; further ones are
+    refused. Private addresses, which many visitors can share, have no limit."""
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:

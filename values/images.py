@@ -24,6 +24,7 @@ Ref = Annotated[str, AfterValidator(_exact)]
 class Images(Model):
     """Name and exact version of the image of each role."""
 
+    proxy: Ref
     gateway: Ref
     site: Ref
     php: Ref

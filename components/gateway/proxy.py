@@ -1,31 +1,43 @@
-"""The gateway: a door that publishes ports and speaks TLS, and behind it the router."""
+"""The gateway: HAProxy, and behind it the router, which is Caddy.
+
+Listens: HAProxy on the TCP ports; the router on sockets, and on the UDP port for HTTP/3.
+Routes: the router alone.
+Generated: HAProxy's configuration, in its environment; the router's Caddyfile, accounts, revision
+and scripts, in a volume.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 
-from components.caddy import CAPABILITIES, CONFIG_AT, caddy, caddy_files
-from components.entrance import GATEWAY, STATE_AT
-from components.gateway.proxy_caddyfile import (
+from components.entrance import GATEWAY, ROUTER
+from components.gateway.gateway import (
+    FIGURES_PORT,
     HEALTH_PORT,
-    METRICS_PORT,
-    ROUTER_METRICS_PORT,
-    ROUTES_AT,
+    ROUTER_FIGURES_PORT,
+    SOCKETS_AT,
     Gateway,
-    proxy_caddyfile,
 )
+from components.gateway.haproxy_config import HOLD_AT, haproxy_config
 from components.gateway.router import CaddyRouter, CaddyRouterArgs
 from components.targets import Target
 from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
-from host.mounted_files import mounted_files
 from host.mounts import Mount, Port
 from host.user import USER
-from host.volumes import data_volume
+from host.volumes import data_volume, memory_volume
 
-ROUTER = "router"
+HOLD = Path(__file__).with_name("scripts").joinpath("hold.lua").read_text(encoding="utf-8")
+_CONFIG_AT = "/tmp/haproxy.cfg"  # noqa: S108 - in the container
+# HAProxy reads its configuration from files alone. The container writes them from its environment,
+# because a volume would be two more resources.
+RUN = (
+    f'printf %s "$CONFIG" >{_CONFIG_AT} && printf %s "$HOLD" >{HOLD_AT} && '
+    f"exec haproxy -db -f {_CONFIG_AT}"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +46,17 @@ class CaddyProxyArgs:
 
     host: DockerHost
     image: str
+    """HAProxy's."""
+    router_image: str
+    """Caddy's."""
     gateway: Gateway
-    """What its Caddyfiles say."""
 
 
 class CaddyProxy(pulumi.ComponentResource):
-    """Terminates TLS for every route, over HTTP/1.1, 2 and 3, and passes requests on.
+    """Publishes the ports, holds visitors' connections, and passes them on to the router's sockets.
 
-    Nothing that the door is made of depends on routes, so it holds visitors' connections while
-    the router behind it reloads. Only another image or other ports replace it.
+    Nothing that HAProxy is made of depends on routes or certificates, so it is never reloaded:
+    only another image or other ports replace it.
     """
 
     def __init__(
@@ -50,66 +64,48 @@ class CaddyProxy(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:CaddyProxy", name, None, opts)
         host, at = args.host, args.gateway.at
-        child = host.child(self, args.image)
-        volume = data_volume(
-            f"{name}-data", host, self, component=GATEWAY, image=args.image, owner=USER
+        data = data_volume(
+            f"{name}-data", host, self, component=GATEWAY, image=args.router_image, owner=USER
         )
-        data = Mount(volume=volume, at=STATE_AT, read_only=False)
-        router = CaddyRouter(
-            ROUTER,
-            CaddyRouterArgs(host=host, image=args.image, data=data, gateway=args.gateway),
-            pulumi.ResourceOptions(parent=self),
-        )
-        config = mounted_files(
-            f"{name}-config",
-            host,
-            self,
-            caddy_files(
-                {"Caddyfile": proxy_caddyfile(args.gateway)} | args.gateway.certificate_files
-            ),
-            component=GATEWAY,
-            image=args.image,
-            at=CONFIG_AT,
-        )
+        sockets = memory_volume(f"{name}-sockets", host, self, component=GATEWAY, owner=USER)
         container = service_container(
             name,
             host,
             ContainerArgs(
                 component=GATEWAY,
                 image=args.image,
-                command=caddy("run"),
+                command=["sh", "-c", RUN],
                 user=USER,
                 probe=f"wget -q -O /dev/null http://127.0.0.1:{HEALTH_PORT}/",
-                # Among services it is asked as visitors ask, and for figures. No site gets there.
+                # Services and Prometheus reach it on `services`, where no site stands.
                 networks={"edge": host.edge.name, "services": host.services.name},
                 aliases={"services": GATEWAY},
                 replace="in_place",
-                mounts=[
-                    config.mount,
-                    Mount(volume=router.config, at=ROUTES_AT),
-                    data,
-                ],
+                mounts=[Mount(volume=sockets, at=SOCKETS_AT)],
                 ports=[
                     Port(number=at.http, protocol="tcp", address=str(at.address)),
                     Port(number=at.https, protocol="tcp", address=str(at.address)),
-                    Port(number=at.https, protocol="udp", address=str(at.address)),
                 ],
-                env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": STATE_AT},  # noqa: S108 - in the container
-                capabilities=CAPABILITIES,
-                memory_mib=512,
+                env={"CONFIG": haproxy_config(at), "HOLD": HOLD},
             ),
-            pulumi.ResourceOptions.merge(
-                child,
-                # After the router: on a new volume only one of them may make the CA.
-                pulumi.ResourceOptions(depends_on=[config.written, router]),
+            host.child(self, args.image),
+        )
+        router = CaddyRouter(
+            ROUTER,
+            CaddyRouterArgs(
+                host=host,
+                image=args.router_image,
+                data=data,
+                sockets=sockets,
+                gateway=args.gateway,
+                after=container,
             ),
+            pulumi.ResourceOptions(parent=self),
         )
-        self.revision = pulumi.Output.concat(
-            container.id, " ", config.written.digest, " ", router.revision
-        )
+        self.revision = pulumi.Output.concat(container.id, " ", router.revision)
         """Changes with all that visitors could notice."""
         self.targets = tuple(
             Target(job="gateway", address=f"{GATEWAY}:{port}")
-            for port in (METRICS_PORT, ROUTER_METRICS_PORT)
+            for port in (FIGURES_PORT, ROUTER_FIGURES_PORT)
         )
         self.register_outputs({"revision": self.revision})

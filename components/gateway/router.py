@@ -1,20 +1,22 @@
-"""The router: what the door passes every request on to, reloaded when routes change."""
+"""The router: Caddy, which has every host and certificate, and is reloaded when routes change."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
-from components.caddy import CAPABILITIES, CONFIG_AT, caddy, caddy_files
+from components.caddy import CAPABILITIES, CONFIG_AT, caddy_files
 from components.entrance import STATE_AT
-from components.gateway.proxy_caddyfile import HEALTH_PORT, Gateway
-from components.gateway.router_caddyfile import router_files, router_secret_files
+from components.gateway.caddyfile import router_files, router_secret_files
+from components.gateway.gateway import CURRENT, HEALTH_PORT, SOCKETS_AT, Gateway
 from host.container import ContainerArgs, service_container
 from host.docker_host import DockerHost
 from host.mounted_files import mounted_files
-from host.mounts import Mount
+from host.mounts import Mount, Port
 from host.user import USER
+
+_SCRIPTS_AT = f"{CONFIG_AT}/current"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,42 +25,47 @@ class CaddyRouterArgs:
 
     host: DockerHost
     image: str
-    data: Mount
-    """Where certificates and sockets are, the same volume for the door."""
+    data: pulumi.Input[str]
+    """The volume with certificates and keys."""
+    sockets: pulumi.Input[str]
     gateway: Gateway
+    after: pulumi.Resource
+    """The proxy. In older stacks it had the UDP port, so it is replaced first."""
 
 
 class CaddyRouter(pulumi.ComponentResource):
-    """Knows every host, obtains its certificate, and answers on sockets of the data volume alone.
+    """Gets certificates, terminates TLS, and passes requests on.
 
-    It depends on no site: routes are plain data, its networks are always the same.
+    It serves HTTP/1.1 and 2 on sockets alone, and HTTP/3 on the published UDP port. It depends on
+    no site: routes are plain data, its networks are always the same.
     """
 
     def __init__(
         self, name: str, args: CaddyRouterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("homeport:index:CaddyRouter", name, None, opts)
-        host = args.host
+        host, at = args.host, args.gateway.at
+        files = caddy_files(router_files(args.gateway), router_secret_files(args.gateway))
         config = mounted_files(
             f"{name}-config",
             host,
             self,
-            caddy_files(router_files(args.gateway), router_secret_files(args.gateway)),
+            replace(files, reload=["sh", f"{_SCRIPTS_AT}/reload.sh"]),
             component=name,
             image=args.image,
             at=CONFIG_AT,
         )
-        self.config = config.mount.volume
-        """The volume of its files, where the door finds its socket and the hosts."""
         container = service_container(
             name,
             host,
             ContainerArgs(
                 component=name,
                 image=args.image,
-                command=caddy("run"),
+                command=["sh", f"{_SCRIPTS_AT}/run.sh"],
                 user=USER,
-                probe=f"wget -q -O /dev/null http://127.0.0.1:{HEALTH_PORT}/",
+                # Visitors have to be led to it as well.
+                probe=f"wget -q -O /dev/null http://127.0.0.1:{HEALTH_PORT}/ "
+                f"&& test -S {CURRENT}/https.sock",
                 networks={
                     "edge": host.edge.name,
                     "web": host.web.name,
@@ -66,14 +73,17 @@ class CaddyRouter(pulumi.ComponentResource):
                     "guarded": host.guarded.name,
                 },
                 replace="in_place",
-                mounts=[config.mount, args.data],
+                mounts=[
+                    config.mount,
+                    Mount(volume=args.data, at=STATE_AT, read_only=False),
+                    Mount(volume=args.sockets, at=SOCKETS_AT, read_only=False),
+                ],
+                ports=[Port(number=at.https, protocol="udp", address=str(at.address))],
                 env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": STATE_AT},  # noqa: S108 - in the container
                 capabilities=CAPABILITIES,
                 memory_mib=512,
             ),
-            pulumi.ResourceOptions.merge(
-                host.child(self, args.image), pulumi.ResourceOptions(depends_on=[config.written])
-            ),
+            host.child(self, args.image, after=[config.written, args.after]),
         )
         self.revision = pulumi.Output.concat(container.id, " ", config.written.digest)
         """Changes with all that visitors could notice."""

@@ -68,6 +68,18 @@ _OF_A_SITE = (200, 301, 302, 303, 307, 308, 401)
 """A page, or a redirect or a password of the site's own."""
 _PROBE_SECONDS = 5
 
+# The router counts requests by the Host that visitors wrote: with the stack's port, or as an
+# absolute name. By `host` they are one site's; `asked` keeps what was written apart.
+_BY_SITE = {
+    "gateway": {
+        "metric_relabel_configs": [
+            {"source_labels": ["host"], "regex": r"(.+(?:\.|:\d+))", "target_label": "asked"},
+            {"source_labels": ["host"], "regex": r"(.+?)\.?(?::\d+)?", "target_label": "host"},
+        ]
+    }
+}
+"""What a job does with its figures, by the job's name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
@@ -142,7 +154,11 @@ def prometheus_yml(
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [ALERTMANAGER]}]}]},
         "scrape_configs": [
             *(
-                {"job_name": job, "static_configs": [_static(target) for target in of_job]}
+                {
+                    "job_name": job,
+                    "static_configs": [_static(target) for target in of_job],
+                    **_BY_SITE.get(job, {}),
+                }
                 for job, of_job in groupby(
                     sorted(targets, key=lambda target: (target.job, target.address)),
                     lambda target: target.job,

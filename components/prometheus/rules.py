@@ -21,8 +21,8 @@ _OWN_ALERT = ("gateway", "registry", PROBE)
 _NODE = '{job="node"}'
 """The host's own; a person may scrape other machines."""
 # By whether the CA is the gateway's own: between what is renewed in time and what ends. The gateway
-# changes its own CA's certificates, of twelve hours, with more than an hour left, and others with a
-# tenth of their life left: nine days of ninety, four and a half of forty-five.
+# renews with a third of a certificate's life left: four of its own CA's twelve hours, thirty days
+# of ninety.
 _CERTIFICATE = {True: "30m", False: "3d"}
 
 

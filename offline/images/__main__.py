@@ -15,6 +15,7 @@ from offline.images import (
     alertmanager,
     caddy,
     exporters,
+    haproxy,
     openbao,
     php,
     prometheus,
@@ -38,6 +39,7 @@ VERSION = r"\d+(\.\d+)+"
 # By the end of the image's name, for a registry may stand before it.
 RECIPES = {
     "caddy": Recipe(caddy.build, f"(?P<version>{VERSION})", "1.2.3"),
+    "haproxy": Recipe(haproxy.build, f"(?P<version>{VERSION})-alpine", "1.2.3-alpine"),
     "homeport/php": Recipe(
         php.build, rf"(?P<php>{VERSION})-caddy(?P<caddy>{VERSION})-\d+", "1.2.3-caddy1.2.3-1"
     ),

@@ -167,8 +167,8 @@ class Checkout:
         return certificate[certificate.index("-----BEGIN") :]
 
     def _root_certificate(self) -> str:
-        proxy = containers.one(self.docker, self.label, "proxy")
-        code, output = proxy.exec_run(["cat", "/state/caddy/pki/authorities/local/root.crt"])
+        router = containers.one(self.docker, self.label, "router")
+        code, output = router.exec_run(["cat", "/state/caddy/pki/authorities/local/root.crt"])
         return cast("bytes", output).decode() if code == 0 else ""
 
     def killed_up(self, *, when: Callable[[], object]) -> None:

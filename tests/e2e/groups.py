@@ -10,6 +10,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 _OVER_SSH = re.compile(r"[\[-]ssh[]-]")
 _SHARED = {
     "test_bad_lines": "estate",
+    "test_gateway": "estate",
     "test_healing": "few",
     "test_isolation": "estate",
     "test_site_changes": "few",

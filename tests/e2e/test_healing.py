@@ -36,6 +36,13 @@ def test_hung_services_come_back(few: Checkout) -> None:
     _assert_restarted_and_serves(few, started)
 
 
+def test_lost_sockets_come_back(few: Checkout) -> None:
+    containers.wait_healthy(few.docker, few.label, "router")
+    started = _started(few, "router")
+    containers.run_in(containers.one(few.docker, few.label, "router"), "rm -r /sockets/*")
+    _assert_restarted_and_serves(few, {"router": started})
+
+
 @pytest.mark.parametrize("component", ["proxy", "router", "alpha"])
 def test_a_service_that_runs_out_of_memory_comes_back(few: Checkout, component: str) -> None:
     started = _started(few, component)

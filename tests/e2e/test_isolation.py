@@ -58,9 +58,9 @@ def test_a_neighbours_php_fpm_and_files_are_out_of_reach(estate: Checkout, site:
 
 @pytest.mark.parametrize("site", ["inside", "outgoing"])
 def test_no_service_port_answers_a_site(estate: Checkout, site: str) -> None:
-    # Caddy's admin endpoint, the health check's, the metrics', the question for certificates, and
-    # where the router keeps them.
-    ports = (2019, 2020, 2021, 2022, 443)
+    # Caddy's admin endpoint, the health check's, figures of both, and those that are published:
+    # a visitor's address is what HAProxy says, so no site speaks to the router as HAProxy does.
+    ports = (2019, 2020, 2021, 2023, 80, 443, estate.http, estate.https)
     gateway = [("proxy", "edge"), ("router", "edge"), ("router", "web"), ("router", "services")]
     internal = [
         f"{_address(estate, part, network)}:{port}" for part, network in gateway for port in ports

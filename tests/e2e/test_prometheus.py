@@ -268,7 +268,7 @@ def test_a_gateway_that_hangs_is_one_message(watched: Watched) -> None:
     told = [message for message in receiver.messages[since:] if "Mine" not in message["groupKey"]]
     names = {alert["labels"]["alertname"] for message in told for alert in message["alerts"]}
     assert names == {"GatewayDown"}, "no site is told to be down"
-    assert len({message["groupKey"] for message in told}) == 1, "door and router are told as one"
+    assert len({message["groupKey"] for message in told}) == 1, "proxy and router are told as one"
 
 
 @once

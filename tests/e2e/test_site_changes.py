@@ -41,8 +41,7 @@ def test_adding_editing_and_removing_a_site_replaces_nothing_and_fails_no_reques
         assert few.get(few.url("added")).headers["x-edited"] == "yes"
         (few.folder / "config/sites/added.yaml").unlink()
         few.up()
-        # Its certificate is known to the door until it is due.
-        assert few.get(few.url("added")).status == 404
+        assert few.refusal("added"), "in the handshake"
     added.check()
     alpha.check()
     assert few.ids() == before

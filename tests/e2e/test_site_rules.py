@@ -245,7 +245,7 @@ BROKEN = {
 def test_a_visitor_who_sends_broken_requests_holds_up_nobody_else(
     estate: Checkout, what: str
 ) -> None:
-    """What the door remembered of the router once made every host wait for seconds."""
+    """What a server in front remembered of the router once made every host wait for seconds."""
     body, half_closed = BROKEN[what]
     done = threading.Event()
 

@@ -48,7 +48,7 @@ def test_what_nobody_declared_is_refused(checkout: Checkout) -> None:
     assert "ALERT" in refusal("nobody.localhost", address=at)
     assert "ALERT" in refusal(None, address=at)
     answer = checkout.get(checkout.url("nobody", scheme="http"))
-    assert (answer.status, answer.body) == (404, b"")
+    assert (answer.status, answer.body) == (421, b"")
 
 
 def test_the_welcome_page_knows_all_urls(checkout: Checkout) -> None:
@@ -62,12 +62,17 @@ def test_a_second_up_changes_nothing(checkout: Checkout) -> None:
 
 def test_nothing_but_the_gateway_publishes_a_port(checkout: Checkout) -> None:
     published = {
-        container.labels[containers.COMPONENT]: container.ports
+        (container.labels[containers.COMPONENT], port): entries
         for container in containers.all_of(checkout.docker, checkout.label)
-        if any(container.ports.values())
+        for port, entries in container.ports.items()
+        if entries
     }
-    assert set(published) == {"proxy"}
-    addresses = {entry["HostIp"] for ports in published["proxy"].values() for entry in ports or []}
+    assert set(published) == {
+        ("proxy", f"{checkout.http}/tcp"),
+        ("proxy", f"{checkout.https}/tcp"),
+        ("router", f"{checkout.https}/udp"),
+    }
+    addresses = {entry["HostIp"] for entries in published.values() for entry in entries}
     assert addresses == {checkout.place.address}
 
 
@@ -81,8 +86,8 @@ def test_a_changed_page_is_live_without_replacing_anything(checkout: Checkout) -
 
 @once
 def test_a_file_edited_by_hand_is_shown_and_mended(checkout: Checkout) -> None:
-    proxy = containers.one(checkout.docker, checkout.label, "proxy")
-    volume = next(m["Name"] for m in proxy.attrs["Mounts"] if m["Destination"] == "/etc/caddy")
+    router = containers.one(checkout.docker, checkout.label, "router")
+    volume = next(m["Name"] for m in router.attrs["Mounts"] if m["Destination"] == "/etc/caddy")
     _in_volume(
         checkout, volume, "chmod u+w current/Caddyfile; echo '# by hand' >>current/Caddyfile"
     )

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.gateway.proxy_caddyfile import Gateway
-from components.gateway.router_caddyfile import router_files
+from components.gateway.caddyfile import router_files
+from components.gateway.gateway import Gateway
 from components.routes import Route, Upstream
 from components.site.caddyfile import site_caddyfile
 from components.site.site import Content
@@ -190,7 +190,7 @@ def test_any_valid_site_is_loaded_and_rendered(stack: str, name: str, site: dict
     for host, path in estate.sites[0].locations:
         assert host.isascii()
         assert host == host.lower()
-        assert f"\nhttp://{host} {{\n" in gateway
+        assert rf"header_regexp Host (?i)^{re.escape(host)}\.?(:" in gateway
         if path:
             assert f" path {path} {path}/*\n" in gateway
     assert len(estate.urls()) == len(site["hosts"])

@@ -48,10 +48,11 @@ def get(
     ca: Path | None = None,
     http: Http = "1.1",
     headers: Mapping[str, str] | None = None,
+    method: str = "GET",
     timeout: float = 5,
 ) -> Answer:
     """Ask `url` at `address`, in exactly that HTTP version, without following redirects.
-    `headers` are sent over HTTP/1.1 and 2.
+    `method` is for HTTP/1.1 and 2.
 
     An https URL needs `ca`, the only authority that is trusted. Failing to connect, to
     verify or to agree on the version raises; a status of any kind is an answer.
@@ -60,7 +61,7 @@ def get(
     if ca is None and (parts.scheme == "https" or http == "3"):
         raise ValueError(f"{url}: give the stack's CA; an unverified answer proves nothing")
     if http == "3":
-        return asyncio.run(asyncio.wait_for(_get_h3(parts, address, ca), timeout))
+        return asyncio.run(asyncio.wait_for(_get_h3(parts, address, ca, headers or {}), timeout))
     # httpx connects to what the URL names, so that is the address; the host goes where the
     # server looks for it: into SNI (against which the certificate is checked) and Host.
     there = parts._replace(netloc=f"{address[0]}:{address[1]}").geturl()
@@ -71,7 +72,8 @@ def get(
         timeout=timeout,
         trust_env=False,  # no proxy and no certificates of the person who runs the tests
     ) as client:
-        answer = client.get(
+        answer = client.request(
+            method,
             there,
             headers={"Host": parts.netloc, **(headers or {})},
             extensions={"sni_hostname": parts.hostname},
@@ -116,7 +118,9 @@ def refusal(sni: str | None, *, address: Address, timeout: float = 5) -> str:
             raise
 
 
-async def _get_h3(parts: SplitResult, address: Address, ca: Path | None) -> Answer:
+async def _get_h3(
+    parts: SplitResult, address: Address, ca: Path | None, headers: Mapping[str, str]
+) -> Answer:
     configuration = QuicConfiguration(
         is_client=True,
         alpn_protocols=H3_ALPN,
@@ -130,7 +134,7 @@ async def _get_h3(parts: SplitResult, address: Address, ca: Path | None) -> Answ
         wait_connected=False,  # it would raise without saying why; `get` does say
     ) as protocol:
         assert isinstance(protocol, _H3Client)
-        return await protocol.get(parts)
+        return await protocol.get(parts, headers)
 
 
 class _H3Client(QuicConnectionProtocol):
@@ -143,7 +147,7 @@ class _H3Client(QuicConnectionProtocol):
         self._body = b""
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def get(self, parts: SplitResult) -> Answer:
+    async def get(self, parts: SplitResult, headers: Mapping[str, str]) -> Answer:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._h3.send_headers(
             self._quic.get_next_available_stream_id(),
@@ -152,6 +156,7 @@ class _H3Client(QuicConnectionProtocol):
                 (b":scheme", b"https"),
                 (b":authority", parts.netloc.encode()),
                 (b":path", path.encode()),
+                *((name.lower().encode(), value.encode()) for name, value in headers.items()),
             ],
             end_stream=True,
         )

@@ -68,7 +68,8 @@ def wait_healthy(client: docker.DockerClient, stack: str, component: str) -> flo
 
 
 def signal_service(container: Container, signal: Literal["KILL", "STOP", "CONT", "TERM"]) -> None:
-    """Send a signal to the service itself, and not to the init process in front of it.
+    """Send a signal to the service itself, and not to the init process in front of it: to what the
+    init started, and to what that has started.
 
     Docker's own `kill` reaches the init alone, which passes on neither KILL nor STOP. From
     inside, as the same user, it works for hosts far away too.
@@ -76,7 +77,11 @@ def signal_service(container: Container, signal: Literal["KILL", "STOP", "CONT",
     if not container.attrs["HostConfig"].get("Init"):
         container.kill(signal)
         return
-    script = f"kill -{signal} $(cat /proc/1/task/1/children)"
+    script = (
+        "service=$(cat /proc/1/task/1/children); "
+        "started=$(for one in $service; do cat /proc/$one/task/$one/children; done); "
+        f"kill -{signal} $service $started"
+    )
     code, output = container.exec_run(["sh", "-c", script])
     if code not in (0, 137):  # 137: the container ended, and the shell with it
         raise RuntimeError(f"{container.name}: {script}: {output!r}")

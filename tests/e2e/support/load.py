@@ -195,6 +195,12 @@ class Load:
                     self.first_failures.append(problem)
 
 
+class PatientLoad(Load):
+    """Visitors who wait for as long as the gateway holds them."""
+
+    patience = 40.0
+
+
 def _dropped(connection: http.client.HTTPConnection) -> bool:
     """Whether the server has closed an idle connection.
 

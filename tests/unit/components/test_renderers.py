@@ -1,5 +1,6 @@
 """The files that the program generates, compared whole with those in golden/."""
 
+import re
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.gateway.proxy_caddyfile import Gateway, proxy_caddyfile
-from components.gateway.router_caddyfile import router_files, router_secret_files
+from components.gateway.caddyfile import router_files, router_secret_files
+from components.gateway.gateway import Gateway
+from components.gateway.haproxy_config import haproxy_config
 from components.routes import Guard, Handler, Redirect, Refusal, Route, Upstream
 from components.site.caddyfile import (
     SiteServer,
@@ -118,11 +120,11 @@ handle /old/* {
 """
 
 RENDERED = {
-    "proxy-local.Caddyfile": proxy_caddyfile(LOCAL),
-    "proxy-prod.Caddyfile": proxy_caddyfile(PROD),
+    "haproxy-local.cfg": haproxy_config(LOCAL.at),
+    "haproxy-prod.cfg": haproxy_config(PROD.at),
     "router-local.Caddyfile": router_files(LOCAL)["Caddyfile"],
     "router-prod.Caddyfile": router_files(PROD)["Caddyfile"],
-    "proxy-acme.Caddyfile": proxy_caddyfile(ACME),
+    "router-acme.Caddyfile": router_files(ACME)["Caddyfile"],
     "router-without-sites.Caddyfile": router_files(replace(LOCAL, routes=[]))["Caddyfile"],
     "site.Caddyfile": site_caddyfile(SiteServer()),
     "site-listing.Caddyfile": site_caddyfile(SiteServer(listing=True)),
@@ -139,7 +141,8 @@ def test_a_generated_file_is_as_it_was_approved(name: str) -> None:
 
 
 def test_every_golden_file_is_compared() -> None:
-    assert {file.name for file in GOLDEN.glob("*.Caddyfile")} == set(RENDERED)
+    there = {file.name for suffix in ("Caddyfile", "cfg") for file in GOLDEN.glob(f"*.{suffix}")}
+    assert there == set(RENDERED)
 
 
 def test_who_has_an_account_is_secret_and_makes_another_configuration() -> None:
@@ -160,19 +163,12 @@ def test_the_order_of_sites_changes_nothing() -> None:
     assert router_files(replace(PROD, routes=PROD.routes[::-1])) == router_files(PROD)
 
 
-@pytest.mark.parametrize("gateway", [LOCAL, PROD], ids=["local", "prod"])
-def test_no_site_changes_the_door(gateway: Gateway) -> None:
-    assert proxy_caddyfile(gateway) == proxy_caddyfile(replace(gateway, routes=[]))
-
-
-def test_the_door_is_told_the_hosts_and_the_socket_of_the_routers_configuration() -> None:
-    files = dict(router_files(LOCAL))
+def test_a_configuration_has_sockets_of_its_own() -> None:
+    files = router_files(LOCAL)
     other = router_files(replace(LOCAL, routes=LOCAL.routes[1:]))
-    bound = {line for line in files.pop("Caddyfile").splitlines() if "router" in line}
-    revision = files.pop("revision")
-    assert bound == {f"\tbind unix//state/router-{revision}.sock"}
-    assert revision != other["revision"], "else the door would ask the one that is about to stop"
-    assert files == {f"hosts/{route.host}": "" for route in LOCAL.routes}
+    folders = set(re.findall(r"bind unix//sockets/(\w+)/https?\.sock", files["Caddyfile"]))
+    assert folders == {files["revision"]}
+    assert files["revision"] != other["revision"], "else visitors would be led to one that stops"
 
 
 @pytest.mark.parametrize("runtime", ["static", "php"])

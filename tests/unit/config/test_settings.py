@@ -170,7 +170,8 @@ def test_good_settings_are_taken(key: str, value: str) -> None:
         (
             "listen",
             "{address: 0.0.0.0, http: 80, https: 443, admin: 2019}",
-            ".admin: there is no such field; allowed here: address, http, https",
+            ".admin: there is no such field; allowed here: address, http, https, "
+            "connections_per_address",
         ),
         (
             "listen",
@@ -369,7 +370,7 @@ def test_the_local_stack_listens_on_loopback_alone(tmp_path: Path) -> None:
 
 def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     root = an_estate(tmp_path, {"a.yaml": "hosts: [x, y z]", "B.yaml": "", "c.yaml": "text"})
-    images = "gateway: caddy\nsite: caddy:2.11.7\nphp: x:1\nold: x:1\npublisher: x:1\n"
+    images = "gateway: caddy\nsite: caddy:2.11.7\nphp: x:1\nold: x:1\npublisher: x:1\nproxy: x:1\n"
     write_files(root, {"config/images.yaml": images + SERVICE_IMAGES})
     config = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
     with pytest.raises(ConfigError) as caught:
@@ -379,8 +380,8 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         f"Pulumi.prod.yaml: homeport:colour: there is no such field; allowed here: {FIELDS}",
         "config/images.yaml:1: gateway is 'caddy': must be a name and an exact version, such as "
         "caddy:2.11.7",
-        "config/images.yaml:4: old: there is no such field; allowed here: gateway, site, php, "
-        "publisher, registry, pypi, vault, prometheus, alertmanager, blackbox, node_exporter",
+        "config/images.yaml:4: old: there is no such field; allowed here: proxy, gateway, site, "
+        "php, publisher, registry, pypi, vault, prometheus, alertmanager, blackbox, node_exporter",
         "config/sites/B.yaml: a site's file name is 1 to 40 lower-case letters, digits, hyphens "
         "and underscores before .yaml, such as blog.yaml; rename it",
         f"config/sites/a.yaml:1: hosts.1 is 'y z': {NO_HOST_NAME}",
@@ -393,7 +394,7 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
 )
 def test_an_image_needs_an_exact_version(tmp_path: Path, ref: str) -> None:
     root = an_estate(tmp_path, {})
-    images = f"gateway: caddy:2.11.7\nsite: '{ref}'\nphp: homeport/php:1\npublisher: x:1\n"
+    images = f"proxy: x:1\nsite: '{ref}'\ngateway: x:1\nphp: homeport/php:1\npublisher: x:1\n"
     write_files(root, {"config/images.yaml": images + SERVICE_IMAGES})
     config = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
     with pytest.raises(ConfigError) as caught:
@@ -657,7 +658,7 @@ def test_only_images_that_are_used_are_brought_to_the_host(tmp_path: Path) -> No
     several = Estate.load("local", sites, an_estate(tmp_path / "a", SEVERAL_SITES))
     every = Estate.load("local", all_, an_estate(tmp_path / "b", EVERY_KIND))
     images = every.images
-    assert several.images_used() == [[images.gateway, images.site]]
+    assert several.images_used() == [[images.proxy, images.gateway, images.site]]
     assert every.images_used() == [
         *several.images_used(),
         [images.php],

@@ -20,7 +20,7 @@ def test_the_image_of_each_role_can_be_built(role: str) -> None:
 @pytest.mark.parametrize(
     ("reference", "reason"),
     [
-        ("gate", "gate is no role in config/images.yaml; those are gateway, "),
+        ("gate", "gate is no role in config/images.yaml; those are proxy, "),
         ("nginx:1.2.3", "nothing here builds nginx; what can be built is caddy, "),
         ("registry:3", "the tag of registry:3 is no exact version such as 1.2.3."),
         ("my/registry-ui:3.1.2", "nothing here builds my/registry-ui; "),

@@ -25,7 +25,7 @@ class Host:
     certificates: list[str]
 
     def list(self, **given: Any) -> list[str]:
-        labels = ["homeport.stack=homeport/prod", "homeport.component=proxy"]
+        labels = ["homeport.stack=homeport/prod", "homeport.component=router"]
         assert given == {"all": True, "filters": {"label": labels}}
         return self.certificates
 

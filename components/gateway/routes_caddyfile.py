@@ -1,0 +1,114 @@
+"""What is done with the requests of one host, in Caddy's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from components.caddy import block
+from components.entrance import STATE_AT
+from components.gateway.gateway import Gateway
+from components.routes import Guard, Redirect, Refusal, Route, Upstream
+
+CLOSED_AT = f"{STATE_AT}/closed"
+"""A folder. A file in it, named after a component, has the router answer writes to it with 503;
+`make registry-gc` puts one there."""
+ACCOUNTS = "accounts"
+"""Folder beside the Caddyfile with a file for each component, by name."""
+
+# Other gateways set these headers, and programs trust them from anybody, so the router removes
+# them. `reverse_proxy` sets X-Forwarded-For, -Proto and -Host.
+_SAID_BY_GATEWAYS = (
+    "Forwarded*", "X-Original-*", "X-Rewrite-*", "X-Real-*", "*Client-IP",
+    "CF-*", "X-Envoy-*", "X-Azure-*", "X-Appengine-*", "X-ARR-*", "Front-End-Https", "HTTPS",
+    "X-Url-Scheme", "X-Scheme", "X-Host", "X-HTTP-Host-Override", "X-ProxyUser-IP", "Proxy",
+    "Remote-*", "X-Remote-*", "X-Client-*",
+)  # fmt: skip
+NOT_BELIEVED = block("(not_believed)", *(f"header_up -{name}" for name in _SAID_BY_GATEWAYS))
+"""A snippet that removes them. It stands before every `import not_believed`."""
+
+_AUTHENTICATED = (
+    "header_up -Authorization",
+    "header_up X-Authenticated-User {http.auth.user.id}",
+)
+
+
+def handles(routes: Sequence[Route], gateway: Gateway) -> Iterable[str]:
+    """The routes of a host, of which the first that fits is taken."""
+    for number, route in enumerate(routes):
+        matcher = ""
+        if route.path:
+            matcher = f" @route{number}"
+            yield f"@route{number} path {route.path} {route.path}/*"
+        name = f"log_name {route.component}"
+        if route.guard and route.guard.open:
+            yield block(
+                f"handle {route.guard.open}", name, *_open(route.guard.open, route, gateway)
+            ).rstrip()
+        guard = _guard(route.component, route.guard) if route.guard else []
+        lines = [name, *guard, *_handler(route, gateway)]
+        yield block(f"handle{matcher}", *lines).rstrip()
+    if all(route.path for route in routes):
+        yield block("handle", "respond 404").rstrip()
+
+
+def _open(path: str, route: Route, gateway: Gateway) -> Iterable[str]:
+    """A path for which nobody is asked for a password. The upstream gets a GET without a body, as a
+    slow body would hold one of its threads.
+    """
+    # Caddy drops a body only where it turns another method into GET.
+    yield "method POST"
+    # `handle` matches //Health as well; the upstream gets the path as it is written here.
+    yield from _handler(route, gateway, "method GET", f"rewrite {path}")
+
+
+def _guard(component: str, guard: Guard) -> Iterable[str]:
+    if not guard.accounts:
+        # Caddy takes no `basic_auth` without accounts.
+        yield f'header WWW-Authenticate `Basic realm="{component}"`'
+        yield "respond 401"
+        return
+    yield block("basic_auth", f"import {ACCOUNTS}/{component}").rstrip()
+    if guard.writers is None:
+        return
+    may = [f"not vars {{http.auth.user.id}} {' '.join(sorted(guard.writers))}"]
+    yield block("@reader", "not method GET HEAD", *(may if guard.writers else [])).rstrip()
+    yield f"respond @reader {_quoted(guard.denied)} 403"
+    # A browser resends passwords that it has stored, so any page could send a form in a writer's
+    # name.
+    yield block("@browser", "not method GET HEAD", "header Sec-Fetch-Site *").rstrip()
+    yield "respond @browser 403"
+    if not guard.closed:
+        return
+    closed = block("file", f"root {CLOSED_AT}", f"try_files /{component}").rstrip()
+    yield block("@closed", "not method GET HEAD", closed).rstrip()
+    yield "header @closed Retry-After 60"
+    yield f"respond @closed {_quoted(guard.closed)} 503"
+
+
+def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
+    """What is done with a request; `more` goes to the upstream, where there is one."""
+    match route.handler:
+        case Upstream(address=address, patience=patience, paths=paths):
+            if paths:
+                yield f"@elsewhere not path {' '.join(paths)}"
+                yield "respond @elsewhere 404"
+            yield "request_header -X-Forwarded*"
+            yield block(
+                f"reverse_proxy {address}",
+                "import not_believed",
+                f"lb_try_duration {patience}",
+                "lb_try_interval 100ms",
+                f"stream_close_delay {gateway.stream_close_delay}",
+                # A password has done its part, and the service is told whose it was.
+                *(_AUTHENTICATED if route.guard else []),
+                *more,
+            ).rstrip()
+        case Redirect(to=to, status=status, keep_path=keep_path):
+            yield f"redir {to.rstrip('/') + '{uri}' if keep_path else to} {status}"
+        case Refusal(status=status, text=text):
+            yield f"respond {_quoted(text)} {status}"
+
+
+def _quoted(text: str) -> str:
+    """One word of a Caddyfile, whatever it holds but a backslash."""
+    return '"' + text.replace('"', r"\"") + '"'
