@@ -111,7 +111,7 @@ def _healings(checkout: Checkout) -> Iterator[tuple[str, str]]:
         ("killed", "KILL"),
         ("stopped with SIGSTOP", "STOP"),
     )
-    for what, component in (("gateway", "proxy"), ("site", _OTHER)):
+    for what, component in (("gateway", "proxy"), ("router", "router"), ("site", _OTHER)):
         for how, signal in signals:
             took = sorted(_healing(checkout, component, signal) for _ in range(_HEALINGS))
             yield (

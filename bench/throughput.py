@@ -2,53 +2,80 @@
 
 from __future__ import annotations
 
-import os
+import io
 import shutil
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 from docker.models.containers import Container
+from docker.types import LogConfig
 
-from tests.e2e.checkout import Checkout, free_port
+from offline.images.debian import debian
+from tests.e2e.checkout import Checkout
 from tests.e2e.support import containers
 from tests.e2e.support.client import Address, serves
 from tests.e2e.support.waiting import wait_until
 
-_TOOLS = {"h2load": "nghttp2-client", "nginx": "nginx-light", "openssl": "openssl"}
+_TOOLS = {"h2load": "nghttp2-client", "openssl": "openssl"}
 """What it takes beside Docker, with the Debian package of each."""
-_PATH = f"{os.environ['PATH']}:/usr/sbin"
-_CERTIFICATE = "certificate.pem"
 _ROUNDS = 5
 _REQUESTS = 8_000
 _CLIENTS = 16
+_GATEWAY = ("proxy", "router")
+_OTHERS = ("Caddy", "nginx")
+_AT = "/bench"
+"""Where the servers that the gateway is compared with have their files."""
 
-# The gateway's job, as nginx's own documents say to do it: TLS for one host, access logs, and
-# kept connections to the site.
+# The gateway's job, done by one server alone: TLS, access logs, compression, figures by host, the
+# same headers, and kept connections to the site.
+_CADDY = """\
+{{
+    admin off
+    auto_https disable_redirects
+    metrics {{
+        per_host
+    }}
+}}
+https://{host} {{
+    tls {at}/certificate.pem {at}/key.pem
+    log {{
+        output stdout
+        format json
+    }}
+    encode zstd gzip
+    header ?X-Content-Type-Options nosniff
+    header ?Referrer-Policy strict-origin-when-cross-origin
+    reverse_proxy {site}
+}}
+"""
 _NGINX = """\
 daemon off;
 worker_processes auto;
-pid nginx.pid;
-error_log error.log;
+error_log stderr;
 events {{}}
 http {{
-    access_log access.log;
-    {temporary}
+    access_log /dev/stdout;
+    gzip on;
+    gzip_proxied any;
     upstream site {{
         server {site};
         keepalive 32;
     }}
     server {{
-        listen 127.0.0.1:{port} ssl http2;
+        listen 443 ssl http2;
         server_name {host};
-        ssl_certificate certificate.pem;
-        ssl_certificate_key key.pem;
-        keepalive_requests {requests};
+        ssl_certificate {at}/certificate.pem;
+        ssl_certificate_key {at}/key.pem;
+        keepalive_requests 1000000;
         add_header X-Content-Type-Options nosniff;
         add_header Referrer-Policy strict-origin-when-cross-origin;
         location / {{
@@ -62,6 +89,11 @@ http {{
     }}
 }}
 """
+_NGINX_IMAGE = "homeport/bench-nginx:1"
+_NGINX_DOCKERFILE = """\
+FROM {debian}
+RUN apt-get update && apt-get install --yes nginx-light && rm -rf /var/lib/apt/lists/*
+"""
 
 
 @dataclass(frozen=True)
@@ -74,29 +106,36 @@ class Rate:
 
 
 def throughput(checkout: Checkout, name: str) -> list[tuple[str, str]]:
-    """Requests of a site, one server after the other, and that several times.
+    """Requests of a site, one server after the other, and that several times, and their memory.
 
-    The gateway and the site's container are asked at their addresses on Docker's bridges, nginx
-    on loopback: nobody's requests go through Docker's proxy for published ports.
+    All are containers in front of the same site, and asked at their addresses on Docker's
+    bridges: nobody's requests go through Docker's proxy for published ports.
     """
-    if missing := [f"{tool} ({_TOOLS[tool]})" for tool in _TOOLS if not _program(tool)]:
+    if missing := [f"{tool} ({_TOOLS[tool]})" for tool in _TOOLS if not shutil.which(tool)]:
         print(f"No requests per second: install {', '.join(missing)}", file=sys.stderr)
         return []
     host, marker = f"{name}.localhost", f"marker-of-{name}"
     site = _ip(containers.one(checkout.docker, checkout.label, name)), 80
-    gateway = _gateway(checkout), checkout.https
-    with tempfile.TemporaryDirectory() as folder, _nginx(Path(folder), host, site, marker) as nginx:
+    gateway = [containers.one(checkout.docker, checkout.label, each) for each in _GATEWAY]
+    secure, plain = f"https://{host}/", f"http://{host}/"
+    with _caddy(checkout, host, site) as caddy, _nginx(checkout, host, site) as nginx:
         checkout.serves(checkout.url(name), marker)
-        secure, plain = f"https://{host}/", f"http://{host}/"
+        servers = {
+            "gateway": (_ip(gateway[0]), checkout.https),
+            "Caddy": (_ip(caddy), 443),
+            "nginx": (_ip(nginx), 443),
+        }
         asked: dict[str, Callable[[], Rate]] = {
-            "gateway": lambda: _rate(secure, gateway, "--h1"),
             "site": lambda: _rate(plain, site, "--h1"),
-            "nginx": lambda: _rate(secure, nginx, "--h1"),
-            "gateway, HTTP/2": lambda: _rate(secure, gateway),
-            "nginx, HTTP/2": lambda: _rate(secure, nginx),
+            **{who: partial(_rate, secure, at, "--h1") for who, at in servers.items()},
+            **{f"{who}, HTTP/2": partial(_rate, secure, at) for who, at in servers.items()},
         }
         rounds = [{who: ask() for who, ask in asked.items()} for _ in range(_ROUNDS)]
-    return [*_figures(rounds), *_ratios(rounds)]
+        memory = [
+            (f"{who}: memory, MiB", f"{sum(_mib(each) for each in of_it):.0f}")
+            for who, of_it in (("gateway", gateway), ("Caddy", [caddy]), ("nginx", [nginx]))
+        ]
+    return [*_figures(rounds), *_ratios(rounds), *memory]
 
 
 def _figures(rounds: list[dict[str, Rate]]) -> Iterator[tuple[str, str]]:
@@ -110,8 +149,7 @@ def _ratios(rounds: list[dict[str, Rate]]) -> Iterator[tuple[str, str]]:
     """The middle one of the ratios that each round gives."""
     for one, other in (
         ("gateway", "site"),
-        ("gateway", "nginx"),
-        ("gateway, HTTP/2", "nginx, HTTP/2"),
+        *((f"gateway{http}", f"{other}{http}") for other in _OTHERS for http in ("", ", HTTP/2")),
     ):
         per_second = statistics.median(r[one].per_second / r[other].per_second for r in rounds)
         p99 = statistics.median(r[one].p99 / r[other].p99 for r in rounds)
@@ -142,54 +180,88 @@ def _rate(url: str, address: Address, *options: str) -> Rate:
     return Rate(_REQUESTS / lasted * 1e6, p99 / 1e3)
 
 
+def _caddy(checkout: Checkout, host: str, site: Address) -> AbstractContextManager[Container]:
+    """A plain Caddy of the gateway's own version."""
+    command = ["caddy", "run", "--config", f"{_AT}/config", "--adapter", "caddyfile"]
+    return _server(checkout, checkout.image("gateway"), command, _said(_CADDY, host, site), host)
+
+
+def _nginx(checkout: Checkout, host: str, site: Address) -> AbstractContextManager[Container]:
+    """Debian's nginx."""
+    dockerfile = _NGINX_DOCKERFILE.format(debian=debian("trixie"))
+    checkout.docker.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=_NGINX_IMAGE)
+    command = ["nginx", "-c", f"{_AT}/config"]
+    return _server(checkout, _NGINX_IMAGE, command, _said(_NGINX, host, site), host)
+
+
+def _said(config: str, host: str, site: Address) -> str:
+    return config.format(host=host, site=f"{site[0]}:{site[1]}", at=_AT)
+
+
 @contextmanager
-def _nginx(folder: Path, host: str, site: Address, marker: str) -> Iterator[Address]:
-    """Run nginx on loopback in front of the site's container, for as long as the block lasts."""
-    port = free_port("127.0.0.1")
-    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    (folder / "nginx.conf").write_text(
-        _NGINX.format(
-            host=host,
-            site=f"{site[0]}:{site[1]}",
-            port=port,
-            requests=_REQUESTS,
-            temporary=" ".join(f"{each}_temp_path {each};" for each in temporary),
-        )
+def _server(
+    checkout: Checkout, image: str, command: list[str], config: str, host: str
+) -> Iterator[Container]:
+    """A server in front of the site, in the network where the router is, while the block lasts."""
+    container = checkout.docker.containers.create(
+        image,
+        entrypoint=command[:1],
+        command=command[1:],
+        network=_network(checkout),
+        labels={containers.STACK: checkout.label},
+        log_config=LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"}),
     )
+    try:
+        with tempfile.TemporaryDirectory() as top:
+            folder = Path(top, _AT.strip("/"))
+            folder.mkdir()
+            _certify(folder, host)
+            (folder / "config").write_text(config)
+            container.put_archive("/", _archive(Path(top)))
+            container.start()
+            container.reload()
+            ca, at = folder / "certificate.pem", (_ip(container), 443)
+            url, marker = f"https://{host}/", f"marker-of-{host.partition('.')[0]}"
+            wait_until(
+                lambda: serves(url, marker, address=at, ca=ca), f"{image} serves", seconds=10
+            )
+        yield container
+    finally:
+        container.remove(force=True, v=True)
+
+
+def _certify(folder: Path, host: str) -> None:
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-nodes", "-subj", f"/CN={host}"),
             *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),  # as Caddy's are
             *("-addext", f"subjectAltName=DNS:{host}"),
-            *("-keyout", folder / "key.pem", "-out", folder / _CERTIFICATE),
+            *("-keyout", folder / "key.pem", "-out", folder / "certificate.pem"),
         ],
         check=True,
         capture_output=True,
     )
-    process = subprocess.Popen(
-        [_program("nginx"), "-p", folder, "-c", folder / "nginx.conf", "-e", "error.log"]
-    )
-    url, address, ca = f"https://{host}/", ("127.0.0.1", port), folder / _CERTIFICATE
-    try:
-        wait_until(lambda: serves(url, marker, address=address, ca=ca), "nginx serves", seconds=10)
-        yield address
-    finally:
-        process.terminate()
-        process.wait()
 
 
-def _program(name: str) -> str:
-    return shutil.which(name, path=_PATH) or ""
+def _archive(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path in sorted(folder.rglob("*")):
+            tar.add(path, path.relative_to(folder), recursive=False)
+    return buffer.getvalue()
 
 
-def _gateway(checkout: Checkout) -> str:
-    """The address of the container that publishes the HTTPS port."""
-    (container,) = [
-        each
-        for each in containers.all_of(checkout.docker, checkout.label)
-        if f"{checkout.https}/tcp" in (each.attrs["HostConfig"]["PortBindings"] or {})
-    ]
-    return _ip(container)
+def _network(checkout: Checkout) -> str:
+    """The network in which the site is."""
+    site = containers.one(checkout.docker, checkout.label, "router")
+    networks = site.attrs["NetworkSettings"]["Networks"]
+    return str(next(name for name in networks if name.startswith("web-")))
+
+
+def _mib(container: Container) -> float:
+    """What it holds of memory, as `docker stats` counts: without files that can be read again."""
+    usage = cast("dict[str, Any]", container.stats(stream=False))["memory_stats"]
+    return float((usage["usage"] - usage["stats"].get("inactive_file", 0)) / 2**20)
 
 
 def _ip(container: Container) -> str:
