@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
 
 from docker.models.containers import Container
 from docker.types import LogConfig
@@ -118,7 +117,7 @@ def throughput(checkout: Checkout, name: str) -> list[tuple[str, str]]:
     site = _ip(containers.one(checkout.docker, checkout.label, name)), 80
     gateway = [containers.one(checkout.docker, checkout.label, each) for each in _GATEWAY]
     secure, plain = f"https://{host}/", f"http://{host}/"
-    with _caddy(checkout, host, site) as caddy, _nginx(checkout, host, site) as nginx:
+    with _caddy(checkout, host) as caddy, _nginx(checkout, host) as nginx:
         checkout.serves(checkout.url(name), marker)
         servers = {
             "gateway": (_ip(gateway[0]), checkout.https),
@@ -180,22 +179,23 @@ def _rate(url: str, address: Address, *options: str) -> Rate:
     return Rate(_REQUESTS / lasted * 1e6, p99 / 1e3)
 
 
-def _caddy(checkout: Checkout, host: str, site: Address) -> AbstractContextManager[Container]:
+def _caddy(checkout: Checkout, host: str) -> AbstractContextManager[Container]:
     """A plain Caddy of the gateway's own version."""
     command = ["caddy", "run", "--config", f"{_AT}/config", "--adapter", "caddyfile"]
-    return _server(checkout, checkout.image("gateway"), command, _said(_CADDY, host, site), host)
+    return _server(checkout, checkout.image("gateway"), command, _said(_CADDY, host), host)
 
 
-def _nginx(checkout: Checkout, host: str, site: Address) -> AbstractContextManager[Container]:
+def _nginx(checkout: Checkout, host: str) -> AbstractContextManager[Container]:
     """Debian's nginx."""
     dockerfile = _NGINX_DOCKERFILE.format(debian=debian("trixie"))
     checkout.docker.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=_NGINX_IMAGE)
     command = ["nginx", "-c", f"{_AT}/config"]
-    return _server(checkout, _NGINX_IMAGE, command, _said(_NGINX, host, site), host)
+    return _server(checkout, _NGINX_IMAGE, command, _said(_NGINX, host), host)
 
 
-def _said(config: str, host: str, site: Address) -> str:
-    return config.format(host=host, site=f"{site[0]}:{site[1]}", at=_AT)
+def _said(config: str, host: str) -> str:
+    """The site is asked by the name that the router asks it by."""
+    return config.format(host=host, site=f"site-{host.partition('.')[0]}:80", at=_AT)
 
 
 @contextmanager
@@ -259,9 +259,10 @@ def _network(checkout: Checkout) -> str:
 
 
 def _mib(container: Container) -> float:
-    """What it holds of memory, as `docker stats` counts: without files that can be read again."""
-    usage = cast("dict[str, Any]", container.stats(stream=False))["memory_stats"]
-    return float((usage["usage"] - usage["stats"].get("inactive_file", 0)) / 2**20)
+    """What its processes hold of memory."""
+    shown = container.top(ps_args="-o pid,rss")
+    at = shown["Titles"].index("RSS")
+    return sum(int(process[at]) for process in shown["Processes"]) / 1024
 
 
 def _ip(container: Container) -> str:
