@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 
 from components.caddy import GLOBAL_OPTIONS, block
 from components.gateway.gateway import (
@@ -15,14 +14,12 @@ from components.gateway.gateway import (
     REVISION,
     SOCKETS_AT,
     Gateway,
+    script,
 )
 from components.gateway.routes_caddyfile import ACCOUNTS, NOT_BELIEVED, handles
 from components.routes import Route
 
-_SCRIPTS = {
-    name: Path(__file__).with_name("scripts").joinpath(name).read_text(encoding="utf-8")
-    for name in ("run.sh", "reload.sh")
-}
+_SCRIPTS = {name: script(name) for name in ("run.sh", "reload.sh")}
 
 _LOG = "log {\n\toutput stdout\n\tformat json\n}"
 _HSTS = "header ?Strict-Transport-Security max-age=31536000"
@@ -178,8 +175,7 @@ def _http(hosts: Mapping[str, Sequence[Route]], gateway: Gateway) -> Iterable[st
         if host in gateway.at.plain_hosts:
             yield block(at[host], _bind("http", "h1"), _LOG, *_of_host(routes, gateway), _ERRORS)
     if redirected := [at[host] for host in hosts if host not in gateway.at.plain_hosts]:
-        port = "" if gateway.at.https == 443 else f":{gateway.at.https}"
-        to = f"redir https://{{host}}{port}{{uri}} 308"
+        to = f"redir {gateway.at.url('{host}', 'https')}{{uri}} 308"
         yield block(", ".join(redirected), _bind("http", "h1"), to)
     yield block("http://", _bind("http", "h1"), "respond 421")
 

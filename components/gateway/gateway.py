@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from components.caddy import CONFIG_AT
 from components.routes import Route
@@ -23,6 +24,11 @@ FIGURES_SOCKET = f"{SOCKETS_AT}/figures.sock"
 REVISION = "revision"
 """A file of the router. It tells the scripts in which folder this configuration listens."""
 ROOTS = "acme-roots.pem"
+
+
+def script(name: str) -> str:
+    """The text of a script that runs in one of the containers."""
+    return Path(__file__).with_name("scripts").joinpath(name).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, kw_only=True)

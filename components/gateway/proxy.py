@@ -9,7 +9,6 @@ and scripts, in a volume.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 
@@ -20,6 +19,7 @@ from components.gateway.gateway import (
     ROUTER_FIGURES_PORT,
     SOCKETS_AT,
     Gateway,
+    script,
 )
 from components.gateway.haproxy_config import HOLD_AT, haproxy_config
 from components.gateway.router import CaddyRouter, CaddyRouterArgs
@@ -30,7 +30,7 @@ from host.mounts import Mount, Port
 from host.user import USER
 from host.volumes import data_volume, memory_volume
 
-HOLD = Path(__file__).with_name("scripts").joinpath("hold.lua").read_text(encoding="utf-8")
+HOLD = script("hold.lua")
 _CONFIG_AT = "/tmp/haproxy.cfg"  # noqa: S108 - in the container
 # HAProxy reads its configuration from files alone. The container writes them from its environment,
 # because a volume would be two more resources.
