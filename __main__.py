@@ -20,7 +20,7 @@ from composition.prometheus import pages_of_prometheus, what_is_watched
 from composition.registry import packages_server
 from composition.sites import what_answers, what_is_published
 from composition.vault import people_of_the_vault, vault_keys, vault_reach, what_the_vault_holds
-from config.estate import Estate
+from config import loading
 from host.continue_on_error import leave_dependents_of_failures
 from host.docker_host import DockerHost, DockerHostArgs
 from host.host_preparation import HostPreparation, HostPreparationArgs
@@ -28,7 +28,7 @@ from host.host_preparation import HostPreparation, HostPreparationArgs
 WELCOME = "welcome"
 
 leave_dependents_of_failures()
-estate = Estate.of_program()
+estate = loading.of_program()
 settings, images = estate.settings, estate.images
 
 urls = estate.urls()

@@ -22,7 +22,9 @@ from commands import (
     vault_reset,
     vault_snapshot,
 )
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
+from config import loading
 from config.model import ConfigError
 from host.provider import sentence
 
@@ -39,7 +41,7 @@ def main(argv: list[str]) -> int:
     args = vars(parser.parse_args(argv))
     _, run = COMMANDS[args.pop("command")]
     try:
-        code = run(Context(args.pop("stack"), args))
+        code = run(Context(args.pop("stack"), loading.of_files, args))
         sys.stdout.flush()
     except (CommandError, ConfigError) as error:
         print(error, file=sys.stderr)

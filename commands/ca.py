@@ -6,18 +6,17 @@ import sys
 from urllib.parse import urlsplit
 
 from commands.context import Context
-from commands.door import root_certificate
 
 
 def run(context: Context) -> int:
     """Print the certificate of the stack's own CA, as PEM."""
-    sys.stdout.write(root_certificate(context))
+    sys.stdout.write(context.root_certificate())
     return 0
 
 
 def trust(context: Context) -> int:
     """Print the line that makes this machine trust it, and what Docker and pip want besides."""
-    root_certificate(context)
+    context.root_certificate()
     name = f"homeport-{context.stack}"
     if sys.platform == "darwin":
         install = (

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import docker
 from docker.models.containers import Container
 
+from commands.error import CommandError
+from components import reach
 from config.estate import Estate
 from config.settings import LOCAL_STACK, PROJECT, Settings
 from host import engine, reachability
+from host.engine import EngineError
 from values.command_line import make
-
-
-class CommandError(Exception):
-    """Told to the person in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,15 @@ class Context:
     """The stack that a command works on."""
 
     stack: str
+    load: Callable[[str], Estate]
+    """Reads the files of a stack. Raises ConfigError."""
     given: Mapping[str, str] = field(default_factory=dict)
     """What the command was told besides, such as NAME; empty texts where it wasn't."""
 
     @cached_property
     def estate(self) -> Estate:
         """The stack's files. Raises ConfigError."""
-        return Estate.of_files(self.stack)
+        return self.load(self.stack)
 
     @property
     def settings(self) -> Settings:
@@ -54,6 +56,24 @@ class Context:
             and not engine.reachable(host)
             and reachability.DOCKER_MISSING in reachability.why_unreachable(host, self.stack)
         )
+
+    @contextmanager
+    def door(self) -> Iterator[reach.Door]:
+        """The public door of the stack's gateway. Raises CommandError where there is none."""
+        _ = self.docker  # tells why it doesn't answer
+        try:
+            with reach.open_door(self.estate.entrance) as opened:
+                yield opened
+        except EngineError as error:
+            raise CommandError(str(error)) from error
+
+    def root_certificate(self) -> str:
+        """The certificate of the stack's own CA, as PEM. Raises CommandError where it has none."""
+        _ = self.docker
+        try:
+            return reach.root_certificate(self.settings.docker_host, self.estate.entrance.stack)
+        except EngineError as error:
+            raise CommandError(str(error)) from error
 
     @property
     def label(self) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from commands import pulumi_cli
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
 from commands.kinds import CONTAINER, FILES, OWNER, PROMOTION, VOLUME, called
 from commands.table import table
 

@@ -8,14 +8,13 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 from docker.models.volumes import Volume
 
-from commands.context import CommandError, Context
-from commands.pulumi_cli import backend
-from commands.registry_gc import collector_of
+from commands.context import Context
+from commands.error import CommandError
 from config.settings import PROJECT
 from host.engine import THROWAWAY
 
 
-def clear(context: Context, deployment: dict[str, Any]) -> None:
+def clear(context: Context, deployment: dict[str, Any], state_at: str) -> None:
     """Remove this state's containers and networks that it doesn't know, and volumes of generated
     files that nobody knows, and say so. Data is never touched.
 
@@ -37,7 +36,7 @@ def clear(context: Context, deployment: dict[str, Any]) -> None:
     if foreign:
         raise CommandError(
             f"stack {context.stack} on {context.settings.docker_host} was made from another "
-            f"state than {backend()}: {', '.join(sorted(foreign))}. Nothing was changed. Run "
+            f"state than {state_at}: {', '.join(sorted(foreign))}. Nothing was changed. Run "
             f"`{context.make('down')}` in the checkout that made them, or use its state "
             "(PULUMI_BACKEND_URL), "
             "or remove them with `docker rm --force` and `docker network rm`"
@@ -60,6 +59,11 @@ def clear(context: Context, deployment: dict[str, Any]) -> None:
         if volume.name not in known and not data:
             _say(volume)
             volume.remove()
+
+
+def collector_of(context: Context) -> str:
+    """The name of the container that removes images from the registry."""
+    return f"{PROJECT}-{context.stack}-registry-gc"
 
 
 def _say(thing: Container | Network | Volume) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
 from config.settings import PROJECT
 from values import command_line
 

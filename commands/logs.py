@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
 
 
 def run(context: Context) -> int:

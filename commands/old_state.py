@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from commands.context import CommandError
+from commands.error import CommandError
 from values.command_line import make
 
 # The SDK keeps a provider pickled by reference: its module, then its class.

@@ -7,7 +7,8 @@ import socket
 
 import psutil
 
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
 from components.entrance import GATEWAY
 from config.settings import PROJECT
 

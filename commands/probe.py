@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import urllib3
 
 from commands.context import Context
-from commands.door import open_door
 from components.reach import Door
 
 _PATIENCE = 60  # seconds for all URLs together, for certificates and restarts on the way
@@ -35,7 +34,7 @@ def run(context: Context) -> int:
     start = time.monotonic()
     failed = 0
     empty = set()
-    with open_door(context) as door:
+    with context.door() as door:
         for entry in context.estate.urls():
             fetched = context.estate.remotes.get(entry["name"]) is not None
             answer = ask(door, entry)

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from commands import old_state
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
 from commands.progress import Progress, events
 from config.settings import LOCAL_STACK, ROOT
 from config.yaml_file import YamlFile

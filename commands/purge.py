@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
 
 
 def run(context: Context) -> int:

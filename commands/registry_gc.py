@@ -12,12 +12,13 @@ import docker
 import requests
 from docker.models.containers import Container
 
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
 from commands.health import health
+from commands.leftovers import collector_of
 from components.entrance import ROUTER
 from components.gateway.routes_caddyfile import CLOSED_AT
 from components.registry.config import CONFIG, CONFIG_AT, DATA_AT, IMAGES
-from config.settings import PROJECT
 from host import engine
 from host.user import USER
 
@@ -112,11 +113,6 @@ def _container(context: Context, component: str) -> Container:
     raise CommandError(
         f"stack {context.stack} runs no {component}; `{context.make('up')}` starts it"
     )
-
-
-def collector_of(context: Context) -> str:
-    """The name of the container that removes."""
-    return f"{PROJECT}-{context.stack}-registry-gc"
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from commands.context import CommandError, Context
-from commands.door import open_door
+from commands.context import Context
+from commands.error import CommandError
 from commands.health import health
 from commands.probe import Answer, ask
 from commands.table import table
@@ -22,7 +22,7 @@ def run(context: Context) -> int:
     print()
     urls = context.estate.urls()
     try:
-        with open_door(context) as door:
+        with context.door() as door:
             answers = [ask(door, url) for url in urls]
     except CommandError as error:
         answers = [Answer(str(error), well=False)] * len(urls)

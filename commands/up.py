@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from commands import failures, leftovers, locks, orphans, ports, probe
 from commands.context import Context
-from commands.pulumi_cli import deployment, told
+from commands.pulumi_cli import backend, deployment, told
 from commands.table import table
 
 
@@ -21,7 +21,7 @@ def run(context: Context) -> int:
     # older reading would take for leftovers.
     known = deployment(context)
     if not context.is_bare():
-        leftovers.clear(context, known)
+        leftovers.clear(context, known, backend())
         ports.check_free(context)
     if asks:
         if code := told(context, "preview", "--refresh", known=known):

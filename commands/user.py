@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import get_args
 
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
 from commands.pulumi_cli import deployment, set_config
 from commands.table import table
 from commands.user_hashes import ask_password, hash_of, read_htpasswd

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from passlib.hash import bcrypt
 
-from commands.context import CommandError
+from commands.error import CommandError
 from config.users import ROUNDS, user_name, weakness
 
 _MOST_BYTES = 72

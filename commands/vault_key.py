@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
 from commands.pulumi_cli import deployment, set_config
 from config.settings import PROJECT
 from config.vault_section import MADE

@@ -6,7 +6,8 @@ import time
 
 from docker.models.containers import Container
 
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
 from commands.health import health
 from components.vault.server_config import COMPONENT, DATA_AT, PORT, WHOLE
 from components.vault.server_reason import failed_half_way

@@ -18,7 +18,8 @@ import hvac
 import requests
 from hvac.adapters import RawAdapter
 
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
 from commands.pulumi_cli import secret
 from components.vault.client import Reach, VaultError, open_vault
 from config.settings import PROJECT

@@ -10,9 +10,10 @@ from components.routes import Handler, Redirect, Refusal, Upstream
 from components.site.caddyfile import SiteServer
 from components.site.site import Content
 from config.estate import Estate
+from config.places import is_url
 from config.site import Site
-from config.source import Source, is_url
-from config.sources import SiteSecrets
+from config.site_secrets import SiteSecrets
+from config.source import Source
 from values.model import opened
 
 _MEMORY_MIB = {"static": 128, "php": 256}

@@ -1,23 +1,17 @@
-"""All that `config/` and the stack file say, read once and checked as a whole."""
+"""All that `config/` and the stack file say, as data."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pulumi
-
-from config import estate_problems, git_sites, images, prometheus, vault, vault_values
 from config.hosts import canonical_host
-from config.model import ConfigError
 from config.services import Service
-from config.settings import LOCAL_PASSPHRASE, LOCAL_STACK, PROJECT, ROOT, Settings
+from config.settings import Settings
 from config.site import Site
-from config.yaml_file import YamlFile
-from values import command_line
+from config.vault import DeclaredKey
 from values.entrance import Entrance
 from values.images import Images
 from values.prometheus import OwnFiles
@@ -38,103 +32,10 @@ class Estate:
     repository, a URL, or nowhere, because this stack doesn't reach it."""
     entrance: Entrance
     """Where its gateway listens, and how it is reached."""
-    in_vault: tuple[vault.DeclaredKey, ...] = ()
+    in_vault: tuple[DeclaredKey, ...] = ()
     """What the vault shall hold, where there is one."""
     watched: OwnFiles = field(default_factory=OwnFiles)
     """What a person adds to Prometheus."""
-
-    @classmethod
-    def of_program(cls) -> Estate:
-        """The estate of the stack that the engine is running, with its warnings printed.
-
-        Raises pulumi.RunError, which prints its message without a traceback.
-        """
-        stack = pulumi.get_stack()
-        config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
-        try:
-            _refuse_local_passphrase(stack)
-            estate = cls.load(stack, _own(config))
-            _refuse_missing_keys(stack, estate.settings)
-        except ConfigError as error:
-            raise pulumi.RunError(str(error)) from None
-        for warning in estate.warnings():
-            pulumi.log.warn(warning)
-        return estate
-
-    @classmethod
-    def of_files(cls, stack: str, root: Path = ROOT) -> Estate:
-        """The estate of a stack, read without the engine: secrets stay encrypted.
-
-        Raises ConfigError, also where the stack has no file.
-        """
-        name = f"Pulumi.{stack}.yaml"
-        if not (root / name).exists():
-            raise ConfigError([f"there is no stack {stack}: {name} is missing"])
-        config = YamlFile(root / name, name).data.get("config") or {}
-        if not isinstance(config, dict):
-            raise ConfigError([f"{name}: config must be a mapping of keys to values"])
-        return cls.load(stack, _own(config), root)
-
-    @classmethod
-    def load(cls, stack: str, config: Mapping[str, object], root: Path = ROOT) -> Estate:
-        """Read every file. Raises ConfigError with the problems of all of them at once."""
-        problems: list[str] = []
-        settings = roles = None
-        try:
-            settings = Settings.parse(stack, config)
-        except ConfigError as error:
-            problems += error.problems
-        try:
-            roles = images.read(root / "config/images.yaml", "config/images.yaml")
-        except ConfigError as error:
-            problems += error.problems
-        sites = []
-        for file in sorted((root / "config/sites").glob("[!.]*")):
-            try:
-                sites.append(Site.read(file, f"config/sites/{file.name}", root))
-            except ConfigError as error:
-                problems += error.problems
-        watched = OwnFiles()
-        try:
-            watched = prometheus.read(root)
-        except ConfigError as error:
-            problems += error.problems
-        answering: Mapping[str, Service] = {}
-        if settings:
-            sites = [site.located(settings.full_location) for site in sites]
-            answering = settings.services
-            problems += estate_problems.found(stack, settings, sites, answering.values(), root)
-            problems += git_sites.hidden_webhooks(sites)
-        in_vault: tuple[vault.DeclaredKey, ...] = ()
-        if settings and settings.vault:
-            try:
-                in_vault = vault.read(root / "config/vault.yaml", "config/vault.yaml")
-            except ConfigError as error:
-                problems += error.problems
-        if problems or not settings or not roles:
-            raise ConfigError(problems)
-        estate = cls(
-            stack=stack,
-            settings=settings,
-            images=roles,
-            services=answering,
-            sites=tuple(sites),
-            remotes=git_sites.remotes(settings, sites, root),
-            watched=watched,
-            entrance=_entrance(stack, settings, root),
-            in_vault=in_vault,
-        )
-        # Here, because values come from what all the rest has.
-        if unfit := list(vault_values.problems(stack, in_vault, settings, estate.names())):
-            raise ConfigError(unfit)
-        return estate
-
-    def warnings(self) -> list[str]:
-        """What the files say and what nothing comes of, one sentence each."""
-        return [
-            *git_sites.warnings(self.stack, self.settings, self.sites, self.remotes),
-            *vault_values.without_value(self.stack, self.in_vault, self.settings),
-        ]
 
     def urls(self) -> list[dict[str, str]]:
         """All that the stack serves: name, kind and URL, as visitors type it."""
@@ -200,48 +101,3 @@ class Estate:
             return url
         public = urlsplit(self.entrance.url(host))
         return parts._replace(scheme=public.scheme, netloc=public.netloc).geturl()
-
-
-def _entrance(stack: str, settings: Settings, root: Path) -> Entrance:
-    roots = settings.tls.root
-    return Entrance(
-        **settings.listen.model_dump(),
-        docker_host=settings.docker_host,
-        stack=f"{PROJECT}/{stack}",
-        plain_hosts=settings.plain_hosts,
-        internal_ca=settings.tls.internal,
-        roots=(root / roots).read_text(encoding="utf-8") if roots else None,
-    )
-
-
-def _own(config: Mapping[str, object]) -> dict[str, object]:
-    """The project's own keys, without their namespace."""
-    prefix = f"{PROJECT}:"
-    return {key[len(prefix) :]: value for key, value in config.items() if key.startswith(prefix)}
-
-
-def _refuse_local_passphrase(stack: str) -> None:
-    """The published local word would protect nothing of a real stack."""
-    file = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
-    given = os.environ.get("PULUMI_CONFIG_PASSPHRASE")
-    if given is None and file and Path(file).is_file():
-        given = Path(file).read_text(encoding="utf-8", errors="replace").strip()
-    if stack != LOCAL_STACK and given == LOCAL_PASSPHRASE:
-        raise ConfigError(
-            [
-                f"stack {stack}: its passphrase is the local stack's published word, which "
-                "protects nothing; change it with "
-                f"`{command_line.pulumi(stack, 'stack change-secrets-provider passphrase')}`"
-            ]
-        )
-
-
-def _refuse_missing_keys(stack: str, settings: Settings) -> None:
-    """Only the program needs them: commands run without, the one that makes them first of all."""
-    if settings.vault and (missing := settings.vault.missing):
-        raise ConfigError(
-            [
-                f"Pulumi.{stack}.yaml: {PROJECT}:vault has no {', '.join(missing)}; "
-                f"`{command_line.make(stack, 'vault-key')}` makes what is missing"
-            ]
-        )

@@ -8,10 +8,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from config.hosts import MAX_HOST, canonical_host
+from config.places import below, is_folder, is_url
 from config.services import Service
 from config.settings import LOCAL_STACK, PROJECT, Settings
-from config.site import Redirect, Site, is_folder
-from config.source import below, is_url
+from config.site import Redirect, Site
 
 
 def found(

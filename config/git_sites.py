@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from config.places import below, is_folder, is_url
 from config.settings import PROJECT, Settings
-from config.site import Site, is_folder
-from config.source import below, is_url
+from config.site import Site
 from values import command_line
 
 Remotes = Mapping[str, Path | str | None]

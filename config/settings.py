@@ -13,13 +13,14 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from config.hosts import canonical_host
 from config.model import ConfigError, problems_of
-from config.registry import RegistrySettings
+from config.places import AT_HTTPS, AT_SSH, Inside, inside
+from config.registry_section import RegistrySettings
 from config.services import SERVICES, Service
-from config.source import Inside
-from config.sources import SiteSecrets, Sources
+from config.site_secrets import SiteSecrets
 from config.users import Users
 from config.vault_section import VaultSection
 from values.entrance import Listen
+from values.limits import Limits
 from values.model import FieldsError, Model, matching
 from values.prometheus import PrometheusSettings
 
@@ -72,6 +73,47 @@ class Tls(Model):
                 stray, "only with issuer letsencrypt; leave it out, or change the issuer"
             )
         return self
+
+
+_BEGINNING = rf"({AT_HTTPS}|{AT_SSH})[^\s@]*"
+_KNOWN_HOST = "a line of known_hosts, such as git.example.org ssh-ed25519 AAAA…"
+
+
+def _stand_in(text: str) -> str:
+    # Plain http as well: a mirror may stand on the next machine.
+    if re.fullmatch(_BEGINNING, re.sub(r"^http:", "https:", text)):
+        return text
+    if ":" in text:
+        raise ValueError(
+            "must be a folder of this repository, or the beginning of URLs without a password, "
+            "such as https://git.example.org/"
+        )
+    return inside(text)
+
+
+def _beginnings(mirror: Mapping[str, str]) -> Mapping[str, str]:
+    for url in mirror:
+        if not re.fullmatch(_BEGINNING, url):
+            raise FieldsError(
+                [url], "must be the beginning of repositories' URLs, such as https://github.com/"
+            )
+    return mirror
+
+
+class Sources(Model):
+    """How this stack gets what sites are made of."""
+
+    folders: Mapping[str, Inside] = {}
+    """Folders of the host (`host_folder`) by the folder of this repository that is served
+    instead, so that a site's file stays as it is."""
+    mirror: Annotated[
+        Mapping[str, Annotated[str, AfterValidator(_stand_in)]], AfterValidator(_beginnings)
+    ] = {}
+    """Beginnings of repositories' URLs by what takes their place: a folder of this repository,
+    where it has the repository, or the beginning of other URLs. The longest that fits is taken."""
+    limits: Limits = Limits()
+    known_hosts: tuple[Annotated[str, matching(r"[^\s#]+ \S+ \S.*", _KNOWN_HOST)], ...] = ()
+    """Public keys of servers that are reached over SSH; GitHub's are known."""
 
 
 class Settings(Model):

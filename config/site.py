@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from config.hosts import canonical_location
-from config.model import ConfigError, problems_of
-from config.names import NAME
-from config.source import Source, inside
+from config.places import inside
+from config.source import Source
 from config.urls import origin, redirect_target
-from config.yaml_file import YamlFile
 from values.model import FieldsError, Model, between, matching
-
-# Names of the other components: labels and volumes are told apart by them.
-_RESERVED = {
-    "host",
-    "proxy",
-    "router",
-    "publisher",
-    "registry",
-    "pypi",
-    "vault",
-    "prometheus",
-    "alertmanager",
-    "blackbox",
-    "node-exporter",
-    "smoke",
-}
 
 _CONTROL = re.compile(r"[^\n\t\x20-\x7e\x85\xa0-\U0010ffff]")
 _BY_CASE = re.compile(r"\.(?!php\Z)(?i:php)\Z")
@@ -188,57 +169,3 @@ class Site(SiteFile):
     def located(self, full_location: Callable[[str], tuple[str, str]]) -> Site:
         """The same in a stack, which names hosts by this function."""
         return self.model_copy(update={"locations": tuple(map(full_location, self.hosts))})
-
-    @classmethod
-    def read(cls, file: Path, shown_as: str, root: Path) -> Site:
-        """The site that `file` declares; folders are looked up below `root`.
-
-        Raises ConfigError with every problem of the file.
-        """
-        if file.suffix != ".yaml":
-            raise ConfigError(
-                [f"{shown_as}: a site's file ends in .yaml, such as blog.yaml; rename or move it"]
-            )
-        if not re.fullmatch(NAME, file.stem):
-            raise ConfigError(
-                [
-                    f"{shown_as}: a site's file name is 1 to 40 lower-case letters, digits, "
-                    "hyphens and underscores before .yaml, such as blog.yaml; rename it"
-                ]
-            )
-        if file.stem in _RESERVED:
-            raise ConfigError(
-                [f"{shown_as}: {file.stem} is the name of a part of Homeport; rename the file"]
-            )
-        yaml_file = YamlFile(file, shown_as)
-        try:
-            fields = SiteFile.model_validate(yaml_file.data)
-        except ValidationError as error:
-            raise ConfigError(problems_of(error, SiteFile, yaml_file.place)) from error
-        folder = fields.source.folder if fields.source else None
-        if folder and not is_folder(root / folder, root):
-            place = yaml_file.place(("source", "folder"))
-            raise ConfigError(
-                [
-                    f"{place}: source.folder is {folder!r}: there is no such folder "
-                    "in this repository; create it, or name one that is there"
-                ]
-            )
-        own = {
-            "name": file.stem,
-            "caddyfile_line": yaml_file.first_line(("caddyfile",)),
-            "host_folder_at": yaml_file.place(("source", "host_folder")),
-            "hosts_at": tuple(
-                yaml_file.place(("hosts", number)) for number in range(len(fields.hosts))
-            ),
-            "redirect_at": yaml_file.place(("redirect", "to")),
-        }
-        return cls.model_validate({**yaml_file.data, **own})
-
-
-def is_folder(folder: Path, root: Path) -> bool:
-    """Whether it is a folder below `root`, also where links lead."""
-    try:
-        return folder.is_dir() and folder.resolve().is_relative_to(root.resolve())
-    except (OSError, ValueError):  # a name that no file system takes
-        return False

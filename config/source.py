@@ -7,16 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from config.places import AT_HTTPS, AT_SSH, Inside, inside
 from values.model import FieldsError, Model, matching
 from values.time import seconds
-
-
-def inside(text: str) -> str:
-    """A path below some folder, in its one form. Raises ValueError with what is allowed."""
-    path = PurePosixPath(text)
-    if path.is_absolute() or ".." in path.parts or not path.parts or not text.isprintable():
-        raise ValueError("must be a relative path without .., such as sites/blog")
-    return path.as_posix()
 
 
 def _in_web_root(text: str) -> str:
@@ -35,15 +28,6 @@ def _absolute(text: str) -> str:
     return path.as_posix()
 
 
-Inside = Annotated[str, AfterValidator(inside)]
-
-# No part of a URL begins with a hyphen: programs would take it for an option.
-_HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*"
-_USER = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
-AT_HTTPS = rf"https://{_HOST}(:[0-9]+)?/"
-AT_SSH = rf"ssh://({_USER}@)?{_HOST}(:[0-9]+)?/|{_USER}@{_HOST}:"
-"""Beginnings of URLs over https and SSH."""
-
 GitUrl = Annotated[
     str,
     matching(
@@ -54,21 +38,6 @@ GitUrl = Annotated[
 Ref = Annotated[
     str, matching(r"[A-Za-z0-9][A-Za-z0-9._/-]*", "a name of letters, digits, dots and slashes")
 ]
-
-
-def is_url(place: str) -> bool:
-    """Whether what stands in for repositories is a URL, or else a folder of this repository."""
-    return ":" in place
-
-
-def below(beginning: str, url: str) -> str | None:
-    """The rest of a repository's URL below a beginning of it; None where it isn't below."""
-    url, top = url.rstrip("/"), beginning.rstrip("/")
-    if url == top:
-        return ""
-    if top[-1] != ":" and not url.startswith(f"{top}/"):
-        return None
-    return url.removeprefix(top).lstrip("/") if url.startswith(top) else None
 
 
 PLACES = ("folder", "host_folder", "git")

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ValidationError, model_validator
+from pydantic import AfterValidator, model_validator
 
-from config.model import ConfigError, problems_of
 from config.names import NAME
-from config.yaml_file import YamlFile
 from values.model import FieldsError, Model
 
 Kind = Literal["url", "port", "credential", "config"]
@@ -121,7 +118,9 @@ _Environment = Annotated[
 _Service = Annotated[Mapping[str, _Environment], _named(NAME, "environment", _NAME_ALLOWED)]
 
 
-class _File(Model):
+class VaultFile(Model):
+    """What the file says: keys by service and environment."""
+
     services: Annotated[Mapping[str, _Service], _named(NAME, "service", _NAME_ALLOWED)]
 
 
@@ -145,29 +144,3 @@ class DeclaredKey:
     def dotted(self) -> str:
         """As the stack's configuration names it: `shop.prod.api_token`."""
         return f"{self.service}.{self.environment}.{self.name}"
-
-
-def read(file: Path, shown_as: str) -> tuple[DeclaredKey, ...]:
-    """All keys that the file declares; none where there is no file.
-
-    Raises ConfigError with every problem.
-    """
-    if not file.exists():
-        return ()
-    yaml_file = YamlFile(file, shown_as)
-    try:
-        services = _File.model_validate(yaml_file.data).services
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, _File, yaml_file.place)) from error
-    return tuple(
-        DeclaredKey(
-            service=service,
-            environment=environment,
-            name=name,
-            key=key,
-            at=yaml_file.place(("services", service, environment, name)),
-        )
-        for service, environments in services.items()
-        for environment, keys in environments.items()
-        for name, key in keys.items()
-    )

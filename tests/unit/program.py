@@ -25,6 +25,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.rpc_manager import RPCManager
 
+from config import loading
 from config.estate import Estate
 from config.settings import PROJECT, Settings
 from host import engine
@@ -78,7 +79,7 @@ class Graph:
     @property
     def estate(self) -> Estate:
         """What its files say."""
-        return Estate.load(self.stack, _own(self.config), self.root)
+        return loading.load(self.stack, _own(self.config), self.root)
 
     def parent(self, child: Registered) -> Registered:
         return next(r for r in self.resources if r.urn == child.options.parent)
@@ -206,7 +207,7 @@ def engine_config(stack: str, *, services: bool = False) -> dict[str, str]:
 
 
 def own_config(stack: str, *, services: bool = False) -> dict[str, str]:
-    """The same without the project's name, as `Estate.load` takes it."""
+    """The same without the project's name, as `loading.load` takes it."""
     return _own(engine_config(stack, services=services))
 
 
@@ -235,8 +236,8 @@ def run_main(
         patch.setattr(RPCManager, "do_rpc", RPCManager.do_rpc)
         patch.setattr(pulumi_stack, "wait_for_rpcs", pulumi_stack.wait_for_rpcs)
         patch.setattr(engine, "reachable", lambda _: False)  # no test of the graph asks a host
-        load = Estate.load
-        patch.setattr(Estate, "load", staticmethod(lambda s, c: load(s, c, root)))
+        load = loading.load
+        patch.setattr(loading, "load", lambda s, c: load(s, c, root))
         patch.chdir(root)
         different = {f"{PROJECT}:{key}": json.dumps(v) for key, v in (settings or {}).items()}
         config = engine_config(stack, services=services) | different

@@ -18,6 +18,7 @@ from components.routes import Route, Upstream
 from components.site.caddyfile import site_caddyfile
 from components.site.site import Content
 from composition.sites import what_answers
+from config import loading
 from config.estate import Estate
 from config.hosts import canonical_location
 from config.model import ConfigError
@@ -148,7 +149,7 @@ SPOILT: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 def load(stack: str, folder: str, name: str, text: str) -> Estate:
     root = an_estate(Path(folder), {})
     write_files(root, {f"config/sites/{name}.yaml": text, "sites/any/index.html": ""})
-    return Estate.load(stack, CONFIGS[stack], root)
+    return loading.load(stack, CONFIGS[stack], root)
 
 
 def rendered(estate: Estate) -> tuple[str, list[str]]:

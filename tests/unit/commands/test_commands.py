@@ -15,10 +15,12 @@ import urllib3
 
 from commands import __main__ as program
 from commands import failures, leftovers, locks, orphans, ports, probe, purge, up
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
+from commands.pulumi_cli import backend
 from commands.table import table
 from components.reach import Door
-from config.estate import Estate
+from config import loading
 from config.model import ConfigError
 from config.settings import PROJECT, ROOT
 from tests.unit.program import SEVERAL_SITES, an_estate, own_config
@@ -26,7 +28,7 @@ from tests.unit.program import SEVERAL_SITES, an_estate, own_config
 
 def a_context(stack: str = "local", **known: Any) -> Context:
     """A context that knows these already (`docker`, `estate`), instead of asking for them."""
-    context = Context(stack)
+    context = Context(stack, loading.of_files)
     context.__dict__.update(known)
     return context
 
@@ -175,8 +177,8 @@ DEPLOYMENT = {
 
 
 def clear(host: Host, deployment: dict[str, Any] = DEPLOYMENT) -> None:
-    estate = Estate.load("local", own_config("local"))
-    leftovers.clear(a_context(docker=host, estate=estate), deployment)
+    estate = loading.load("local", own_config("local"))
+    leftovers.clear(a_context(docker=host, estate=estate), deployment, backend())
 
 
 def test_what_this_state_made_and_does_not_know_is_removed_and_said_so(
@@ -246,7 +248,7 @@ def test_what_another_state_made_under_the_stacks_name_stops_before_any_change(
 
 def several_sites(root: Path, stack: str) -> Context:
     root = an_estate(root, SEVERAL_SITES)
-    return a_context(stack, estate=Estate.load(stack, own_config(stack), root))
+    return a_context(stack, estate=loading.load(stack, own_config(stack), root))
 
 
 def test_the_hosts_line_names_what_this_machines_resolver_does_not_know(
@@ -400,9 +402,9 @@ def probing(
     def probe_(stack: str, site: str, empty_for: int) -> tuple[int, float, str]:
         clock = Seconds()
         monkeypatch.setattr(probe, "time", clock)
-        monkeypatch.setattr(probe, "open_door", lambda _: EmptyAtFirst(clock, empty_for))
-        estate = Estate.load(stack, own_config(stack), an_estate(tmp_path, {"blog.yaml": site}))
-        code = probe.run(a_context(stack, estate=estate))
+        estate = loading.load(stack, own_config(stack), an_estate(tmp_path, {"blog.yaml": site}))
+        context = a_context(stack, estate=estate, door=lambda: EmptyAtFirst(clock, empty_for))
+        code = probe.run(context)
         return code, clock.gone, "".join(capsys.readouterr())
 
     return probe_

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from commands import old_state
-from commands.context import CommandError
+from commands.error import CommandError
 from host.stack_id import StackIdProvider
 
 

@@ -12,7 +12,9 @@ import docker
 import pytest
 
 from commands import registry_gc
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
+from config import loading
 from config.settings import Settings
 from tests.unit.program import own_config
 
@@ -208,7 +210,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
 
 
 def run(host: Host, keep: str = "", **different: str) -> int:
-    context = Context("local", {"keep": keep})
+    context = Context("local", loading.of_files, {"keep": keep})
     settings = Settings.parse("local", own_config("local") | {"registry": "{}"} | different)
     context.__dict__.update(docker=host, estate=SimpleNamespace(settings=settings))
     return registry_gc.run(context)
@@ -348,7 +350,7 @@ def test_keep_is_decimal_for_the_shell_as_well(
 
 
 def test_a_stack_without_a_registry_says_how_to_get_one(host: Host) -> None:
-    context = Context("local", {"keep": ""})
+    context = Context("local", loading.of_files, {"keep": ""})
     settings = Settings.parse("local", own_config("local"))
     context.__dict__.update(docker=host, estate=SimpleNamespace(settings=settings))
     with pytest.raises(CommandError) as caught:

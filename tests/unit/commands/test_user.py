@@ -15,8 +15,9 @@ import pytest
 from passlib.hash import bcrypt
 
 from commands import pulumi_cli, user, user_hashes
-from commands.context import CommandError, Context
-from config.estate import Estate
+from commands.context import Context
+from commands.error import CommandError
+from config import loading
 from config.settings import LOCAL_PASSPHRASE, Settings
 from tests.unit.program import ROOT, an_estate, own_config
 
@@ -91,7 +92,7 @@ def piped(monkeypatch: pytest.MonkeyPatch, given: bytes) -> None:
 def a_context(
     stack: str, users: Mapping[str, Mapping[str, object]], given: Mapping[str, str] = {}
 ) -> Context:
-    context = Context(stack, {"name": "", "file": "", "registry": "", **given})
+    context = Context(stack, loading.of_files, {"name": "", "file": "", "registry": "", **given})
     settings = Settings.parse(stack, own_config(stack) | {"users": json.dumps(users)})
     context.__dict__["estate"] = SimpleNamespace(settings=settings)
     return context
@@ -399,7 +400,7 @@ def test_the_stacks_file_stays_as_it_was_written_but_for_its_users(
     assert text.startswith(before.partition("encryptionsalt")[0])
     assert "$2b$" not in text
     assert "s3cr3t" not in text
-    settings = Estate.of_files("local", an_estate(tmp_path, {})).settings
+    settings = loading.of_files("local", an_estate(tmp_path, {})).settings
     assert {name: given.registry for name, given in settings.users.items()} == {
         "a.b@c": "write",
         "7": "read",
@@ -411,4 +412,4 @@ def test_the_stacks_file_stays_as_it_was_written_but_for_its_users(
     users = json.loads(shown.stdout)["homeport:users"]["objectValue"]
     assert bcrypt.verify("s3cr3t", users["a.b@c"]["hash"])
     subprocess.run([*config, "rm", "--path", 'homeport:users["a.b@c"]'], check=True)
-    assert list(Estate.of_files("local", tmp_path).settings.users) == ["7"]
+    assert list(loading.of_files("local", tmp_path).settings.users) == ["7"]

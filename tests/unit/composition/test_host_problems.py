@@ -11,7 +11,7 @@ from components.site import lines
 from composition import host_problems
 from composition.host_problems import refuse_what_the_host_refuses
 from composition.sites import what_answers
-from config.estate import Estate
+from config import loading
 from host import engine, host_folder
 from tests.unit.program import an_estate, own_config
 
@@ -51,7 +51,7 @@ def ask(root: Path, sites: dict[str, str]) -> list[str]:
 
 
 def ask_about(root: Path) -> list[str]:
-    estate = Estate.load("prod", own_config("prod"), root)
+    estate = loading.load("prod", own_config("prod"), root)
     try:
         refuse_what_the_host_refuses(
             estate, {site.name: what_answers(site, estate, {}) for site in estate.sites}

@@ -8,13 +8,13 @@ from components.routes import Handler, Redirect, Refusal, Upstream
 from components.site.caddyfile import SiteServer
 from components.site.site import Content
 from composition.sites import what_answers
-from config.estate import Estate
+from config import loading
 from tests.unit.program import EVERY_KIND, an_estate, own_config
 
 
 def answers(root: Path, stack: str, **different: str) -> dict[str, Content | Handler]:
     """What answers for each site, by its name."""
-    estate = Estate.load(stack, own_config(stack) | different, an_estate(root, EVERY_KIND))
+    estate = loading.load(stack, own_config(stack) | different, an_estate(root, EVERY_KIND))
     return {site.name: what_answers(site, estate, {}) for site in estate.sites}
 
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
+from config import loading
 from config.estate import Estate
 from config.model import ConfigError
 from config.settings import LOCAL_PASSPHRASE, Settings
@@ -359,13 +360,13 @@ def test_lets_encrypt_can_not_be_asked_from_an_island() -> None:
 def test_the_local_stack_listens_on_loopback_alone(tmp_path: Path) -> None:
     config = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
     with pytest.raises(ConfigError) as caught:
-        Estate.load("local", config, an_estate(tmp_path, {}))
+        loading.load("local", config, an_estate(tmp_path, {}))
     assert caught.value.problems == (
         "Pulumi.local.yaml: homeport:listen.address is '0.0.0.0': the local stack listens on "
         "loopback alone; set it to 127.0.0.1, or use a stack of another name",
     )
     loopback = {"listen": as_the_engine_hands_over("{address: 127.0.0.9, http: 80, https: 443}")}
-    assert Estate.load("local", config | loopback, tmp_path).settings.listen.http == 80
+    assert loading.load("local", config | loopback, tmp_path).settings.listen.http == 80
 
 
 def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
@@ -374,7 +375,7 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     write_files(root, {"config/images.yaml": images + SERVICE_IMAGES})
     config = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
     with pytest.raises(ConfigError) as caught:
-        Estate.load("prod", config | {"domain": "..", "colour": "red"}, root)
+        loading.load("prod", config | {"domain": "..", "colour": "red"}, root)
     assert str(caught.value).splitlines() == [
         f"Pulumi.prod.yaml: homeport:domain is '..': {NO_HOST_NAME}",
         f"Pulumi.prod.yaml: homeport:colour: there is no such field; allowed here: {FIELDS}",
@@ -398,7 +399,7 @@ def test_an_image_needs_an_exact_version(tmp_path: Path, ref: str) -> None:
     write_files(root, {"config/images.yaml": images + SERVICE_IMAGES})
     config = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
     with pytest.raises(ConfigError) as caught:
-        Estate.load("prod", config, root)
+        loading.load("prod", config, root)
     assert caught.value.problems == (
         f"config/images.yaml:2: site is {ref!r}: must be a name and an exact version, such as "
         "caddy:2.11.7",
@@ -426,8 +427,8 @@ def test_the_engine_and_the_commands_read_the_same_from_a_stacks_file(
     root = an_estate(tmp_path, EVERY_KIND)
     name = f"Pulumi.{stack}.yaml"
     write_files(root, {name: (ROOT / name).read_text()})
-    assert without_secrets(Estate.of_files(stack, root)) == without_secrets(
-        Estate.load(stack, own_config(stack, services=True), root)
+    assert without_secrets(loading.of_files(stack, root)) == without_secrets(
+        loading.load(stack, own_config(stack, services=True), root)
     )
 
 
@@ -443,7 +444,7 @@ def without_secrets(estate: Estate) -> Estate:
 
 def test_the_real_sites_are_here() -> None:
     """What the first real set-up serves, and the welcome page."""
-    sites = {site.name: site for site in Estate.of_files("local").sites}
+    sites = {site.name: site for site in loading.of_files("local").sites}
     assert {name: site.hosts for name, site in sites.items()} == {
         "abolivier": ("b.abolivier.me",),
         "brendanabolivier": ("brendanabolivier.com",),
@@ -465,7 +466,7 @@ def test_the_real_sites_are_here() -> None:
 
 def test_prod_refuses_the_examples_and_says_which_files_to_delete() -> None:
     with pytest.raises(ConfigError) as caught:
-        Estate.of_files("prod")
+        loading.of_files("prod")
     assert caught.value.problems == (
         "config/sites/abolivier.yaml, config/sites/brendanabolivier.yaml, config/sites/cozy.yaml, "
         "config/sites/evan.yaml, config/sites/evan_bombercir.yaml, config/sites/evan_design.yaml, "
@@ -478,12 +479,12 @@ def test_prod_refuses_the_examples_and_says_which_files_to_delete() -> None:
 
 def test_a_stack_that_asks_nobody_for_certificates_takes_the_examples() -> None:
     own = own_config("prod") | {"tls": as_the_engine_hands_over("{issuer: internal}")}
-    assert len(Estate.load("prod", own).sites) == 11
+    assert len(loading.load("prod", own).sites) == 11
 
 
 def test_a_stack_without_a_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        Estate.of_files("staging", an_estate(tmp_path, {}))
+        loading.of_files("staging", an_estate(tmp_path, {}))
     assert caught.value.problems == ("there is no stack staging: Pulumi.staging.yaml is missing",)
 
 
@@ -551,11 +552,11 @@ def test_the_published_word_protects_no_other_stack(
 ) -> None:
     monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
     monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE_FILE", raising=False)
-    root, load = an_estate(tmp_path / "root", {}), Estate.load
-    monkeypatch.setattr(Estate, "load", staticmethod(lambda s, c: load(s, c, root)))
+    root, load = an_estate(tmp_path / "root", {}), loading.load
+    monkeypatch.setattr(loading, "load", lambda s, c: load(s, c, root))
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(engine_config("prod")))
     monkeypatch.setattr(pulumi, "get_stack", lambda: "prod")
-    assert Estate.of_program().stack == "prod"
+    assert loading.of_program().stack == "prod"
 
     if given == "in a file":
         (tmp_path / "word").write_text(f"{LOCAL_PASSPHRASE}\n")
@@ -563,7 +564,7 @@ def test_the_published_word_protects_no_other_stack(
     else:
         monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", LOCAL_PASSPHRASE)
     with pytest.raises(pulumi.RunError) as caught:
-        Estate.of_program()
+        loading.of_program()
     assert str(caught.value) == (
         "stack prod: its passphrase is the local stack's published word, which protects nothing; "
         "change it with `pulumi stack change-secrets-provider passphrase --stack prod`"
@@ -571,13 +572,13 @@ def test_the_published_word_protects_no_other_stack(
 
     monkeypatch.setattr(pulumi, "get_stack", lambda: "local")
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(engine_config("local")))
-    assert Estate.of_program().stack == "local"
+    assert loading.of_program().stack == "local"
 
 
 def test_urls_name_every_host_of_every_site(tmp_path: Path) -> None:
     root = an_estate(tmp_path, SEVERAL_SITES)
     config = {key: as_the_engine_hands_over(text) for key, text in GOOD.items()}
-    assert [url["url"] for url in Estate.load("prod", config, root).urls()] == [
+    assert [url["url"] for url in loading.load("prod", config, root).urls()] == [
         "https://blog.example.org",
         "https://www.example.org",
         "https://example.org",
@@ -588,7 +589,7 @@ def test_urls_name_every_host_of_every_site(tmp_path: Path) -> None:
 
 def test_urls_name_the_kind_of_each_and_its_path(tmp_path: Path) -> None:
     config = own_config("local", services=True)
-    estate = Estate.load("local", config, an_estate(tmp_path, EVERY_KIND))
+    estate = loading.load("local", config, an_estate(tmp_path, EVERY_KIND))
     assert [(url["name"], url["kind"], url["url"]) for url in estate.urls()] == [
         ("away", "redirect", "https://away.localhost:8443"),
         ("blog", "site", "https://blog.localhost:8443"),
@@ -626,9 +627,9 @@ def test_the_host_of_a_service_is_no_sites_host_while_it_is_there(
 ) -> None:
     root = an_estate(tmp_path, {"blog.yaml": f"hosts: [{host}]\nsource: {{folder: sites/blog}}\n"})
     without = own_config("prod") | {"tls": as_the_engine_hands_over("{issuer: internal}")}
-    assert len(Estate.load("prod", without, root).urls()) == 1
+    assert len(loading.load("prod", without, root).urls()) == 1
     with pytest.raises(ConfigError) as caught:
-        Estate.load("prod", without | {"registry": "{}"}, root)
+        loading.load("prod", without | {"registry": "{}"}, root)
     (problem,) = caught.value.problems
     name = host[:8].lower()
     assert problem.startswith(f"config/sites/blog.yaml: hosts has {host.lower()!r}, where the ")
@@ -641,7 +642,7 @@ def test_the_host_of_a_service_is_no_sites_host_while_it_is_there(
 def test_no_service_takes_passwords_in_clear(tmp_path: Path) -> None:
     config = own_config("prod") | {"registry": "{}", "plain_http": '["pypi", "www"]'}
     with pytest.raises(ConfigError) as caught:
-        Estate.load("prod", config, an_estate(tmp_path, {}))
+        loading.load("prod", config, an_estate(tmp_path, {}))
     assert caught.value.problems == (
         "Pulumi.prod.yaml: homeport:plain_http has 'pypi.example.org', where the service pypi "
         "answers, and people send it passwords; take it out",
@@ -649,14 +650,14 @@ def test_no_service_takes_passwords_in_clear(tmp_path: Path) -> None:
 
 
 def test_a_redirect_to_a_service_follows_its_port(tmp_path: Path) -> None:
-    estate = Estate.load("local", own_config("local", services=True), an_estate(tmp_path, {}))
+    estate = loading.load("local", own_config("local", services=True), an_estate(tmp_path, {}))
     assert estate.redirect_target("https://pypi/simple") == "https://pypi.localhost:8443/simple"
 
 
 def test_only_images_that_are_used_are_brought_to_the_host(tmp_path: Path) -> None:
     sites, all_ = own_config("local"), own_config("local", services=True)
-    several = Estate.load("local", sites, an_estate(tmp_path / "a", SEVERAL_SITES))
-    every = Estate.load("local", all_, an_estate(tmp_path / "b", EVERY_KIND))
+    several = loading.load("local", sites, an_estate(tmp_path / "a", SEVERAL_SITES))
+    every = loading.load("local", all_, an_estate(tmp_path / "b", EVERY_KIND))
     images = every.images
     assert several.images_used() == [[images.proxy, images.gateway, images.site]]
     assert every.images_used() == [
@@ -694,7 +695,7 @@ def test_only_images_that_are_used_are_brought_to_the_host(tmp_path: Path) -> No
 def test_a_redirect_to_a_host_of_the_stack_follows_its_naming_and_port(
     tmp_path: Path, stack: str, to: str, location: str
 ) -> None:
-    estate = Estate.load(stack, own_config(stack), an_estate(tmp_path, SEVERAL_SITES))
+    estate = loading.load(stack, own_config(stack), an_estate(tmp_path, SEVERAL_SITES))
     assert estate.redirect_target(to) == location
 
 
@@ -741,14 +742,14 @@ def test_a_repository_is_fetched_from_what_stands_in_for_it(
         "outside": outside,
     }
     away = url if outside == "true" else None
-    assert Estate.load("local", own, root).remotes == {"blog": place or away}
+    assert loading.load("local", own, root).remotes == {"blog": place or away}
 
 
 def test_every_example_has_a_repository_in_the_local_stack() -> None:
-    remotes = Estate.of_files("local").remotes
+    remotes = loading.of_files("local").remotes
     assert set(remotes) == {"evan", "evan_bombercir", "evan_design", "portfolio", "portfolio_new"}
     assert all(isinstance(place, Path) for place in remotes.values()), remotes
-    assert Estate.of_files("local").warnings() == []
+    assert loading.warnings(loading.of_files("local")) == []
 
 
 @pytest.mark.parametrize(
@@ -761,7 +762,7 @@ def test_a_mirror_that_is_missing_is_told_where_a_site_needs_it(
     root = an_estate(tmp_path, {"blog.yaml": site})
     mirror = {key: place, "https://unused.example.org/": "sites/none"}
     with pytest.raises(ConfigError) as caught:
-        Estate.load(
+        loading.load(
             "local", own_config("local") | {"sources": json.dumps({"mirror": mirror})}, root
         )
     assert caught.value.problems == (
@@ -779,7 +780,7 @@ def warnings(
     root: Path, sites: dict[str, str], *, stack: str = "prod", **settings: object
 ) -> list[str]:
     own = own_config(stack) | {key: json.dumps(value) for key, value in settings.items()}
-    return Estate.load(stack, own, an_estate(root, sites)).warnings()
+    return loading.warnings(loading.load(stack, own, an_estate(root, sites)))
 
 
 def test_a_webhook_without_a_secret_is_told_with_the_command_that_sets_it(tmp_path: Path) -> None:
@@ -921,7 +922,7 @@ def test_no_hash_is_in_what_a_debugger_prints() -> None:
 def test_a_stand_in_that_is_missing_is_told_where_a_site_needs_it(tmp_path: Path) -> None:
     stand_ins = '{"folders": {"/srv/photos": "sites/none", "/srv/other": "sites/none"}}'
     with pytest.raises(ConfigError) as caught:
-        Estate.load(
+        loading.load(
             "local",
             own_config("local") | {"sources": stand_ins},
             an_estate(tmp_path, EVERY_KIND),

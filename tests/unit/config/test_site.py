@@ -12,10 +12,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config import loading, site_file
 from config.estate import Estate
 from config.hosts import canonical_host
 from config.model import ConfigError
-from config.site import Site, SiteFile
+from config.site import SiteFile
 from config.source import Source
 from config.yaml_file import YamlFile
 from tests.unit.program import an_estate, own_config
@@ -47,7 +48,7 @@ NOT_THERE = "there is no such folder in this repository; create it, or name one 
 
 
 def load(root: Path) -> Estate:
-    return Estate.load("prod", own_config("prod"), root)
+    return loading.load("prod", own_config("prod"), root)
 
 
 def problems(root: Path, sites: dict[str, str]) -> list[str]:
@@ -548,7 +549,7 @@ def test_a_host_that_is_too_long_with_the_stacks_suffix_is_told_with_its_line(
     root = an_estate(tmp_path, {"blog.yaml": text})
     assert [str(place) for place in load(root).sites[0].hosts_at] == ["config/sites/blog.yaml:2"]
     with pytest.raises(ConfigError) as caught:
-        Estate.load("local", own_config("local"), root)
+        loading.load("local", own_config("local"), root)
     assert caught.value.problems == (
         f"config/sites/blog.yaml:2: hosts has {host!r}, which is '{host}.localhost' in this stack: "
         "259 characters, and DNS allows 253; take a shorter one",
@@ -728,7 +729,7 @@ def test_no_mapping_breaks_the_reading_of_a_site(mapping: dict[str, Any]) -> Non
         file = Path(folder, "blog.yaml")
         file.write_text(yaml.safe_dump(mapping, allow_unicode=True), encoding="utf-8")
         try:
-            site = Site.read(file, "config/sites/blog.yaml", Path(folder))
+            site = site_file.read(file, "config/sites/blog.yaml", Path(folder))
         except ConfigError as error:
             told = error.problems
         else:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from config import site_file
 from config.model import ConfigError
-from config.site import Site
 from tests.unit.components.site.site_blocks import WHOLE_FILES
 
 
@@ -16,8 +16,8 @@ def test_a_block_is_taken_or_says_what_to_write(name: str, tmp_path: Path) -> No
     file = tmp_path / "blog.yaml"
     file.write_text(text)
     if not said:
-        Site.read(file, "config/sites/blog.yaml", tmp_path)
+        site_file.read(file, "config/sites/blog.yaml", tmp_path)
         return
     with pytest.raises(ConfigError) as caught:
-        Site.read(file, "config/sites/blog.yaml", tmp_path)
+        site_file.read(file, "config/sites/blog.yaml", tmp_path)
     assert caught.value.problems == (said,)

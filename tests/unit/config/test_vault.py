@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config import vault
+from config import loading, vault_file
 from config.estate import Estate
 from config.model import ConfigError
-from config.vault_rights import VaultRights
+from config.users import VaultRights
 from config.vault_values import known_values
 from tests.unit.program import ROOT, SEVERAL_SITES, an_estate, own_config, write_files
 
@@ -48,7 +48,7 @@ def load(
     """The stack `prod` with a vault of which the file says this."""
     write_files(an_estate(root, SEVERAL_SITES), {"config/vault.yaml": text})
     config: dict[str, object] = {**own_config("prod"), "vault": {**OPENED, "values": values or {}}}
-    return Estate.load("prod", {**config, "users": users or {}}, root)
+    return loading.load("prod", {**config, "users": users or {}}, root)
 
 
 def problems(root: Path, text: str, **more: Mapping[str, Any]) -> list[str]:
@@ -60,9 +60,9 @@ def problems(root: Path, text: str, **more: Mapping[str, Any]) -> list[str]:
 
 
 def test_the_projects_own_file_is_taken_as_it_is() -> None:
-    estate = Estate.load("local", own_config("local", services=True))
+    estate = loading.load("local", own_config("local", services=True))
     assert {key.path for key in estate.in_vault} == {"shop/local", "shop/prod", "reports/local"}
-    assert not [warning for warning in estate.warnings() if "vault.yaml" in warning]
+    assert not [warning for warning in loading.warnings(estate) if "vault.yaml" in warning]
 
 
 @pytest.mark.parametrize(
@@ -149,12 +149,12 @@ def test_values_come_from_where_the_file_says(tmp_path: Path) -> None:
         "shop/prod": {"port": "81"},
         "mill/local": {"size": "big"},
     }
-    assert estate.warnings() == []
+    assert loading.warnings(estate) == []
 
 
 def test_a_value_that_the_stack_does_not_give_is_missed_and_no_error(tmp_path: Path) -> None:
     estate = load(tmp_path, TREE, {"shop": {"local": {"token": "t"}}})
-    assert estate.warnings() == [
+    assert loading.warnings(estate) == [
         "config/vault.yaml:7: shop.prod.port has no value in stack prod, so its vault doesn't "
         "hold it; `pulumi config set --stack prod --secret --path "
         "homeport:vault.values.shop.prod.port` gives it one"
@@ -202,7 +202,7 @@ def test_who_writes_an_environment_reads_it() -> None:
 def test_without_a_vault_the_file_is_not_asked_for(tmp_path: Path) -> None:
     write_files(an_estate(tmp_path, {}), {"config/vault.yaml": "services: 7\n"})
     config = {key: text for key, text in own_config("prod").items() if key != "vault"}
-    assert Estate.load("prod", config, tmp_path).in_vault == ()
+    assert loading.load("prod", config, tmp_path).in_vault == ()
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
@@ -212,7 +212,7 @@ def test_any_text_that_is_written_comes_back_equal(
     file = tmp_path_factory.mktemp("any") / "vault.yaml"
     tree = {"services": {"shop": {"local": {"key": {"config": text}}}}}
     file.write_text(yaml.safe_dump(tree), encoding="utf-8")
-    (key,) = vault.read(file, "config/vault.yaml")
+    (key,) = vault_file.read(file, "config/vault.yaml")
     assert key.key.text == text
 
 

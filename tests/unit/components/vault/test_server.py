@@ -23,10 +23,11 @@ from hypothesis import strategies as st
 from pulumi.runtime import rpc
 
 from commands import vault_key, vault_reset, vault_snapshot
-from commands.context import CommandError, Context
+from commands.context import Context
+from commands.error import CommandError
 from components.vault.server_config import PROGRAM_POLICY, VaultKeys, configuration, secret_files
 from components.vault.server_reason import failed_half_way, vault_reason
-from config.estate import Estate
+from config import loading
 from config.model import ConfigError
 from config.settings import Settings
 from host import engine
@@ -121,7 +122,7 @@ def test_a_preview_without_the_secrets_names_the_command_that_makes_them(tmp_pat
 
 def test_commands_do_without_the_secrets(tmp_path: Path) -> None:
     config = own_config("prod") | {"vault": "{}"}
-    assert Estate.load("prod", config, a_root(tmp_path)).settings.vault
+    assert loading.load("prod", config, a_root(tmp_path)).settings.vault
 
 
 # What is declared
@@ -231,9 +232,9 @@ def test_a_vault_that_may_hold_something_is_never_taken_for_one_that_failed(line
 
 def a_context(folder: Path, **settings: object) -> Context:
     """A stack whose file says no more than it must, and `settings`."""
-    context = Context("prod", {"file": ""})
+    context = Context("prod", loading.of_files, {"file": ""})
     config = own_config("prod") | settings
-    context.__dict__["estate"] = Estate.load("prod", config, a_root(folder))
+    context.__dict__["estate"] = loading.load("prod", config, a_root(folder))
     return context
 
 
@@ -248,10 +249,8 @@ def test_a_file_in_which_no_secret_can_be_set_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
 ) -> None:
     (tmp_path / "Pulumi.prod.yaml").write_text(text)
-    of_files = Estate.of_files
-    monkeypatch.setattr(Estate, "of_files", lambda stack: of_files(stack, tmp_path))
     with pytest.raises(ConfigError, match=re.escape(told)):
-        vault_key.run(Context("prod"))
+        vault_key.run(Context("prod", lambda stack: loading.of_files(stack, tmp_path)))
 
 
 def test_only_missing_secrets_are_made(
@@ -303,7 +302,7 @@ def test_a_broken_snapshot_is_not_kept(
     snapshot.append(broken)
     file = tmp_path / "vault.snap"
     with pytest.raises(CommandError, match="came broken, so nothing was written; try again"):
-        vault_snapshot.save(Context("prod", {"file": str(file)}))
+        vault_snapshot.save(Context("prod", loading.of_files, {"file": str(file)}))
     assert not file.exists()
 
 
@@ -333,7 +332,7 @@ def test_a_snapshot_with_a_flipped_bit_is_none(data: st.DataObject) -> None:
         content[at] ^= 1 << data.draw(st.integers(0, 7))
         file.write_bytes(content)
         with pytest.raises(CommandError, match="only a part of one; nothing was changed"):
-            vault_snapshot.restore(Context("local", {"file": str(file)}))
+            vault_snapshot.restore(Context("local", loading.of_files, {"file": str(file)}))
 
 
 @pytest.mark.parametrize("content", [b"", b"# Homeport\n", gzip.compress(b"x" * 2000, mtime=0)])
@@ -343,7 +342,7 @@ def test_what_is_no_snapshot_is_told_before_anybody_is_asked(
     file = tmp_path / "README.md"
     file.write_bytes(content)
     with pytest.raises(CommandError, match=r"README.md is no snapshot of a vault, or only a part"):
-        vault_snapshot.restore(Context("local", {"file": str(file)}))
+        vault_snapshot.restore(Context("local", loading.of_files, {"file": str(file)}))
 
 
 def test_a_snapshot_of_another_seal_key_is_told_with_what_to_do(
@@ -356,7 +355,7 @@ def test_a_snapshot_of_another_seal_key_is_told_with_what_to_do(
     )
     file = a_snapshot(tmp_path)
     with pytest.raises(CommandError) as caught:
-        vault_snapshot.restore(Context("prod", {"file": str(file)}))
+        vault_snapshot.restore(Context("prod", loading.of_files, {"file": str(file)}))
     assert str(caught.value) == (
         f"{file} was sealed with another key than homeport:vault.seal_key, and nothing was "
         "changed; set its key as homeport:vault.previous_seal_key, type `make up STACK=prod`, and "
@@ -420,8 +419,10 @@ def test_a_restore_asks_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("YES", raising=False)
     file = a_snapshot(tmp_path)
     with pytest.raises(CommandError, match="needs a yes"):
-        vault_snapshot.restore(Context("local", {"file": str(file)}))
+        vault_snapshot.restore(Context("local", loading.of_files, {"file": str(file)}))
     with pytest.raises(CommandError, match="name the snapshot"):
-        vault_snapshot.restore(Context("local", {"file": ""}))
+        vault_snapshot.restore(Context("local", loading.of_files, {"file": ""}))
     with pytest.raises(CommandError, match="can't be read: No such file"):
-        vault_snapshot.restore(Context("local", {"file": str(tmp_path / "nothing")}))
+        vault_snapshot.restore(
+            Context("local", loading.of_files, {"file": str(tmp_path / "nothing")})
+        )
