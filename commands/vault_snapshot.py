@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import secrets
 import tarfile
 import time
 import zlib
@@ -22,12 +23,15 @@ from commands.context import Context
 from commands.error import CommandError
 from commands.pulumi_cli import secret
 from components.vault.client import Reach, VaultError, open_vault
+from components.vault.server_config import PROGRAM, PROGRAM_POLICY
 from config.settings import PROJECT
 
 _SNAPSHOT = "/v1/sys/storage/raft/snapshot"
+_POLICY = f"/v1/sys/policies/acl/{PROGRAM}"
 _TIMEOUT = (5, 120)  # seconds to connect, and between two parts of an answer
 _OTHER_KEY = "different autoseal key"  # beside the advice to do it by force
 _PATIENCE = 60  # seconds for the vault to take up what was restored
+_PAUSE = 0.5
 
 
 def save(context: Context) -> int:
@@ -73,9 +77,14 @@ def restore(context: Context) -> int:
             print("Nothing was changed.")
             return 1
     with _vault(context) as vault:
+        # OpenBao answers before it begins to restore. A mark that no snapshot has tells when it is
+        # done; it stands where the next `make up` would remove it.
+        mark = f"# until a snapshot is restored: {secrets.token_hex(8)}\n"
+        vault.post(_POLICY, json={"policy": PROGRAM_POLICY + mark})
         try:
             vault.post(_SNAPSHOT, data=content, timeout=_TIMEOUT)
-        except hvac.exceptions.InvalidRequest as error:
+        except hvac.exceptions.VaultError as error:
+            vault.post(_POLICY, json={"policy": PROGRAM_POLICY})
             if _OTHER_KEY not in str(error):
                 raise
             raise CommandError(
@@ -84,13 +93,13 @@ def restore(context: Context) -> int:
                 f"`{context.make('up')}`, and restore it then (docs/vault.md)"
             ) from error
         deadline = time.monotonic() + _PATIENCE
-        while not _is_well(vault):
+        while not _is_restored(vault, mark):
             if time.monotonic() > deadline:
                 raise CommandError(
                     "the snapshot was restored, and the vault isn't well since; "
                     f"`{context.make('logs NAME=vault')}` tells why"
                 )
-            time.sleep(0.5)
+            time.sleep(_PAUSE)
     print(f"restored {file}; `{context.make('up')}` brings what the files declare up to date")
     return 0
 
@@ -132,10 +141,12 @@ def _is_snapshot(content: bytes) -> bool:
         return False
 
 
-def _is_well(vault: RawAdapter) -> bool:
-    """Whether it serves, which it doesn't for some seconds after a restore."""
+def _is_restored(vault: RawAdapter, mark: str) -> bool:
+    """Whether the vault serves what the snapshot holds, and so has lost the mark."""
     try:
-        vault.get("/v1/sys/health")
+        answer = vault.get(_POLICY)
+    except hvac.exceptions.Forbidden:
+        return True  # it doesn't know the login of before any more
     except (requests.RequestException, hvac.exceptions.VaultError):
         return False
-    return True
+    return mark not in answer.json()["data"]["policy"]

@@ -271,24 +271,45 @@ def test_only_missing_secrets_are_made(
     assert not [value for value in made.values() if value in capsys.readouterr().out]
 
 
+class FakeVault:
+    """Holds the program's policy. It restores after its answer, which takes a while."""
+
+    def __init__(self) -> None:
+        self.policy = PROGRAM_POLICY
+        self.snapshot = b""
+        self.refusal = ""
+        self.restored: list[Exception | str] = []
+        """What follows when the policy is asked for: an error, or another text."""
+
+    def get(self, path: str, **_: object) -> Any:
+        if path.endswith("/snapshot"):
+            return SimpleNamespace(content=self.snapshot)
+        answer = self.restored.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        self.policy = answer or self.policy
+        return SimpleNamespace(json=lambda: {"data": {"policy": self.policy}})
+
+    def post(self, path: str, *, json: dict[str, str] | None = None, **_: object) -> None:
+        if json:
+            assert path.endswith("/homeport-program")
+            self.policy = json["policy"]
+        elif self.refusal:
+            raise exceptions.InvalidRequest(self.refusal)
+
+
 @pytest.fixture
-def snapshot(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """What the vault answers when it is asked for a snapshot."""
-    answers: list[bytes] = []
-
-    class Vault:
-        def get(self, *_: object, **__: object) -> Any:
-            return SimpleNamespace(content=answers[0])
-
-        def post(self, *_: object, **__: object) -> None:
-            raise exceptions.InvalidRequest(answers[0].decode())
+def vault(monkeypatch: pytest.MonkeyPatch) -> FakeVault:
+    fake = FakeVault()
 
     @contextmanager
-    def vault(_context: Context) -> Iterator[Any]:
-        yield Vault()
+    def opened(_context: Context) -> Iterator[FakeVault]:
+        yield fake
 
-    monkeypatch.setattr(vault_snapshot, "_vault", vault)
-    return answers
+    monkeypatch.setattr(vault_snapshot, "_vault", opened)
+    monkeypatch.setattr(vault_snapshot, "_PAUSE", 0)
+    monkeypatch.setenv("YES", "1")
+    return fake
 
 
 @pytest.mark.parametrize(
@@ -296,10 +317,8 @@ def snapshot(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     [b"", b"no archive", gzip.compress(b"x" * 2000, mtime=0)[:20]],
     ids=["empty", "no archive", "cut"],
 )
-def test_a_broken_snapshot_is_not_kept(
-    tmp_path: Path, snapshot: list[bytes], broken: bytes
-) -> None:
-    snapshot.append(broken)
+def test_a_broken_snapshot_is_not_kept(tmp_path: Path, vault: FakeVault, broken: bytes) -> None:
+    vault.snapshot = broken
     file = tmp_path / "vault.snap"
     with pytest.raises(CommandError, match="came broken, so nothing was written; try again"):
         vault_snapshot.save(Context("prod", loading.of_files, {"file": str(file)}))
@@ -345,13 +364,23 @@ def test_what_is_no_snapshot_is_told_before_anybody_is_asked(
         vault_snapshot.restore(Context("local", loading.of_files, {"file": str(file)}))
 
 
-def test_a_snapshot_of_another_seal_key_is_told_with_what_to_do(
-    tmp_path: Path, snapshot: list[bytes], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("last", [PROGRAM_POLICY, exceptions.Forbidden("another login")])
+def test_a_restore_ends_when_the_vault_has_the_snapshot(
+    tmp_path: Path, vault: FakeVault, last: Exception | str
 ) -> None:
-    monkeypatch.setenv("YES", "1")
-    snapshot.append(
-        b"could not verify hash file, possibly the snapshot is using a different autoseal key; "
-        b"use the snapshot-force API to bypass this check"
+    """It answers first, and is well for another moment, with what it held before."""
+    not_yet: list[Exception | str] = ["", exceptions.BadGateway("gone"), exceptions.VaultDown("")]
+    vault.restored = [*not_yet, last]
+    assert vault_snapshot.restore(Context("prod", {"file": str(a_snapshot(tmp_path))})) == 0
+    assert vault.restored == []
+
+
+def test_a_snapshot_of_another_seal_key_is_told_with_what_to_do(
+    tmp_path: Path, vault: FakeVault
+) -> None:
+    vault.refusal = (
+        "could not verify hash file, possibly the snapshot is using a different autoseal key; "
+        "use the snapshot-force API to bypass this check"
     )
     file = a_snapshot(tmp_path)
     with pytest.raises(CommandError) as caught:
@@ -361,6 +390,7 @@ def test_a_snapshot_of_another_seal_key_is_told_with_what_to_do(
         "changed; set its key as homeport:vault.previous_seal_key, type `make up STACK=prod`, and "
         "restore it then (docs/vault.md)"
     )
+    assert vault.policy == PROGRAM_POLICY
 
 
 class FakeContainer:
