@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import re
+import string
 from collections.abc import Iterable, Sequence
 
 from components.caddy import block
@@ -25,6 +28,8 @@ _SAID_BY_GATEWAYS = (
 )  # fmt: skip
 NOT_BELIEVED = block("(not_believed)", *(f"header_up -{name}" for name in _SAID_BY_GATEWAYS))
 """A snippet that removes them. It stands before every `import not_believed`."""
+
+_BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 
 _AUTHENTICATED = (
     "header_up -Authorization",
@@ -67,7 +72,16 @@ def _guard(component: str, guard: Guard) -> Iterable[str]:
         yield f'header WWW-Authenticate `Basic realm="{component}"`'
         yield "respond 401"
         return
-    yield block("basic_auth", f"import {ACCOUNTS}/{component}").rstrip()
+    # For a name that nobody has, `basic_auth` would compare with a hash of cost 14 of its own.
+    names = "|".join(_base64(f"{name}:") for name in sorted(guard.accounts))
+    asks = "vars_regexp {http.request.header.Authorization}"
+    yield f"@stranger not {asks} `^(?i:basic) ({names})`"
+    yield block(
+        "route",
+        'header @stranger WWW-Authenticate `Basic realm="restricted"`',
+        "error @stranger 401",
+        block("basic_auth", f"import {ACCOUNTS}/{component}").rstrip(),
+    ).rstrip()
     if guard.writers is None:
         return
     may = [f"not vars {{http.auth.user.id}} {' '.join(sorted(guard.writers))}"]
@@ -83,6 +97,17 @@ def _guard(component: str, guard: Guard) -> Iterable[str]:
     yield block("@closed", "not method GET HEAD", closed).rstrip()
     yield "header @closed Retry-After 60"
     yield f"respond @closed {_quoted(guard.closed)} 503"
+
+
+def _base64(begin: str) -> str:
+    """A regular expression of what a text that begins like this is in base64."""
+    whole, rest = divmod(8 * len(begin), 6)
+    text = base64.b64encode(begin.encode() + bytes(2)).decode()
+    if not rest:
+        return re.escape(text[:whole])
+    # Of the next character the first bits are known, which are 0 behind them here.
+    first = _BASE64.index(text[whole])
+    return f"{re.escape(text[:whole])}[{_BASE64[first : first + 2 ** (6 - rest)]}]"
 
 
 def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
