@@ -44,7 +44,8 @@ def public(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 
 @pytest.fixture(scope="module")
 def acme(public: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    with _acme(public, tmp_path_factory, lifetime=_DAY) as acme:
+    ports = _challenged_at(public, "TLS-ALPN-01")
+    with _acme(public, tmp_path_factory, ports, lifetime=_DAY) as acme:
         _use(public, acme)
         yield acme
 
@@ -91,7 +92,8 @@ def test_one_failing_name_holds_up_no_other(public: Checkout, acme: Acme) -> Non
 def test_a_certificate_is_renewed(
     public: Checkout, acme: Acme, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with _acme(public, tmp_path_factory, lifetime=_BRIEF) as brief:
+    ports = _challenged_at(public, "HTTP-01")
+    with _acme(public, tmp_path_factory, ports, lifetime=_BRIEF) as brief:
         _use(public, brief)
         _site(public, "brief")
         public.ca.write_text(brief.roots())
@@ -128,14 +130,23 @@ def _due(public: Checkout, name: str) -> float:
     return end - (end - begin) / 3
 
 
-def _acme(public: Checkout, folders: pytest.TempPathFactory, *, lifetime: int) -> Acme:
+def _challenged_at(public: Checkout, challenge: str) -> dict[str, int]:
+    """The ports at which a server asks that lets only one kind of challenge pass."""
+    nobody = 9
+    if challenge == "HTTP-01":
+        return {"http": public.http, "https": nobody}
+    return {"http": nobody, "https": public.https}
+
+
+def _acme(
+    public: Checkout, folders: pytest.TempPathFactory, ports: dict[str, int], *, lifetime: int
+) -> Acme:
     ours = public.place.address.rpartition(".")[0] + ".1"  # the other end of the cable
     return Acme(
         folders.mktemp("acme") / "server",
         listen=ours,
         gateway=public.place.address,
-        http=public.http,
-        https=public.https,
+        **ports,
         lifetime=lifetime,
     )
 
