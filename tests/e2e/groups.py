@@ -10,9 +10,11 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 _OVER_SSH = re.compile(r"[\[-]ssh[]-]")
 _SHARED = {
     "test_bad_lines": "estate",
+    "test_downloads": "few",
     "test_gateway": "estate",
     "test_healing": "few",
     "test_isolation": "estate",
+    "test_nuisance": "estate",
     "test_site_changes": "few",
     "test_site_rules": "estate",
     "test_sites": "estate",

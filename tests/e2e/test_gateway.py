@@ -7,8 +7,6 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -129,33 +127,6 @@ def test_visitors_wait_while_the_router_is_gone(estate: Checkout) -> None:
     for visitor in visitors:
         visitor.join()
     assert answers == [200] * 50
-
-
-def test_unfinished_handshakes_and_idle_connections_cost_others_nothing(
-    estate: Checkout,
-) -> None:
-    with _connected(estate, 2000):
-        for _ in range(20):
-            began = time.monotonic()
-            estate.serves(estate.url("alpha"), "marker-of-alpha")
-            assert time.monotonic() - began < 5
-    for component in ("proxy", "router"):
-        state = containers.one(estate.docker, estate.label, component).attrs["State"]
-        assert (state["Status"], state["OOMKilled"]) == ("running", False)
-
-
-@contextmanager
-def _connected(estate: Checkout, number: int) -> Iterator[None]:
-    """Connections over which nobody says a word, half of them to each port."""
-    idle: list[socket.socket] = []
-    try:
-        for count in range(number):
-            port = estate.http if count % 10 == 0 else estate.https
-            idle.append(socket.create_connection((estate.place.address, port), 10))
-        yield
-    finally:
-        for each in idle:
-            each.close()
 
 
 def _hosts_in_figures(estate: Checkout) -> set[str]:

@@ -96,6 +96,16 @@ def run_in(container: Container, script: str) -> str:
     return output
 
 
+def resident_mib(*containers: Container) -> float:
+    """What the processes of containers hold of memory."""
+    held = 0
+    for container in containers:
+        shown = container.top(ps_args="-o pid,rss")
+        at = shown["Titles"].index("RSS")
+        held += sum(int(process[at]) for process in shown["Processes"])
+    return held / 1024
+
+
 def volume_digests(client: docker.DockerClient, stack: str) -> dict[str, dict[str, str]]:
     """For each volume of the stack, each path in it with a digest: equal, the data is kept.
 
