@@ -21,7 +21,7 @@ from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.events import ConnectionTerminated, QuicEvent
+from aioquic.quic.events import ConnectionTerminated, QuicEvent, StreamReset
 
 Address = tuple[str, int]
 Http = Literal["1.1", "2", "3"]
@@ -169,6 +169,8 @@ class _H3Client(QuicConnectionProtocol):
     def quic_event_received(self, event: QuicEvent) -> None:
         if isinstance(event, ConnectionTerminated) and not self._done.done():
             self._done.set_exception(ConnectionError(f"QUIC closed: {event.reason_phrase}"))
+        if isinstance(event, StreamReset) and not self._done.done():
+            self._done.set_exception(ConnectionError(f"the answer was cut: {event.error_code}"))
         for answer in self._h3.handle_event(event):
             if isinstance(answer, HeadersReceived):
                 self._headers += answer.headers
