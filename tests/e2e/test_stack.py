@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.checkout import WELCOME_MARKER, Checkout
 from tests.e2e.support import containers
-from tests.e2e.support.client import refusal
+from tests.e2e.support.client import Http, refusal
 
 # What was removed or broken on a host over SSH is shown and mended in test_remote.py.
 once = pytest.mark.parametrize("place", ["socket"], indirect=True)
@@ -29,12 +29,23 @@ def test_the_first_up_serves_and_lists_its_urls(checkout: Checkout) -> None:
 
 @pytest.mark.parametrize("http", ["1.1", "2", "3"])
 def test_a_page_answers_over_verified_tls_in_every_http_version(
-    checkout: Checkout, http: str
+    checkout: Checkout, http: Http
 ) -> None:
-    answer = checkout.serves(checkout.url("blog"), "blog-marker-71c2", http=http)  # type: ignore[arg-type]  # parametrize gives str
+    answer = checkout.serves(checkout.url("blog"), "blog-marker-71c2", http=http)
     assert answer.http == f"HTTP/{http}"
     if http != "3":
         assert f'h3=":{checkout.https}"' in answer.headers["alt-svc"]
+
+
+# Docker's proxy for ports of this machine hides who asks.
+@pytest.mark.parametrize("place", ["ssh"], indirect=True)
+@pytest.mark.parametrize("http", ["1.1", "2", "3"])
+def test_the_access_log_has_the_visitors_own_address(checkout: Checkout, http: Http) -> None:
+    checkout.get(f"{checkout.url('blog')}?asked-over={http}", http=http)
+    log = containers.one(checkout.docker, checkout.label, "router").logs().decode()
+    (line,) = [line for line in log.splitlines() if f"asked-over={http}" in line]
+    ours = checkout.place.address.rpartition(".")[0] + ".1"  # the other end of the cable
+    assert json.loads(line)["request"]["client_ip"] == ours
 
 
 def test_plain_http_redirects_to_https_at_the_public_port(checkout: Checkout) -> None:
