@@ -21,7 +21,9 @@ from components.routes import Route
 
 _SCRIPTS = {name: script(name) for name in ("run.sh", "reload.sh")}
 
-_LOG = "log {\n\toutput stdout\n\tformat json\n}"
+# To Caddy's default logger, as JSON. Each logger of its own would encode each request once more,
+# whichever of them writes it.
+_LOG = "log"
 _HSTS = "header ?Strict-Transport-Security max-age=31536000"
 _HEADERS = """\
 header ?X-Content-Type-Options nosniff
