@@ -34,10 +34,7 @@ _CADDY = """\
 }}
 https://{host} {{
     tls {at}/certificate.pem {at}/key.pem
-    log {{
-        output stdout
-        format json
-    }}
+    log
     encode zstd gzip
     header ?X-Content-Type-Options nosniff
     header ?Referrer-Policy strict-origin-when-cross-origin
