@@ -4,6 +4,7 @@ import json
 
 import pulumi
 
+from components.gateway.content import content_volume
 from components.gateway.gateway import Gateway
 from components.gateway.proxy import CaddyProxy, CaddyProxyArgs
 from components.prometheus.prometheus import Prometheus, PrometheusArgs
@@ -55,12 +56,15 @@ host = DockerHost(
     ),
 )
 
+content = content_volume(host, images.gateway)
+
 publisher = (
     Publisher(
         "publisher",
         PublisherArgs(
             host=host,
             image=images.publisher,
+            content=content,
             outside=settings.outside,
             sources=what_is_published(estate),
         ),
@@ -110,7 +114,7 @@ sites = [
             locations=site.locations,
             site=answers[site.name],
             email=site.email,
-            published_in=publisher.content if publisher else None,
+            content=content,
         ),
     )
     for site in estate.sites
@@ -130,6 +134,8 @@ proxy = CaddyProxy(
             acme_directory=settings.tls.directory,
             stream_close_delay=settings.stream_close_delay,
         ),
+        content=content,
+        refused=[site.refused for site in sites],
     ),
 )
 

@@ -72,7 +72,7 @@ def _fields(step: Mapping[str, Any]) -> list[str]:
     for key in sorted(old.keys() & new.keys() - {"__provider"}):
         before, now = old[key], new[key]
         if isinstance(before, dict) and isinstance(now, dict):
-            names += [k for k in sorted(before | now) if before.get(k) != now.get(k)]
+            names += [k or key for k in sorted(before | now) if before.get(k) != now.get(k)]
         elif before != now:
             names.append(key)
     return names

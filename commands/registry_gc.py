@@ -17,7 +17,7 @@ from commands.error import CommandError
 from commands.health import health
 from commands.leftovers import collector_of
 from components.entrance import ROUTER
-from components.gateway.routes_caddyfile import CLOSED_AT
+from components.gateway.routes_caddyfile import CLOSED
 from components.registry.config import CONFIG, CONFIG_AT, DATA_AT, IMAGES
 from host import engine
 from host.user import USER
@@ -25,6 +25,7 @@ from host.user import USER
 _PATIENCE = 60  # seconds for the registry to serve again
 _MOST_WAIT = 180  # seconds, more than a restart takes
 _ENDED = "ended with "
+_CLOSED = f"$XDG_DATA_HOME/{CLOSED}"
 
 # What runs in a container of its own, on the registry's volumes. It begins once it is told that
 # uploads have ended, and stays until it is stopped, so that its name keeps a second one out; where
@@ -93,7 +94,7 @@ def _collected(context: Context, keep: str) -> list[str]:
     with _collector(context, registry, keep) as collector:
         try:
             # From here the gateway answers who would push, until the file is gone again.
-            _in_router(context, f"mkdir -p {CLOSED_AT} && touch {CLOSED_AT}/{IMAGES}")
+            _in_router(context, f"mkdir -p {_CLOSED} && touch {_CLOSED}/{IMAGES}")
             with _step("Waiting for uploads to end"):
                 _restart(registry)
             with _step("Removing what no tag names"):
@@ -153,7 +154,7 @@ def _open(context: Context, collector: Container) -> None:
     try:
         with suppress(docker.errors.NotFound):
             collector.stop(timeout=0)
-        _in_router(context, f"rm -f {CLOSED_AT}/{IMAGES}")
+        _in_router(context, f"rm -f {_CLOSED}/{IMAGES}")
     except (CommandError, docker.errors.DockerException, requests.RequestException) as error:
         raise CommandError(
             f"pushes are still refused, because the gateway couldn't be told: {error}; "

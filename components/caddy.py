@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from host.files import Files
 from host.user import USER
+
+if TYPE_CHECKING:  # renderers use this module, and need nothing of Pulumi
+    import pulumi
 
 ADMIN = "unix//tmp/admin.sock"
 """The admin endpoint: a socket in the container's own /tmp, out of every network's reach."""
@@ -28,7 +32,9 @@ def caddy(verb: str, *options: str) -> list[str]:
     return ["caddy", verb, "--config", config, "--adapter", "caddyfile", *options]
 
 
-def caddy_files(public: Mapping[str, str], secret: Mapping[str, str] | None = None) -> Files:
+def caddy_files(
+    public: Mapping[str, pulumi.Input[str]], secret: Mapping[str, str] | None = None
+) -> Files:
     """The Caddyfile by that name, and what belongs to it: validated, and reloaded.
 
     What is `secret` is read by Caddy alone.

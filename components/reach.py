@@ -15,8 +15,9 @@ import docker
 import requests
 import urllib3
 import urllib3.util
+from docker.models.containers import Container
 
-from components.entrance import ROOT_CERTIFICATE, ROUTER
+from components.entrance import ROOT_CERTIFICATE, ROUTER, STATE_AT
 from host import engine, reachability
 from host.ssh_transport import ssh_options
 from values.command_line import make
@@ -126,7 +127,8 @@ def find_root_certificate(docker_host: str, stack: str) -> str:
         client = engine.connect(docker_host)
         for container in client.containers.list(all=True, filters={"label": labels}):
             try:
-                ((_, content),) = engine.unpack(container, ROOT_CERTIFICATE)
+                at = f"{_state_at(container)}/{ROOT_CERTIFICATE}"
+                ((_, content),) = engine.unpack(container, at)
             except docker.errors.NotFound:
                 continue
             return content.decode()
@@ -134,6 +136,12 @@ def find_root_certificate(docker_host: str, stack: str) -> str:
         name = stack.rpartition("/")[2]
         raise engine.EngineError(reachability.why_unreachable(docker_host, name)) from error
     return ""
+
+
+def _state_at(container: Container) -> str:
+    """Where the router has its volume with certificates."""
+    mounts = (str(mount["Destination"]) for mount in container.attrs["Mounts"])
+    return next((at for at in mounts if f"{at}/".startswith(f"{STATE_AT}/")), STATE_AT)
 
 
 def _is_up(tunnel: subprocess.Popen[bytes]) -> bool:

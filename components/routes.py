@@ -36,7 +36,25 @@ class Refusal:
     text: str
 
 
-Handler = Upstream | Redirect | Refusal
+@dataclass(frozen=True, kw_only=True)
+class ErrorLines:
+    """What answers some errors of a site."""
+
+    status: str
+    """An expression of Caddy's that says for which; empty for all."""
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """The gateway itself serves files, as lines of a Caddyfile say that know no other site."""
+
+    lines: Sequence[str]
+    errors: Sequence[ErrorLines] = ()
+    """The first that fits answers."""
+
+
+Handler = Upstream | Redirect | Refusal | Files
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pulumi
 
 from components.site import lines, lines_adapted, lines_paths, lines_rules, tokens
-from components.site.site import Content
+from components.site.served import Content
 from config.estate import Estate
 from config.settings import PROJECT, ROOT
 from host import engine, host_folder

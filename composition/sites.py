@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from components.content import root_of
 from components.publisher.sources import GitSource, Sources
 from components.routes import Handler, Redirect, Refusal, Upstream
 from components.site.caddyfile import SiteServer
-from components.site.site import Content
+from components.site.content import ROOT
+from components.site.served import Content
 from config.estate import Estate
 from config.places import is_url
 from config.site import Site
@@ -38,9 +40,12 @@ def what_answers(site: Site, estate: Estate, generated: Mapping[str, str]) -> Co
     if not site.source:
         raise ValueError(f"{site.file} has neither source, redirect nor upstream")
     folder, host_folder = _folders(site.source, estate)
+    shared = estate.shared(site)
     return Content(
-        image=estate.images.php if site.runtime == "php" else estate.images.site,
+        image=_image(site, estate),
+        shared=shared,
         server=SiteServer(
+            root=root_of(site.name) if shared else ROOT,
             runtime=site.runtime,
             listing=site.listing,
             not_found=site.not_found,
@@ -57,6 +62,12 @@ def what_answers(site: Site, estate: Estate, generated: Mapping[str, str]) -> Co
         declared_in=site.file,
         lines_at=site.caddyfile_line,
     )
+
+
+def _image(site: Site, estate: Estate) -> str:
+    if site.runtime == "php":
+        return estate.images.php
+    return estate.images.gateway if estate.shared(site) else estate.images.site
 
 
 def what_is_published(estate: Estate) -> Sources:

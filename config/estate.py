@@ -66,6 +66,10 @@ class Estate:
         """The first URL of each service and site, by name."""
         return {entry["name"]: entry["url"] for entry in reversed(self.urls())}
 
+    def shared(self, site: Site) -> bool:
+        """Whether the gateway itself serves a site's files."""
+        return site.shared(self.settings.hosting)
+
     def images_used(self) -> list[list[str]]:
         """Every image that this stack needs on its host: those that all of it needs, then those of
         each part, the ones that are quickest to build first. Said here and not by whoever uses one
@@ -73,6 +77,10 @@ class Estate:
         """
         images, settings = self.images, self.settings
         has_php = any(site.runtime == "php" for site in self.sites)
+        contained = any(
+            site.source and site.runtime == "static" and not self.shared(site)
+            for site in self.sites
+        )
         parts = (
             (has_php, [images.php]),
             (self.remotes, [images.publisher]),
@@ -84,7 +92,7 @@ class Estate:
             ),
         )
         return [
-            [images.proxy, images.gateway, images.site],
+            [images.proxy, images.gateway, *([images.site] if contained else [])],
             *(group for is_used, group in parts if is_used),
         ]
 

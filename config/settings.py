@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from config.hosts import canonical_host
 from config.model import ConfigError, problems_of
+from config.names import Hosting
 from config.places import AT_HTTPS, AT_SSH, Inside, inside
 from config.registry_section import RegistrySettings
 from config.services import SERVICES, Service
@@ -125,6 +126,7 @@ class Settings(Model):
     domain: Domain = Field(examples=["example.org"])
     host_suffix: Annotated[str, AfterValidator(lambda text: text and canonical_host(text))] = ""
     restart: Literal["no", "always"] = Field(examples=["always"])
+    hosting: Hosting = "shared"
     tls: Tls = Field(examples=["{issuer: letsencrypt}"])
     listen: Listen = Field(examples=["{address: 0.0.0.0, http: 80, https: 443}"])
     plain_http: tuple[Domain, ...] = Field(default=(), examples=["[welcome]"])

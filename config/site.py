@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from config.hosts import canonical_location
+from config.names import Hosting
 from config.places import inside
 from config.source import Source
 from config.urls import origin, redirect_target
@@ -19,8 +20,11 @@ _BY_CASE = re.compile(r"\.(?!php\Z)(?i:php)\Z")
 
 KINDS = ("source", "redirect", "upstream")
 """What a site can be: one of them."""
-OF_CONTENT = ("runtime", "listing", "not_found", "memory_mib", "cpus", "egress", "caddyfile")
+OF_CONTENT = (
+    "hosting", "runtime", "listing", "not_found", "memory_mib", "cpus", "egress", "caddyfile",
+)  # fmt: skip
 """What only a site with a source can say."""
+_ASKS_OTHERS = re.compile(r"^\s*(reverse_proxy|php_fastcgi|forward_auth)\b", re.MULTILINE)
 
 
 def _at_least_one(hosts: tuple[str, ...]) -> tuple[str, ...]:
@@ -84,6 +88,9 @@ class SiteFile(Model):
         default=None, examples=["http://192.0.2.7:9104"]
     )
     """A server outside that answers instead."""
+    hosting: Hosting | None = Field(default=None, examples=["container"])
+    """What serves the content: the gateway itself (`shared`), or a container of its own. By default
+    the stack's `homeport:hosting`, and a container where something here needs one."""
     runtime: Literal["static", "php"] = Field(default="static", examples=["php"])
     """What serves the content: Caddy alone, or Caddy with php-fpm."""
     listing: bool = Field(default=False, examples=["true"])
@@ -102,6 +109,21 @@ class SiteFile(Model):
     """Lines of a Caddyfile for the site's own block. They can't leave that block, nor read the
     server's environment or files."""
 
+    @property
+    def needs_container(self) -> list[str]:
+        """The fields that say what only a container can do."""
+        source = self.source
+        needs = {
+            "runtime": self.runtime == "php",
+            "source.host_folder": bool(source and source.host_folder),
+            "memory_mib": self.memory_mib is not None,
+            "cpus": self.cpus is not None,
+            "egress": self.egress,
+            # From the gateway's place they would reach what asks others for a password.
+            "caddyfile": bool(_ASKS_OTHERS.search(self.caddyfile or "")),
+        }
+        return [field for field, is_needed in needs.items() if is_needed]
+
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         given = [name for name in KINDS if getattr(self, name)]
@@ -115,6 +137,12 @@ class SiteFile(Model):
         if not self.source and (stray := [n for n in OF_CONTENT if n in self.model_fields_set]):
             raise FieldsError(
                 stray, f"only for a site with a source, and this one has {given[0]}; leave it out"
+            )
+        if self.hosting == "shared" and (needs := self.needs_container):
+            raise FieldsError(
+                ["hosting", *needs],
+                "shared can't do that, and a container can; change hosting to container, or "
+                "leave it out",
             )
         if self.caddyfile and (odd := _CONTROL.search(self.caddyfile)):
             raise FieldsError(
@@ -157,6 +185,11 @@ class Site(SiteFile):
     def full_hosts(self) -> list[str]:
         """The hosts of its locations, sorted."""
         return sorted({host for host, _ in self.locations})
+
+    def shared(self, default: Hosting) -> bool:
+        """Whether the gateway serves it, in a stack with that default."""
+        hosting = "container" if self.needs_container else self.hosting or default
+        return self.source is not None and hosting == "shared"
 
     @property
     def published_at(self) -> str:

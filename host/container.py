@@ -49,8 +49,11 @@ class ContainerArgs:
     """`blue_green` for what may run twice for a moment; `in_place` for what owns a port or
     writes a volume."""
     mounts: Sequence[Mount | Bind] = ()
+    unlisted: str = ""
+    """A folder in memory whose names nobody can read: who doesn't know them finds no mount there.
+    Empty where there is none."""
     ports: Sequence[Port] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     capabilities: Sequence[str] = ()
     memory_mib: int = 256
     cpus: float | None = None
@@ -72,7 +75,7 @@ def service_container(
         entrypoints=list(args.command[:1]),
         command=list(args.command[1:]),
         user=f"{args.user}:{args.user}",
-        envs=[f"{key}={value}" for key, value in sorted(args.env.items())],
+        envs=[pulumi.Output.concat(key, "=", value) for key, value in sorted(args.env.items())],
         labels=[
             docker.ContainerLabelArgs(label=label, value=value)
             for label, value in host.labels(args.component).items()
@@ -81,7 +84,10 @@ def service_container(
         mounts=[_mount(mount) for mount in args.mounts],
         ports=_ports(args),
         read_only=True,
-        tmpfs={"/tmp": "size=16m,mode=1777,noexec,nosuid,nodev"},  # noqa: S108 - in the container
+        tmpfs={
+            "/tmp": "size=16m,mode=1777,noexec,nosuid,nodev",  # noqa: S108 - in the container
+            **({args.unlisted: "size=64k,mode=0711,noexec,nosuid,nodev"} if args.unlisted else {}),
+        },
         capabilities=docker.ContainerCapabilitiesArgs(
             drops=["ALL"], adds=[f"CAP_{name}" for name in sorted(args.capabilities)]
         ),

@@ -15,8 +15,11 @@ from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource
 
 from host import engine
 from host.docker_host import DockerHost
+from host.file_tree import MARKER
 from host.provider import Props, Provider, gone
 from host.user import USER
+
+_MARK = "publisher"
 
 
 def content_view(
@@ -58,7 +61,9 @@ class ContentFolderProvider(Provider):
         return DiffResult(changes=bool(changed), replaces=changed, delete_before_replace=False)
 
     def create(self, props: Props) -> CreateResult:
-        problem = _in_volume(props, "mkdir", "-p", f"{_top(props)}/releases")
+        # Whoever had the folder before leaves what is served until the first release is there.
+        make = f"mkdir -p {_top(props)}/releases && echo {_MARK} >{_top(props)}/{MARKER}"
+        problem = _in_volume(props, "sh", "-c", make)
         if problem:
             raise engine.EngineError(f"{props['site']}: no folder for its content: {problem}")
         return CreateResult(props["site"], outs={**props, "path": _path(props)})

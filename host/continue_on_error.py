@@ -35,6 +35,23 @@ def leave_dependents_of_failures() -> None:
     stack.wait_for_rpcs = _wait_then_fail
 
 
+def came_about(resource: pulumi.Resource) -> pulumi.Output[bool]:
+    """Whether a resource is there, known once that is decided.
+
+    Whoever uses this waits for the resource and doesn't depend on it, so a failure holds nothing
+    else back.
+    """
+
+    async def decided() -> bool:
+        try:
+            await resource.urn.future()
+        except Exception:  # noqa: BLE001 - whatever it is, the engine tells it
+            return False
+        return True
+
+    return pulumi.Output.from_input(decided())
+
+
 def _tolerant_do_rpc(
     self: RPCManager, name: str, rpc_function: Callable[..., Awaitable[Any]]
 ) -> Callable[..., Awaitable[tuple[Any, Exception]]]:

@@ -9,9 +9,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 CURRENT = "current"
 """In a volume, the link to the tree that its service sees."""
+MARKER = "written-by"
+"""In a folder of a shared volume, the file that names whose its content is."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,12 @@ def digest(tree: Tree) -> str:
     return total.hexdigest()
 
 
-def archive(tree: Tree, top: str, links: Mapping[str, str] | None = None) -> bytes:
+def archive(
+    tree: Tree, top: str, links: Mapping[str, str] | None = None, *, owner: int = 0
+) -> bytes:
     """A tar that unpacks the tree below `top` (`""` for none), and symbolic `links`.
 
-    Folders belong to root and can be entered by all. Files get the present time: Caddy makes
+    Folders belong to `owner` and can be entered by all. Files get the present time: Caddy makes
     a page's ETag of time and size, so an older one would let browsers keep a stale page.
     """
     now = int(time.time())
@@ -84,6 +89,7 @@ def archive(tree: Tree, top: str, links: Mapping[str, str] | None = None) -> byt
         for folder in sorted(folders):
             info = tarfile.TarInfo(str(folder))
             info.type, info.mode = tarfile.DIRTYPE, 0o755
+            info.uid = info.gid = owner
             tar.addfile(info)
         for path, entry in sorted(tree.items()):
             info = tarfile.TarInfo(str(PurePosixPath(top, path)))
@@ -96,3 +102,9 @@ def archive(tree: Tree, top: str, links: Mapping[str, str] | None = None) -> byt
             info.type, info.linkname = tarfile.SYMTYPE, target
             tar.addfile(info)
     return buffer.getvalue()
+
+
+def top_of(props: Mapping[str, Any]) -> str:
+    """The folder in which releases and the link to one of them stand, seen at the mount."""
+    folder = props.get("folder")
+    return f"{props['mount']}/{folder}" if folder else str(props["mount"])

@@ -27,7 +27,7 @@ class Mount:
     """
 
     volume: pulumi.Input[str]
-    at: str
+    at: pulumi.Input[str]
     read_only: bool = True
 
 

@@ -29,15 +29,26 @@ from host import engine, file_tree
 from host.files import Files
 from host.provider import Props, Provider, ToldError, gone
 from host.volume_files_drift import drift
-from host.volume_files_write import validate, write
+from host.volume_files_write import remove, validate, write
 
-_COMPARED = ("docker_host", "volume", "mount", "files", "secret_files", "folders", "owner")
+_COMPARED = (
+    "docker_host",
+    "volume",
+    "mount",
+    "folder",
+    "files",
+    "secret_files",
+    "folders",
+    "owner",
+)
 _VALIDATED_BY = ("mount", "files", "secret_files", "folders", "owner", "image", "validate")
 _said_missing: set[str] = set()
 
 
 class VolumeFilesProvider(Provider):
-    """Create, read, update of `VolumeFiles`. Deleting is the volume's matter."""
+    """Create, read, update of `VolumeFiles`. Deleting is the volume's matter, unless they stand in
+    a folder of a volume that others write to as well.
+    """
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         if _has_unknown(news) or all(olds.get(key) == news.get(key) for key in _VALIDATED_BY):
@@ -60,14 +71,19 @@ class VolumeFilesProvider(Provider):
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         changed = [key for key in _COMPARED if olds.get(key) != news.get(key)]
-        replaces = [key for key in changed if key in ("volume", "mount")]
+        replaces = [key for key in changed if key in ("volume", "mount", "folder")]
         return DiffResult(changes=bool(changed), replaces=replaces, delete_before_replace=False)
 
     def create(self, props: Props) -> CreateResult:
-        return CreateResult(props["volume"], outs=write(props))
+        name = "/".join(filter(None, (props["volume"], props.get("folder"))))
+        return CreateResult(name, outs=write(props))
 
     def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
         return UpdateResult(outs=write(news))
+
+    def delete(self, _id: str, props: Props) -> None:
+        if props.get("folder"):
+            remove(props)
 
     def read(self, id_: str, props: Props) -> ReadResult:
         client = engine.connect(props["docker_host"])
@@ -86,6 +102,9 @@ class VolumeFilesArgs:
     volume: pulumi.Input[str]
     mount: str
     """Where the service mounts the volume: candidates are validated at the same path."""
+    folder: str = ""
+    """The folder of the volume in which they stand, where the volume is shared: nothing else of it
+    is read or changed. They belong to the owner of the files, and are removed with the resource."""
     image: str
     """The service's image: it validates, and has the `sh`, `ln` and `mv` that switch."""
     files: Files
@@ -95,6 +114,9 @@ class VolumeFilesArgs:
 
 class VolumeFiles(Resource, module="homeport", name="VolumeFiles"):
     """Files in a volume that exists already; removing the volume is left to its owner.
+
+    In a `folder` of a volume that others write to as well, a marker says whose its content is:
+    once somebody else's marker stands there, nothing is removed with the resource.
 
     A change is validated in preview where host and image exist, written beside the old
     files, switched in at once, and the service reloads. If it refuses, the old files are
@@ -126,6 +148,8 @@ class VolumeFiles(Resource, module="homeport", name="VolumeFiles"):
             "labels": dict(args.labels),
             "digest": None,
         }
+        if args.folder:  # stacks that were made before have no such property
+            props["folder"] = args.folder
         super().__init__(self.provider_class(), name, props, opts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import docker
 
 from host import engine, file_tree
-from host.file_tree import CURRENT, Entry
+from host.file_tree import CURRENT, Entry, top_of
 from host.provider import Props
 
 
@@ -41,10 +41,13 @@ def _current_tree(client: docker.DockerClient, props: Props) -> dict[str, Entry]
         volumes={props["volume"]: props["mount"]},
         labels=props["labels"],
     ) as container:
-        entries = [
-            (entry.name.partition("/")[2], entry, content)
-            for entry, content in engine.unpack(container, props["mount"])
-        ]
+        try:
+            entries = [
+                (entry.name.partition("/")[2], entry, content)
+                for entry, content in engine.unpack(container, top_of(props))
+            ]
+        except docker.errors.NotFound:  # a folder of a volume that somebody emptied
+            return {}
     current = next((e.linkname for path, e, _ in entries if path == CURRENT and e.issym()), "?")
     return {
         path.removeprefix(f"{current}/"): Entry(content, entry.uid, entry.mode & 0o7777)

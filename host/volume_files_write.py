@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import secrets
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import cast
 import docker
 
 from host import engine, file_tree
-from host.file_tree import CURRENT, Entry
+from host.file_tree import CURRENT, MARKER, Entry, top_of
 from host.provider import Props
 
 _RELEASES = "releases"
+_MINE = "volume-files"
 
 # Written by a check for the create or update of the same run, which share this process.
 _already_validated: set[str] = set()
@@ -56,22 +58,41 @@ def write(props: Props) -> Props:
     digest = file_tree.digest(tree)
     # Not the digest alone: mending a release that was edited by hand must not touch it in place.
     release = f"{_RELEASES}/{digest[:12]}-{secrets.token_hex(3)}"
+    mark = f"echo {_MINE} >{MARKER} && " if props.get("folder") else ""
     switch = (
-        f"cd {props['mount']} && old=$(readlink {CURRENT} || true) && "
+        f"cd {top_of(props)} && {mark}old=$(readlink {CURRENT} || true) && "
         f"for r in {_RELEASES}/*; do case $r in $old|{release}) ;; *) rm -rf $r ;; esac; done && "
         f"ln -s {release} {CURRENT}.new && mv -T {CURRENT}.new {CURRENT} && echo $old"
     )
-    old = _in_volume(client, props, switch, file_tree.archive(tree, release))
+    below = f"{props['folder']}/{release}" if props.get("folder") else release
+    archive = file_tree.archive(tree, below, owner=_owner(props))
+    old = _in_volume(client, props, switch, archive)
     refusal = _reload(client, props)
     if not refusal:
         return {**props, "digest": digest}
     back = f"ln -s {old} {CURRENT}.new && mv -T {CURRENT}.new {CURRENT}" if old else "true"
-    _in_volume(client, props, f"cd {props['mount']} && {back} && rm -rf {release}", None)
+    _in_volume(client, props, f"cd {top_of(props)} && {back} && rm -rf {release}", None)
     if old:
         _reload(client, props)  # one of several may have taken the new files before another refused
     raise engine.EngineError(
         f"the running service refused the new files, so the old ones were put back: {refusal}"
     )
+
+
+def remove(props: Props) -> None:
+    """Remove what stands in a folder of a shared volume, unless it is somebody else's by now."""
+    client = engine.connect(props["docker_host"])
+    volume, image = props["volume"], props["image"]
+    if not (engine.has_volume(client, volume) and engine.has_image(client, image)):
+        return
+    top = top_of(props)
+    script = f'[ "$(cat {top}/{MARKER} 2>/dev/null)" != {_MINE} ] || rm -rf {top}'
+    _in_volume(client, props, script, None)
+
+
+def _owner(props: Props) -> int:
+    """Whose all of it is: root's in a volume of its own, where no service changes anything."""
+    return int(props["owner"]) if props.get("folder") else 0
 
 
 def _tree(props: Props) -> dict[str, Entry]:
@@ -85,6 +106,8 @@ def _tree(props: Props) -> dict[str, Entry]:
     tree |= {path: Entry(text.encode()) for path, text in props["files"].items()}
     for path, text in props["secret_files"].items():
         tree[path] = Entry(text.encode(), owner=int(props["owner"]), mode=0o400)
+    if owner := _owner(props):
+        tree = {path: dataclasses.replace(entry, owner=owner) for path, entry in tree.items()}
     return tree
 
 
@@ -94,7 +117,8 @@ def _in_volume(
     with engine.throwaway(
         client,
         props["image"],
-        ["sh", "-c", f"rm -f {props['mount']}/{CURRENT}.new; {script}"],
+        ["sh", "-c", f"rm -f {top_of(props)}/{CURRENT}.new; {script}"],
+        user=f"{_owner(props)}:{_owner(props)}",
         volumes={props["volume"]: props["mount"]},
         labels=props["labels"],
     ) as container:

@@ -16,7 +16,13 @@ from components.gateway.gateway import (
     Gateway,
     script,
 )
-from components.gateway.routes_caddyfile import ACCOUNTS, NOT_BELIEVED, handles
+from components.gateway.routes_caddyfile import (
+    ACCOUNTS,
+    NOT_BELIEVED,
+    error_handles,
+    handles,
+    named_routes,
+)
 from components.routes import Route
 
 _SCRIPTS = {name: script(name) for name in ("run.sh", "reload.sh")}
@@ -38,14 +44,12 @@ header @draining Connection close"""
 
 # One plain line for every error: 5xx with Retry-After, others with the status alone.
 _SORRY = "{err.status_code} {err.status_text}: this site can't answer now, please try again soon."
-_ERRORS = f"""\
-handle_errors 5xx {{
-	header Retry-After 10
-	respond "{_SORRY}"
-}}
-handle_errors {{
-	respond "{{err.status_code}} {{err.status_text}}"
-}}"""
+_ERRORS = (
+    "@failed `{err.status_code} >= 500`",
+    "header @failed Retry-After 10",
+    f'respond @failed "{_SORRY}"',
+    'respond "{err.status_code} {err.status_text}"',
+)
 
 # Refuses unknown hosts. Caddy counts each request that matches a route, labelled with the visitor's
 # Host. This matcher fails instead of matching, so invented hosts add no figures.
@@ -97,6 +101,7 @@ def _rendered(gateway: Gateway) -> str:
         [
             _options(gateway),
             NOT_BELIEVED,
+            *named_routes(gateway.routes),
             block(f"http://:{HEALTH_PORT}", "bind 127.0.0.1", "respond 200"),
             block("http://", f"bind unix/{FIGURES_SOCKET}", "metrics"),
             *_certificates(hosts, gateway),
@@ -168,18 +173,27 @@ def _https(hosts: Mapping[str, Sequence[Route]], gateway: Gateway) -> str:
             ).rstrip(),
         ]
     listens = [_bind("https", "h1", "h2"), block("bind 0.0.0.0", "protocols h3")]
-    return block("https://", *listens, _LOG, *lines, _MISDIRECTED, _ERRORS)
+    errors = _errors(gateway.routes)
+    return block("https://", *listens, _LOG, *lines, _MISDIRECTED, errors)
 
 
 def _http(hosts: Mapping[str, Sequence[Route]], gateway: Gateway) -> Iterable[str]:
     at = {host: f"http://{host}, http://{host}." for host in hosts}
     for host, routes in hosts.items():
         if host in gateway.at.plain_hosts:
-            yield block(at[host], _bind("http", "h1"), _LOG, *_of_host(routes, gateway), _ERRORS)
+            answers = _of_host(routes, gateway)
+            yield block(at[host], _bind("http", "h1"), _LOG, *answers, _errors(routes))
     if redirected := [at[host] for host in hosts if host not in gateway.at.plain_hosts]:
         to = f"redir {gateway.at.url('{host}', 'https')}{{uri}} 308"
         yield block(", ".join(redirected), _bind("http", "h1"), to)
     yield block("http://", _bind("http", "h1"), "respond 421")
+
+
+def _errors(routes: Iterable[Route]) -> str:
+    # Caddy sorts directives, so what isn't a site's stands in a block of its own.
+    own = list(error_handles(routes))
+    rest = [block("handle", *_ERRORS).rstrip()] if own else _ERRORS
+    return block("handle_errors", *own, *rest).rstrip()
 
 
 def _of_host(routes: Sequence[Route], gateway: Gateway) -> Iterable[str]:

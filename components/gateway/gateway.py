@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.caddy import CONFIG_AT
-from components.routes import Route
+from components.routes import Refusal, Route
 from values.entrance import Entrance
 
 HEALTH_PORT = 2020
@@ -41,6 +41,17 @@ class Gateway:
     """URL of another ACME server than Let's Encrypt's."""
     stream_close_delay: str
     """How long a websocket may outlive a reload, as Caddy writes durations."""
+
+    def refusing(self, components: Collection[str]) -> Gateway:
+        """The same, but that nothing is served of these components."""
+        refusal = Refusal(status=503, text="This site's configuration was refused.")
+        return replace(
+            self,
+            routes=[
+                replace(route, handler=refusal) if route.component in components else route
+                for route in self.routes
+            ],
+        )
 
     @property
     def certificates(self) -> list[str]:

@@ -8,6 +8,7 @@ and scripts, in a volume.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -50,6 +51,11 @@ class CaddyProxyArgs:
     router_image: str
     """Caddy's."""
     gateway: Gateway
+    content: pulumi.Input[str]
+    """The volume with the content of sites."""
+    refused: Sequence[pulumi.Input[str]] = ()
+    """Components of which nothing is served, and empty texts for others. Known once there is what
+    the gateway itself serves."""
 
 
 class CaddyProxy(pulumi.ComponentResource):
@@ -97,7 +103,9 @@ class CaddyProxy(pulumi.ComponentResource):
                 image=args.router_image,
                 data=data,
                 sockets=sockets,
+                content=args.content,
                 gateway=args.gateway,
+                refused=args.refused,
                 after=container,
             ),
             pulumi.ResourceOptions(parent=self),

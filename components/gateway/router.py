@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pulumi
 
 from components.caddy import CAPABILITIES, CONFIG_AT, caddy_files
+from components.content import CONTENT_AT
 from components.entrance import STATE_AT
 from components.gateway.caddyfile import router_files, router_secret_files
 from components.gateway.gateway import CURRENT, HEALTH_PORT, SOCKETS_AT, Gateway
@@ -28,9 +30,14 @@ class CaddyRouterArgs:
     data: pulumi.Input[str]
     """The volume with certificates and keys."""
     sockets: pulumi.Input[str]
+    content: pulumi.Input[str]
+    """The volume with the content of sites."""
     gateway: Gateway
     after: pulumi.Resource
     """The proxy. In older stacks it had the UDP port, so it is replaced first."""
+    refused: Sequence[pulumi.Input[str]] = ()
+    """Components of which nothing is served, and empty texts for others. Known once there is what
+    the router itself serves."""
 
 
 class CaddyRouter(pulumi.ComponentResource):
@@ -45,7 +52,10 @@ class CaddyRouter(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:CaddyRouter", name, None, opts)
         host, at = args.host, args.gateway.at
-        files = caddy_files(router_files(args.gateway), router_secret_files(args.gateway))
+        # Whoever writes content could place a link in it to anything that the router reads. This
+        # path has a part that nobody can know, below a folder that nobody can list.
+        state_at = pulumi.Output.concat(STATE_AT, "/", host.stack_id)
+        files = caddy_files(_public_files(args), router_secret_files(args.gateway))
         config = mounted_files(
             f"{name}-config",
             host,
@@ -75,11 +85,13 @@ class CaddyRouter(pulumi.ComponentResource):
                 replace="in_place",
                 mounts=[
                     config.mount,
-                    Mount(volume=args.data, at=STATE_AT, read_only=False),
+                    Mount(volume=args.data, at=state_at, read_only=False),
                     Mount(volume=args.sockets, at=SOCKETS_AT, read_only=False),
+                    Mount(volume=args.content, at=CONTENT_AT),
                 ],
                 ports=[Port(number=at.https, protocol="udp", address=str(at.address))],
-                env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": STATE_AT},  # noqa: S108 - in the container
+                env={"XDG_CONFIG_HOME": "/tmp", "XDG_DATA_HOME": state_at},  # noqa: S108 - in the container
+                unlisted=STATE_AT,
                 capabilities=CAPABILITIES,
                 memory_mib=512,
             ),
@@ -88,3 +100,10 @@ class CaddyRouter(pulumi.ComponentResource):
         self.revision = pulumi.Output.concat(container.id, " ", config.written.digest)
         """Changes with all that visitors could notice."""
         self.register_outputs({"revision": self.revision})
+
+
+def _public_files(args: CaddyRouterArgs) -> Mapping[str, pulumi.Output[str]]:
+    rendered = pulumi.Output.all(*args.refused).apply(
+        lambda components: router_files(args.gateway.refusing(components))
+    )
+    return {name: rendered[name] for name in router_files(args.gateway)}

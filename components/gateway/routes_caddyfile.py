@@ -8,13 +8,14 @@ import string
 from collections.abc import Iterable, Sequence
 
 from components.caddy import block
-from components.entrance import STATE_AT
 from components.gateway.gateway import Gateway
-from components.routes import Guard, Redirect, Refusal, Route, Upstream
+from components.routes import Files, Guard, Redirect, Refusal, Route, Upstream
 
-CLOSED_AT = f"{STATE_AT}/closed"
-"""A folder. A file in it, named after a component, has the router answer writes to it with 503;
-`make registry-gc` puts one there."""
+CLOSED = "closed"
+"""A folder of the router's data. A file in it, named after a component, has the router answer
+writes to that with 503; `make registry-gc` puts one there."""
+SITE = "homeport_site"
+"""A variable of a request for files: whose they are."""
 ACCOUNTS = "accounts"
 """Folder beside the Caddyfile with a file for each component, by name."""
 
@@ -28,6 +29,13 @@ _SAID_BY_GATEWAYS = (
 )  # fmt: skip
 NOT_BELIEVED = block("(not_believed)", *(f"header_up -{name}" for name in _SAID_BY_GATEWAYS))
 """A snippet that removes them. It stands before every `import not_believed`."""
+_SAID_OF_VISITOR = "said-of-visitor"
+# The same for files, whose owners' rules may ask for the scheme. Once for all sites.
+_AS_IT_IS = block(
+    f"&({_SAID_OF_VISITOR})",
+    *(f"request_header -{name}" for name in ("X-Forwarded*", *_SAID_BY_GATEWAYS)),
+    "request_header X-Forwarded-Proto {scheme}",
+)
 
 _BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 
@@ -54,6 +62,36 @@ def handles(routes: Sequence[Route], gateway: Gateway) -> Iterable[str]:
         yield block(f"handle{matcher}", *lines).rstrip()
     if all(route.path for route in routes):
         yield block("handle", "respond 404").rstrip()
+
+
+def named_routes(routes: Iterable[Route]) -> Iterable[str]:
+    """What `handles` and `error_handles` invoke: each site's lines once, apart from all others'."""
+    if found := _files(routes):
+        yield _AS_IT_IS
+    for name, files in found.items():
+        yield block(f"&({_named(name)})", *files.lines)
+        for number, error in enumerate(files.errors):
+            yield block(f"&({_named(name, number)})", *error.lines)
+
+
+def error_handles(routes: Iterable[Route]) -> Iterable[str]:
+    """What is done with the errors of files: the first that fits is taken."""
+    for name, files in _files(routes).items():
+        for number, error in enumerate(files.errors):
+            named = _named(name, number)
+            status = [f"expression `{error.status}`"] if error.status else []
+            yield block(f"@{named}", f"vars {SITE} {name}", *status).rstrip()
+            yield block(f"handle @{named}", f"invoke {named}").rstrip()
+
+
+def _files(routes: Iterable[Route]) -> dict[str, Files]:
+    """By site, in the order of their names, however many hosts each has."""
+    found = {r.component: r.handler for r in routes if isinstance(r.handler, Files)}
+    return dict(sorted(found.items()))
+
+
+def _named(site: str, error: int | None = None) -> str:
+    return f"site-{site}" if error is None else f"error{error}-{site}"
 
 
 def _open(path: str, route: Route, gateway: Gateway) -> Iterable[str]:
@@ -93,7 +131,9 @@ def _guard(component: str, guard: Guard) -> Iterable[str]:
     yield "respond @browser 403"
     if not guard.closed:
         return
-    closed = block("file", f"root {CLOSED_AT}", f"try_files /{component}").rstrip()
+    # The Caddyfile doesn't tell where the data is.
+    root = f"root {{env.XDG_DATA_HOME}}/{CLOSED}"
+    closed = block("file", root, f"try_files /{component}").rstrip()
     yield block("@closed", "not method GET HEAD", closed).rstrip()
     yield "header @closed Retry-After 60"
     yield f"respond @closed {_quoted(guard.closed)} 503"
@@ -130,6 +170,10 @@ def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
             ).rstrip()
         case Redirect(to=to, status=status, keep_path=keep_path):
             yield f"redir {to.rstrip('/') + '{uri}' if keep_path else to} {status}"
+        case Files():
+            yield f"vars {SITE} {route.component}"
+            yield f"invoke {_SAID_OF_VISITOR}"
+            yield f"invoke {_named(route.component)}"
         case Refusal(status=status, text=text):
             yield f"respond {_quoted(text)} {status}"
 

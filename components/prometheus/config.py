@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import yaml
 
 from components.entrance import GATEWAY
-from components.routes import Guard, Redirect, Refusal, Route, Upstream
+from components.routes import Files, Guard, Redirect, Refusal, Route, Upstream
 from components.targets import Target
 from values.entrance import Entrance, Scheme
 from values.time import seconds
@@ -114,7 +114,7 @@ def probes(routes: Iterable[Route], entrance: Entrance) -> list[Probe]:
 
 def _probe(route: Route, entrance: Entrance, statuses: Sequence[int], scheme: Scheme) -> Probe:
     path = route.path or "/"
-    if route.path and isinstance(route.handler, Upstream):
+    if route.path and isinstance(route.handler, Upstream | Files):
         path += "/"  # without it a web server redirects by itself, and PHP for one is never asked
     # The gateway asks for passwords by itself, whether anything answers behind it or not.
     path = (route.guard and route.guard.open) or path
@@ -136,6 +136,8 @@ def _statuses(route: Route) -> Sequence[int]:
             return (status,)
         case Upstream(address=address):
             return () if "://" in address else _OF_A_SITE
+        case Files():
+            return _OF_A_SITE
 
 
 def prometheus_yml(

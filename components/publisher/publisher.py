@@ -22,7 +22,6 @@ from host.files import Files
 from host.mounted_files import mounted_files
 from host.mounts import Mount
 from host.user import USER
-from host.volumes import data_volume
 
 _CONFIG_AT = "/etc/publisher"
 _MIRROR_AT = "/mirror"
@@ -35,6 +34,8 @@ class PublisherArgs:
 
     host: DockerHost
     image: str
+    content: pulumi.Input[str]
+    """The volume of all content."""
     outside: bool
     sources: Sources
 
@@ -42,7 +43,7 @@ class PublisherArgs:
 class Publisher(pulumi.ComponentResource):
     """Fetches repositories, on a push and now and then, and switches sites to what is new.
 
-    It alone mounts the volume of all sites' content whole; each site sees a folder of it
+    It alone writes to the volume of all content; a site with a container sees a folder of it
     (`host/content_view.py`). The list of sites is a file that the service reads again
     when it changes, so another site replaces nothing.
     """
@@ -52,10 +53,6 @@ class Publisher(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:Publisher", name, None, opts)
         host = args.host
-        self.content = data_volume(
-            "content", host, self, component=COMPONENT, image=args.image, owner=USER
-        )
-        """The name of the volume with all sites' content."""
         files = [
             mounted_files(
                 f"{name}-{what}", host, self, of_it, component=COMPONENT, image=args.image, at=at
@@ -75,7 +72,7 @@ class Publisher(pulumi.ComponentResource):
                 aliases={"services": COMPONENT},
                 replace="in_place",
                 mounts=[
-                    Mount(volume=self.content, at=_CONTENT_AT, read_only=False),
+                    Mount(volume=args.content, at=_CONTENT_AT, read_only=False),
                     *(each.mount for each in files),
                 ],
                 memory_mib=512,

@@ -16,11 +16,11 @@ from components.site.owner_lines import OwnerLines, owner_lines
 HEALTH_HOST = "health.invalid"
 
 # A folder that isn't there at all: nothing was published yet.
-_NO_CONTENT = f"""\
-@homeport_no_content not file {{
-	root {ROOT}
+_NO_CONTENT = """\
+@homeport_no_content not file {
+	root %s
 	try_files /
-}}
+}
 header @homeport_no_content Retry-After 60
 respond @homeport_no_content "This site has no content yet; please try again in a minute." 503"""
 
@@ -35,6 +35,8 @@ class SiteServer:
     """Page of the content that is shown with status 404."""
     lines: str = ""
     """Lines of the site's owner for its own block."""
+    root: str = ROOT
+    """The web root, where the server sees it."""
 
     @property
     def hidden(self) -> Sequence[str]:
@@ -48,7 +50,16 @@ class SiteServer:
         Scripts that reach a file server of theirs weren't run.
         """
         script = [SCRIPT] if self.runtime == "php" else []
-        return owner_lines(self.lines, [*self.hidden, *script], php=bool(script))
+        return self.owned(self.lines, [*self.hidden, *script])
+
+    def owned(self, lines: str, hidden: Sequence[str]) -> OwnerLines:
+        """Some of the owner's lines as they stand in the block."""
+        return owner_lines(lines, hidden, root=self.root, php=self.runtime == "php")
+
+    @property
+    def hide(self) -> str:
+        """What a file server's block says of files that aren't sent."""
+        return f"hide {' '.join(self.hidden)}"
 
 
 def site_caddyfile(server: SiteServer) -> str:
@@ -83,19 +94,29 @@ def site_alone(server: SiteServer, address: str) -> str:
 
 def site_block(server: SiteServer, address: str = f":{PORT}") -> str:
     """The block that visitors reach, with the owner's lines in it and nothing beside it."""
-    php, not_found = server.runtime == "php", server.not_found
-    hide = f"hide {' '.join(server.hidden)}"
+    php = server.runtime == "php"
     return block(
         address,
         *([f"invoke {NAMED_ROUTE}"] if php else []),
-        f"root * {ROOT}",
-        *server.owner_lines.rendered,
-        _NO_CONTENT,
-        # A page for what isn't there says that this is no program that answers it all.
-        *(php_site.php(front=not not_found) if php else ()),
-        block(f"file_server{' browse' if server.listing else ''}", hide),
-        *([_not_found(not_found, hide, php=php)] if not_found else []),
+        *site_lines(server, server.owner_lines.rendered),
+        *(
+            [block("handle_errors 404", f"root * {server.root}", *not_found_lines(server))]
+            if server.not_found
+            else []
+        ),
         "log",
+    )
+
+
+def site_lines(server: SiteServer, owned: Sequence[str]) -> Sequence[str]:
+    """What answers: the owner's lines, and files."""
+    return (
+        f"root * {server.root}",
+        *owned,
+        _NO_CONTENT % server.root,
+        # A page for what isn't there says that this is no program that answers it all.
+        *(php_site.php(front=not server.not_found) if server.runtime == "php" else ()),
+        block(f"file_server{' browse' if server.listing else ''}", server.hide).rstrip(),
     )
 
 
@@ -107,14 +128,16 @@ def _named_routes(server: SiteServer) -> Sequence[str]:
     return [php_site.script_route(server.lines)] if server.runtime == "php" else ()
 
 
-def _not_found(page: str, hide: str, *, php: bool) -> str:
-    script = [f"hide {SCRIPT}"] if php else []
-    shown = [f"rewrite * /{page}", block("file_server", "status 404", hide, *script)]
+def not_found_lines(server: SiteServer) -> Sequence[str]:
+    """What shows the page for what isn't there."""
+    page, php = server.not_found or "", server.runtime == "php"
     if php and page.endswith(".php"):
-        shown = list(php_site.run_page(page))
-    return block("handle_errors 404", f"root * {ROOT}", *shown)
+        return list(php_site.run_page(page))
+    script = [f"hide {SCRIPT}"] if php else []
+    shown = block("file_server", "status 404", server.hide, *script)
+    return [f"rewrite * /{page}", shown.rstrip()]
 
 
-def lines_begin_at(caddyfile: str) -> int:
+def lines_begin_at(caddyfile: str, root: str) -> int:
     """The number of the line of a rendered Caddyfile at which the owner's lines begin."""
-    return caddyfile.split("\n").index(f"\troot * {ROOT}") + 2
+    return caddyfile.split("\n").index(f"\troot * {root}") + 2

@@ -44,7 +44,7 @@ class CaddyfileLinesProvider(ApplyProvider):
     """Checks; there is nothing to create."""
 
     named_after = "shown_as"
-    compared = ("block", "image", "egress", "shown_as")
+    compared = ("block", "image", "egress", "shared", "shown_as")
 
     def apply(self, props: Props) -> None:
         if found := problem(props):
@@ -74,6 +74,7 @@ def question(
     image: str,
     server: SiteServer,
     egress: bool,
+    shared: bool = False,
     shown_as: str,
     shown_line: int,
     labels: dict[str, str],
@@ -81,19 +82,21 @@ def question(
     """All that it takes to look at the lines of `server`, as plain values.
 
     They begin at the line `shown_line` of the person's file `shown_as`; with `egress`, the site
-    reaches the outside.
+    reaches the outside. A `shared` site has no server of its own.
     """
     block = site_alone(server, f"http://{ALONE}:{PORT}")
     return {
         "docker_host": docker_host,
         "image": image,
         "block": block,
-        "first_line": lines_begin_at(block),
+        "first_line": lines_begin_at(block, server.root),
         "lines": server.lines,
         "numbers": list(server.owner_lines.numbers),
         "hidden": list(server.hidden),
         "runtime": server.runtime,
         "egress": egress,
+        "root": server.root,
+        "shared": shared,
         "shown_as": shown_as,
         "shown_line": shown_line,
         "labels": labels,
@@ -141,8 +144,9 @@ def problem(props: Props) -> str:
 
 
 def _problem_of_configuration(adapted: dict[str, Any], props: Props) -> Problem | None:
-    server = Server(runtime=props["runtime"], egress=props["egress"])
-    return problem_of(adapted, ALONE, props["hidden"]) or problem_of_rules(adapted, server)
+    server = Server(runtime=props["runtime"], egress=props["egress"], shared=props["shared"])
+    found = problem_of(adapted, ALONE, props["hidden"], props["root"])
+    return found or problem_of_rules(adapted, server)
 
 
 def _owner_line(numbers: Sequence[float], index: int) -> int:

@@ -59,10 +59,12 @@ _STATUS_TEST = re.compile(
 )
 
 
-def problem_of(adapted: dict[str, Any], host: str, hidden: Sequence[str]) -> Problem | None:
+def problem_of(
+    adapted: dict[str, Any], host: str, hidden: Sequence[str], root: str = ROOT
+) -> Problem | None:
     """Why an adapted configuration isn't the one block of a site of that host; None where it is.
 
-    Each of its file servers hides what is `hidden`.
+    Each of its file servers hides what is `hidden`, and serves what is below `root`.
     """
     if "logging" in adapted:
         return "log", " is set up already: the log of `router` has each request; remove it"
@@ -75,7 +77,7 @@ def problem_of(adapted: dict[str, Any], host: str, hidden: Sequence[str]) -> Pro
         )
     if set(apps) != {"http"} or len(servers) != 1 or not _is_own(servers[0], host):
         return "}", CLOSES.removeprefix("}")
-    problems = (_problem_at(under, value, hidden) for under, value in walk(adapted))
+    problems = (_problem_at(under, value, hidden, root) for under, value in walk(adapted))
     return next(filter(None, problems), None) or _sends_scripts(adapted)
 
 
@@ -122,9 +124,9 @@ def matcher_sets(adapted: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             )
 
 
-def _problem_at(under: str, value: object, hidden: Sequence[str]) -> Problem | None:
+def _problem_at(under: str, value: object, hidden: Sequence[str], root: str) -> Problem | None:
     if isinstance(value, str):
-        return _problem_of_value(under, value)
+        return _problem_of_value(under, value, root)
     if not isinstance(value, dict):
         return None
     handler = value.get("handler")
@@ -138,13 +140,13 @@ def _problem_at(under: str, value: object, hidden: Sequence[str]) -> Problem | N
     return None
 
 
-def _problem_of_value(under: str, value: str) -> Problem | None:
+def _problem_of_value(under: str, value: str, root: str) -> Problem | None:
     if found := _PLACEHOLDER.search(value):
         return found[0], " reads the server's environment or files; write the value itself"
     match under:
         case "handler" if value not in _HANDLERS:
             return value, " may read or show what isn't the site's; remove it"
-        case "root" if not _is_content(value):
+        case "root" if not _is_content(value, root):
             return value, f" is not the site's content; leave root at {ROOT} or below"
         case "dial" | "upstream" if not _ADDRESS.fullmatch(value):
             return value, " is no address to ask; name host and port, such as api.example.org:80"
@@ -155,6 +157,6 @@ def _problem_of_value(under: str, value: str) -> Problem | None:
     return None
 
 
-def _is_content(root: str) -> bool:
-    inside = root == ROOT or root.startswith(f"{ROOT}/")
-    return inside and ".." not in root and "{" not in root
+def _is_content(path: str, root: str) -> bool:
+    inside = path == root or path.startswith(f"{root}/")
+    return inside and ".." not in path and "{" not in path

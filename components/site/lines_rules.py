@@ -29,6 +29,8 @@ _PEER = {
     "{http.request.remote}": "{remote}",
     "{http.request.remote.port}": "{remote_port}",
 }
+# Variables by which the gateway tells sites apart, and logs each request.
+_OF_GATEWAY = ("access_logger_names", "client_ip", "homeport_site", "log_skip")
 _SOCKETS = (FPM_SOCKET, FPM_HEALTH_SOCKET)
 
 
@@ -39,6 +41,8 @@ class Server:
     runtime: str
     egress: bool
     """Whether the site reaches the outside."""
+    shared: bool = False
+    """Whether the gateway serves it."""
 
 
 def problem_of_rules(adapted: Mapping[str, Any], server: Server) -> Problem | None:
@@ -81,6 +85,18 @@ def _of_handler(value: Mapping[str, Any], server: Server) -> Iterator[Problem]:
             yield from _of_accounts(basic.get("accounts") or ())
             if not basic.get("accounts"):
                 yield "basic_auth", " has no account, so no password would ever fit; add one"
+        case "reverse_proxy" if server.shared:
+            fastcgi = value.get("transport", {}).get("protocol") == "fastcgi"
+            yield (
+                "php_fastcgi" if fastcgi else "reverse_proxy",
+                " asks other servers, and a shared site can't; add hosting: container to its file",
+            )
+        case "vars" if server.shared and (names := [n for n in value if n in _OF_GATEWAY]):
+            # `log_name` sets a list.
+            yield (
+                "log_name" if isinstance(value[names[0]], list) else names[0],
+                " is the gateway's own, as it logs each request of a shared site; remove it",
+            )
         case "reverse_proxy":
             protocol = value.get("transport", {}).get("protocol", "http")
             for upstream in value.get("upstreams", ()):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from components.site.content import ROOT
 from components.site.tokens import Token, tokens
 
 Insertion = tuple[int, int, str]
@@ -22,8 +23,12 @@ class OwnerLines:
     """For each rendered line, the number, from 0, of the owner's line that it comes from."""
 
 
-def owner_lines(lines: str, hidden: Sequence[str], *, php: bool = False) -> OwnerLines:
+def owner_lines(
+    lines: str, hidden: Sequence[str], *, root: str = ROOT, php: bool = False
+) -> OwnerLines:
     """The owner's lines, with each `file_server` of theirs hiding what a site never shows.
+
+    They name the web root `ROOT`, wherever the site is served from: `root` stands in its place.
 
     With `php`, the path that rules see ends with the script (`caddy_site_php.script_route`), so a
     `redir` of the block itself gets what was asked for in place of `{uri}` and `{path}`.
@@ -35,7 +40,10 @@ def owner_lines(lines: str, hidden: Sequence[str], *, php: bool = False) -> Owne
     words = list(tokens(lines))
     insertions = _hide(words, lines, f"\thide {' '.join(hidden)}")
     if php:
-        insertions = sorted([*insertions, *_as_asked(words, lines)])
+        insertions += _as_asked(words, lines)
+    if root != ROOT:
+        insertions += _rooted(words, root)
+    insertions.sort()
     rendered: list[str] = []
     numbers: list[int] = []
     begin = 0
@@ -67,6 +75,13 @@ def _hide(words: Sequence[Token], lines: str, hide: str) -> list[Insertion]:
         else:
             insertions.append((last.end, 0, f" {{\n{hide}\n}}"))
     return insertions
+
+
+def _rooted(words: Sequence[Token], root: str) -> Iterator[Insertion]:
+    """The web root in place of `ROOT`, where a word begins with that."""
+    for word in words:
+        if word.text == ROOT or word.text.startswith(f"{ROOT}/"):
+            yield word.end - len(word.text) - word.quoted, len(ROOT), root
 
 
 def _as_asked(words: Sequence[Token], lines: str) -> Iterator[Insertion]:

@@ -1,10 +1,11 @@
-"""A website: a container of its own, replaced without a dropped request, or a route alone."""
+"""A website: files that the gateway serves, a container of its own that is replaced without a
+dropped request, or a route alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 
@@ -12,60 +13,23 @@ from components.caddy import CAPABILITIES, CONFIG_AT, caddy, caddy_files
 from components.routes import Handler, Route, Upstream
 from components.site.caddyfile import (
     HEALTH_HOST,
-    SiteServer,
     site_caddyfile,
 )
 from components.site.content import CONTENT_AT
-from components.site.lines import CaddyfileLines, question
+from components.site.lines import CaddyfileLines
 from components.site.own import PORT
+from components.site.served import Content
+from components.site.shared import shared_content
+from components.site.shared_caddyfile import shared_site
 from host.container import ContainerArgs, service_container
 from host.content_view import content_view
+from host.continue_on_error import came_about
 from host.docker_host import DockerHost
-from host.files import Files
 from host.host_folder import HostFolder
 from host.mounted_files import mounted_files
 from host.mounts import Bind, Mount
 from host.promotion import Promotion
-from host.provider import Props
 from host.user import USER
-
-
-@dataclass(frozen=True, kw_only=True)
-class Content:
-    """A site that is served from files, in a container of its own."""
-
-    image: str
-    server: SiteServer
-    folder: Path | None = None
-    """A folder of this repository."""
-    host_folder: str | None = None
-    """A folder of the Docker host, mounted read-only."""
-    host_folder_at: str = ""
-    """The person's file and line that names it, for errors that are found later."""
-    published: bool = False
-    """Whether the publisher brings the content."""
-    generated: Mapping[str, str] = field(default_factory=dict)
-    """Files that the program itself adds to a folder of this repository."""
-    memory_mib: int = 128
-    cpus: float | None = None
-    egress: bool = False
-    """Whether the site's own code may reach the outside."""
-    declared_in: str = ""
-    """The person's file, for errors that are found later."""
-    lines_at: int = 0
-    """The line of that file at which the server's free lines begin."""
-
-    def question_of_lines(self, docker_host: str, labels: dict[str, str]) -> Props:
-        """What it takes to look at the server's free lines."""
-        return question(
-            docker_host=docker_host,
-            image=self.image,
-            server=self.server,
-            egress=self.egress,
-            shown_as=self.declared_in,
-            shown_line=self.lines_at,
-            labels=labels,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +42,15 @@ class CaddySiteArgs:
     site: Content | Handler
     """What answers: content, or what the gateway does by itself."""
     email: str | None = None
-    published_in: pulumi.Input[str] | None = None
-    """The volume in which the publisher keeps content, where there is a publisher."""
+    content: pulumi.Input[str]
+    """The volume of all content."""
 
 
 class CaddySite(pulumi.ComponentResource):
-    """One website: its content, its Caddyfile, and a container that serves it on port 80.
+    """One website: its content, and what serves it.
+
+    A shared one is a folder in the volume of all content, and lines of the gateway's Caddyfile.
+    Another one has a Caddyfile and a container of its own, which serves it on port 80.
 
     The container starts on the network `idle`, where nobody asks it; once healthy it is
     promoted to `web`, where the gateway finds it. A change of content or Caddyfile replaces
@@ -97,8 +64,14 @@ class CaddySite(pulumi.ComponentResource):
         super().__init__("homeport:index:CaddySite", name, None, opts)
         self.revision: pulumi.Input[str] = ""
         """Changes with all that visitors could notice, but for content and routes."""
+        self.refused: pulumi.Input[str] = ""
+        """Its name where the gateway may not serve its routes, because its owner's lines were
+        refused. Known once there is what the gateway serves by itself."""
         handler = args.site
-        if isinstance(handler, Content):
+        if isinstance(handler, Content) and handler.shared:
+            self.refused = self._share(name, args, handler)
+            handler = shared_site(handler.server)
+        elif isinstance(handler, Content):
             handler = Upstream(address=self._serve(name, args, handler))
         self.routes = tuple(
             Route(component=name, host=at, path=path, handler=handler, email=args.email)
@@ -156,6 +129,16 @@ class CaddySite(pulumi.ComponentResource):
         self.revision = pulumi.Output.concat(container.id, " ", config.written.digest)
         return f"{alias}:{PORT}"
 
+    def _share(self, name: str, args: CaddySiteArgs, content: Content) -> pulumi.Output[str]:
+        """Declare what brings the content to where the gateway serves it."""
+        files = None if content.published else content.files
+        image, volume = content.image, args.content
+        lines = self._check_lines(name, args.host, content)
+        there = shared_content(name, args.host, self, files, image=image, volume=volume)
+        return pulumi.Output.all(came_about(there), *map(came_about, lines)).apply(
+            lambda came: "" if all(came[1:]) else name
+        )
+
     def _check_lines(self, name: str, host: DockerHost, content: Content) -> list[pulumi.Resource]:
         if not content.server.lines:
             return []
@@ -179,14 +162,14 @@ class CaddySite(pulumi.ComponentResource):
             )
             # Where a release would be: the web root is the same for every site.
             return Bind(path=content.host_folder, at=f"{CONTENT_AT}/current"), [folder]
-        if content.published and args.published_in is not None:
-            view = content_view(name, host, self, content=args.published_in, image=content.image)
+        if content.published:
+            view = content_view(name, host, self, content=args.content, image=content.image)
             return Mount(volume=view.name, at=CONTENT_AT), []
         files = mounted_files(
             f"{name}-content",
             host,
             self,
-            Files(public=content.generated, folders={"": content.folder} if content.folder else {}),
+            content.files,
             component=name,
             image=content.image,
             at=CONTENT_AT,

@@ -110,14 +110,15 @@ def estate(
 
 @pytest.fixture(scope="session")
 def few(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A stack that is up, with few sites, as it is brought up again and again: a static one and one
-    of PHP beside the welcome page.
+    """A stack that is up, with few sites, as it is brought up again and again: a static one with
+    a container and one without, and one of PHP, beside the welcome page.
     """
     folder: Path = tmp_path_factory.mktemp(f"few-{place.name}") / "checkout"
     checkout = Checkout(folder, place, stack_name(f"few-{place.name}"))
     _shared.append(checkout)
     try:
         page(checkout, "alpha", "marker-of-alpha")
+        page(checkout, "beta", "marker-of-beta", hosting="shared")
         program(checkout)
         checkout.up()
         yield checkout

@@ -35,6 +35,9 @@ HOOKED = ("journal", "journal_old")
 OTHERS = ("live", "private", "huge", "silent", "deleted", "rewritten", "many", "linked")
 """Sites that look for themselves, every five seconds."""
 
+CONTAINED = ("journal_old", "live", "linked")
+"""Sites of these that have a container."""
+
 _SECRETS = {"journal": "webhook", "journal_old": "webhook", "private": "token"}
 
 
@@ -106,7 +109,6 @@ class Following:
 
     def _bring_up(self) -> None:
         checkout = self.checkout
-        self.up()  # for its network
         if self._small_disk:
             self.disk = self._open.enter_context(
                 SmallDisk(
@@ -117,6 +119,7 @@ class Following:
                     folder=checkout.folder,
                 )
             )
+        self.up()  # for its network
         self.declare()
         self.up()
 
@@ -134,7 +137,8 @@ class Following:
         self.git.push(repository, page(f"first-of-{name}"), branch="old" if path else "main")
         if name == "private":
             self.git.fault(name, "token", self.secrets["private.token"])
-        self.checkout.write_site(name, f"hosts: [{host}{path}]\nsource: {{{source}}}\n")
+        hosting = "hosting: container\n" if name in CONTAINED else ""
+        self.checkout.write_site(name, f"hosts: [{host}{path}]\nsource: {{{source}}}\n{hosting}")
 
     def up(self) -> None:
         """`make up`."""

@@ -13,6 +13,7 @@ _SHARED = {
     "test_downloads": "few",
     "test_gateway": "estate",
     "test_healing": "few",
+    "test_hosting": "few",
     "test_isolation": "estate",
     "test_nuisance": "estate",
     "test_site_changes": "few",

@@ -8,10 +8,17 @@ from tests.unit.components.site.site_blocks import BCRYPT
 _PHP = "<?php echo 'marker-of-program PHP/' . PHP_VERSION . ' HTTPS=' . ($_SERVER['HTTPS'] ?? '');"
 
 
-def page(checkout: Checkout, name: str, marker: str, *, more: str = "") -> None:
-    """A site of one page, with its file."""
+HOSTINGS = ("container", "shared")
+
+
+def page(
+    checkout: Checkout, name: str, marker: str, *, more: str = "", hosting: str = "container"
+) -> None:
+    """A site of one page, with its file. The welcome page of each stack is a shared one."""
     write(checkout, f"sites/{name}/index.html", f"<!doctype html><p>{marker}</p>\n")
-    checkout.write_site(name, f"hosts: [{name}]\nsource: {{folder: sites/{name}}}\n{more}")
+    checkout.write_site(
+        name, f"hosts: [{name}]\nsource: {{folder: sites/{name}}}\nhosting: {hosting}\n{more}"
+    )
 
 
 def program(checkout: Checkout) -> None:
@@ -42,6 +49,8 @@ def every_kind(checkout: Checkout) -> None:
     """One site of each kind beside the welcome page, and look-alikes of a path."""
     of_folders(checkout)
     page(checkout, "neighbour", "marker-of-neighbour")
+    for hosting in HOSTINGS:
+        _ruled(checkout, hosting)
     write(checkout, "sites/alpha/newsletter/index.html", "<p>marker-of-newsletter")
     write(checkout, "sites/alpha/news/index.html", "<p>marker-of-news")
     write(checkout, "sites/new/new/index.html", "<p>marker-of-new")
@@ -83,6 +92,48 @@ TEXTS = ("settings.phtml", "settings.phar", "index.php.bak", "index.php~", "Old.
 """Files of `walled` whose text is a program's."""
 SENT = ("pub/page.html", "folder.php/style.css", "photo.php.jpg")
 """Files of `walled` that are nothing but files."""
+
+
+_RULES = """
+  @old path /old /old/*
+  redir @old /new.txt 301
+  basic_auth /private/* {
+    bob %s
+  }
+  header /new.txt X-Rule "of its owner"
+  handle_path /deep/* {
+    root * /srv/current/below
+    file_server
+  }
+  try_files {path} {path}.txt
+  respond /greeting <<TEXT
+    hello,
+    you
+    TEXT
+  error /gone 410
+  error /broken 500
+  handle_errors 410 {
+    header @old X-Never yes
+    respond "marker-of-410 {err.status_code}"
+  }
+  handle_errors 5xx {
+    respond "marker-of-own-5xx"
+  }
+"""
+
+
+def _ruled(checkout: Checkout, hosting: str) -> None:
+    """A site of files with all that its owner may say."""
+    name = f"ruled-{hosting}"
+    write(checkout, f"sites/{name}/index.html", f"<p>marker-of-{name}")
+    for path in ("new.txt", "private/page.txt", "below/page.txt", "folder/page.txt"):
+        write(checkout, f"sites/{name}/{path}", f"marker-of-{path}")
+    write(checkout, f"sites/{name}/lost.html", "<p>marker-of-404")
+    checkout.write_site(
+        name,
+        f"hosts: [{name}]\nsource: {{folder: sites/{name}}}\nhosting: {hosting}\nlisting: true\n"
+        f"not_found: lost.html\ncaddyfile: |{_RULES % BCRYPT}",
+    )
 
 
 def _walled(checkout: Checkout) -> None:
@@ -127,12 +178,14 @@ def _walled(checkout: Checkout) -> None:
     )
     for name in (*KEPT, "page.html", ".well-known/here.txt"):
         write(checkout, f"sites/shelf/{name}", "marker-of-shelf")
-    checkout.write_site(
-        "shelf",
-        "hosts: [shelf]\nsource: {folder: sites/shelf}\nlisting: true\n"
-        "caddyfile: |\n  handle_path /all/* {\n    file_server browse\n  }\n"
-        "  rewrite /renamed /.env\n  respond /text `{$HOME} import`\n",
-    )
+    for hosting in HOSTINGS:
+        checkout.write_site(
+            f"shelf-{hosting}",
+            f"hosts: [shelf-{hosting}]\nsource: {{folder: sites/shelf}}\nlisting: true\n"
+            f"hosting: {hosting}\n"
+            "caddyfile: |\n  handle_path /all/* {\n    file_server browse\n  }\n"
+            "  rewrite /renamed /.env\n  respond /text `{$HOME} import`\n",
+        )
 
 
 def write(checkout: Checkout, path: str, text: str) -> None:

@@ -53,6 +53,7 @@ def registries(
     )
     try:
         with Registries(checkout, folder / "clients") as registries:
+            page(checkout, "inside", "marker-of-inside")
             page(checkout, "outgoing", "marker-of-outgoing", more="egress: true\n")
             yield registries
     finally:
@@ -371,7 +372,7 @@ def test_nobody_but_the_gateway_reaches_the_registries(registries: Registries) -
         for port, path in paths.items()
     )
     assert guarded <= set(containers.run_in(registries.container("router"), everything).split())
-    for site in ("welcome", "outgoing"):
+    for site in ("inside", "outgoing"):
         assert containers.run_in(registries.container(site), everything) == ""
     asked = _asking(
         f"{host}:{port}/"

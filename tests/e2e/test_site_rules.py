@@ -10,12 +10,14 @@ import ssl
 import pytest
 
 from tests.e2e.checkout import Checkout
-from tests.e2e.sites import KEPT, TEXTS
+from tests.e2e.sites import HOSTINGS, KEPT, TEXTS
 from tests.e2e.support.client import Http
 
 # Once is enough: what a site answers doesn't depend on how the host is reached.
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
 
+SHELVES = [f"shelf-{hosting}" for hosting in HOSTINGS]
+"""The same site, in a container and without one."""
 RUNS = {
     "/": ("index.php", ""),
     "/index.php": ("index.php", ""),
@@ -122,7 +124,7 @@ def test_rules_see_the_path_that_runs(estate: Checkout, path: str) -> None:
 
 
 @pytest.mark.parametrize("below", ["/", "/all/", "/pub/../"])
-@pytest.mark.parametrize("site", ["walled", "shelf"])
+@pytest.mark.parametrize("site", ["walled", *SHELVES])
 def test_what_programs_keep_beside_pages_is_not_sent(
     estate: Checkout, site: str, below: str
 ) -> None:
@@ -132,13 +134,19 @@ def test_what_programs_keep_beside_pages_is_not_sent(
         assert status in (400, 404), name
 
 
-def test_a_rewrite_does_not_show_what_is_hidden(estate: Checkout) -> None:
-    assert ask(estate, "shelf", "/renamed")[0] == 404
-    assert ask(estate, "shelf", "/.well-known/here.txt") == (200, "marker-of-shelf")
+@pytest.mark.parametrize("shelf", SHELVES)
+def test_a_rewrite_does_not_show_what_is_hidden(estate: Checkout, shelf: str) -> None:
+    assert ask(estate, shelf, "/renamed")[0] == 404
+    assert ask(estate, shelf, "/.well-known/here.txt") == (200, "marker-of-shelf")
 
 
 @pytest.mark.parametrize(
-    ("site", "path"), [("shelf", "/"), ("shelf", "/all/"), ("walled", "/all/"), ("walled", "/pub/")]
+    ("site", "path"),
+    [
+        *((shelf, path) for shelf in SHELVES for path in ("/", "/all/")),
+        ("walled", "/all/"),
+        ("walled", "/pub/"),
+    ],
 )
 def test_listings_show_nothing_of_it(estate: Checkout, site: str, path: str) -> None:
     status, text = ask(estate, site, path)
@@ -146,7 +154,7 @@ def test_listings_show_nothing_of_it(estate: Checkout, site: str, path: str) -> 
     names = re.findall(r'href="\./([^"]+)"', text)
     assert names, "there is something to see"
     assert not [name for name in names if name.startswith(".") and name != ".well-known/"]
-    assert site == "shelf" or not [name for name in names if name.lower().endswith(".php")]
+    assert site in SHELVES or not [name for name in names if name.lower().endswith(".php")]
 
 
 @pytest.mark.parametrize(
@@ -182,8 +190,9 @@ def test_a_redirect_goes_to_all_that_was_asked_for(estate: Checkout, path: str) 
     assert answer.headers["location"] == f"https://elsewhere.example.net{path}"
 
 
-def test_text_of_an_owner_is_sent_as_it_is_written(estate: Checkout) -> None:
-    assert ask(estate, "shelf", "/text") == (200, "{$HOME} import")
+@pytest.mark.parametrize("shelf", SHELVES)
+def test_text_of_an_owner_is_sent_as_it_is_written(estate: Checkout, shelf: str) -> None:
+    assert ask(estate, shelf, "/text") == (200, "{$HOME} import")
 
 
 @pytest.mark.parametrize("http", ["1.1", "3"])

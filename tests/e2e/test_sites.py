@@ -6,6 +6,7 @@ import pytest
 
 from tests.e2e.checkout import Checkout
 from tests.e2e.refused import assert_names, refused_preview
+from tests.e2e.sites import HOSTINGS
 from tests.e2e.support import containers
 
 # What follows is the gateway's, which is the same however the host is reached. Over SSH the files
@@ -95,6 +96,32 @@ def test_a_site_that_is_down_is_told_plainly_and_soon(estate: Checkout) -> None:
 
 
 @once
+@pytest.mark.parametrize("hosting", HOSTINGS)
+def test_an_owners_lines_say_the_same_with_and_without_a_container(
+    estate: Checkout, hosting: str
+) -> None:
+    site = f"ruled-{hosting}"
+    top = estate.url(site)
+    estate.serves(top, f"marker-of-{site}")
+    for path, status, text in (
+        ("new.txt", 200, "marker-of-new.txt"),
+        ("new", 200, "marker-of-new.txt"),  # by try_files
+        ("deep/page.txt", 200, "marker-of-below/page.txt"),
+        ("folder/", 200, "page.txt"),  # listed
+        ("private/page.txt", 401, ""),
+        ("nothing", 404, "marker-of-404"),
+        ("greeting", 200, "hello,\nyou"),
+        ("gone", 410, "marker-of-410 410"),
+        ("broken", 500, "marker-of-own-5xx"),
+    ):
+        answer = estate.get(top + path)
+        assert (answer.status, text in answer.text) == (status, True), (path, answer)
+    assert estate.get(top + "new.txt").headers["x-rule"] == "of its owner"
+    assert estate.get(top + "old/page").headers["location"] == "/new.txt"
+    assert "marker" not in estate.get(top + "private/page.txt").text
+
+
+@once
 def test_headers_are_there_and_a_site_overrides_them(estate: Checkout) -> None:
     headers = estate.get(estate.url("alpha")).headers
     assert headers["x-content-type-options"] == "nosniff"
@@ -112,7 +139,7 @@ def test_a_site_without_content_says_so(estate: Checkout) -> None:
 
 @once
 def test_access_logs_are_json_and_named_after_the_site(estate: Checkout) -> None:
-    estate.get(estate.url("alpha") + "new/deep/?seen=in-the-log")
+    estate.get(estate.url("alpha") + "?seen=in-the-log")
     log = containers.one(estate.docker, estate.label, "router").logs().decode()
     (line,) = [line for line in log.splitlines() if "seen=in-the-log" in line]
-    assert '"logger":"http.log.access.deep"' in line
+    assert '"logger":"http.log.access.alpha"' in line

@@ -20,7 +20,9 @@ PAGE = "<!doctype html><title>blog</title><p>blog-marker-71c2"
 def test_the_first_up_serves_and_lists_its_urls(checkout: Checkout) -> None:
     (checkout.folder / "sites/blog").mkdir()
     (checkout.folder / "sites/blog/index.html").write_text(PAGE)
-    checkout.write_site("blog", "hosts: [blog, www.example.org]\nsource: {folder: sites/blog}\n")
+    checkout.write_site(
+        "blog", "hosts: [blog, www.example.org]\nsource: {folder: sites/blog}\nhosting: container\n"
+    )
     output = checkout.up().stdout
     assert f"http://welcome.localhost:{checkout.http}" in output
     assert f"https://www.example.org.localhost:{checkout.https}" in output
@@ -136,8 +138,10 @@ def test_down_keeps_data(checkout: Checkout) -> None:
     checkout.command("status")
     before = containers.volume_digests(checkout.docker, checkout.label)[volume]
     checkout.command("down")
-    assert containers.leftovers(checkout.docker, checkout.label) == [f"volume {volume}"]
-    assert containers.volume_digests(checkout.docker, checkout.label) == {volume: before}
+    content = f"homeport-{checkout.stack}-content"
+    kept = [f"volume {each}" for each in (content, volume)]
+    assert containers.leftovers(checkout.docker, checkout.label) == kept
+    assert containers.volume_digests(checkout.docker, checkout.label)[volume] == before
 
 
 def test_an_update_killed_while_it_creates_containers_is_mended_and_finds_the_data(
@@ -153,7 +157,7 @@ def test_an_update_killed_while_it_creates_containers_is_mended_and_finds_the_da
     networks = checkout.docker.networks.list(filters=containers.labelled(checkout.label))
     assert {network.id for network in networks} <= known
     assert checkout.ids() <= known
-    for component in ("proxy", "blog", "welcome"):
+    for component in ("proxy", "router", "blog"):
         containers.one(checkout.docker, checkout.label, component)
     checkout.serves(checkout.url("blog"), "blog-marker-9e44")
 

@@ -263,14 +263,17 @@ def an_estate(root: Path, sites: Mapping[str, str]) -> Path:
 
 SEVERAL_SITES = {
     "blog.yaml": "hosts: [blog, www.example.org, example.org]\nsource: {folder: sites/blog}\n",
-    "shop_2.yaml": "hosts: [Bücher.example]\nsource: {folder: sites/shop_2}\n",
+    "shop_2.yaml": "hosts: [Bücher.example]\nsource: {folder: sites/shop_2}\nhosting: container\n",
     "welcome.yaml": "hosts: [welcome]\nsource: {folder: sites/welcome}\n",
 }
 
 EVERY_KIND = {
     "blog.yaml": "hosts: [blog, example.org/blog]\nsource: {folder: sites/blog}\nlisting: true\n"
     "not_found: lost.html\nemail: ada@example.com\nmemory_mib: 64\ncpus: 0.5\n",
+    "bare.yaml": "hosts: [bare]\nsource: {folder: sites/bare}\n",
     "lines.yaml": "hosts: [lines]\nsource: {folder: sites/lines}\ncaddyfile: |\n  header A b\n",
+    "asks.yaml": "hosts: [asks]\nsource: {git: https://git.example.org/asks}\n"
+    "hosting: container\ncaddyfile: |\n  header A b\n",
     "shop.yaml": "hosts: [shop]\nsource: {folder: sites/shop}\nruntime: php\negress: true\n",
     "forum.yaml": "hosts: [forum]\nsource: {git: https://git.example.org/forum}\nruntime: php\n",
     "notes.yaml": "hosts: [notes, forum/notes]\nsource: {git: git@git.example.org:notes, "

@@ -16,7 +16,8 @@ from components.gateway.caddyfile import router_files
 from components.gateway.gateway import Gateway
 from components.routes import Route, Upstream
 from components.site.caddyfile import site_caddyfile
-from components.site.site import Content
+from components.site.served import Content
+from components.site.shared_caddyfile import shared_site
 from composition.sites import what_answers
 from config import loading
 from config.estate import Estate
@@ -63,6 +64,7 @@ CONTENT = st.fixed_dictionaries(
     optional={
         "runtime": st.sampled_from(["static", "php"]),
         "listing": st.booleans(),
+        "hosting": st.just("container"),
         "not_found": PAGES,
         "memory_mib": st.integers(32, 65536),
         "cpus": st.floats(0.1, 64) | st.integers(1, 64),
@@ -153,11 +155,13 @@ def load(stack: str, folder: str, name: str, text: str) -> Estate:
 
 
 def rendered(estate: Estate) -> tuple[str, list[str]]:
-    """The gateway's Caddyfile, and that of each site with content."""
+    """The gateway's Caddyfile, and that of each site with a container."""
     routes, sites = [], []
     for site in estate.sites:
         answer = what_answers(site, estate, {})
-        if isinstance(answer, Content):
+        if isinstance(answer, Content) and answer.shared:
+            answer = shared_site(answer.server)
+        elif isinstance(answer, Content):
             sites.append(site_caddyfile(answer.server))
             answer = Upstream(address=f"site-{site.name}:80")
         for host, path in site.locations:

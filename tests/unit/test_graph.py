@@ -95,10 +95,20 @@ def settings(graph: Graph) -> Settings:
 
 
 def sites(graph: Graph) -> Iterator[tuple[Site, Registered]]:
-    """The sites that have content, each with its container."""
+    """The sites that have a container, each with that."""
     for site in graph.estate.sites:
-        if site.source:
+        if site.source and not graph.estate.shared(site):
             yield site, one([c for c in graph.containers if c.name == site.name])
+
+
+def shared_sites(graph: Graph) -> list[Site]:
+    """The sites whose files the gateway serves."""
+    return [site for site in graph.estate.sites if graph.estate.shared(site)]
+
+
+def router_caddyfile(graph: Graph) -> str:
+    config = one([r for r in graph.of("VolumeFiles") if r.name == "router-config"])
+    return str(config.inputs["files"]["Caddyfile"])
 
 
 def registries(graph: Graph) -> set[str]:
@@ -366,10 +376,14 @@ def test_a_site_is_limited_as_its_file_says(graph: Graph) -> None:
 
 def test_free_lines_are_checked_before_they_are_written(graph: Graph) -> None:
     checks = {check.name: check for check in graph.of("CaddyfileLines")}
-    assert set(checks) == {site.name for site, _ in sites(graph) if site.caddyfile}
+    of_site = {site.name: site for site in graph.estate.sites if site.caddyfile}
+    assert set(checks) == set(of_site)
     for name, check in checks.items():
-        files = one([r for r in graph.of("VolumeFiles") if r.name == f"{name}-config"])
-        assert check.urn in needs(files)
+        is_shared = graph.estate.shared(of_site[name])
+        assert check.inputs["shared"] == is_shared
+        if not is_shared:
+            files = one([r for r in graph.of("VolumeFiles") if r.name == f"{name}-config"])
+            assert check.urn in needs(files)
         assert check.inputs["shown_as"] == f"config/sites/{name}.yaml"
         # The line of the person's own file is the line of the block that is adapted.
         text = (graph.root / check.inputs["shown_as"]).read_text().split("\n")
@@ -418,8 +432,9 @@ def test_containers_mount_volumes_of_this_stack_and_the_one_folder_that_a_site_s
 def test_a_site_that_follows_git_sees_its_own_content_and_no_other(graph: Graph) -> None:
     views = [volume for volume in graph.of("Volume") if "driverOpts" in volume.inputs]
     views.remove(in_memory(graph))
-    assert {view.name for view in views} == {f"{name}-view" for name in graph.estate.remotes}
-    for name in graph.estate.remotes:
+    contained = [site.name for site, _ in sites(graph) if site.name in graph.estate.remotes]
+    assert {view.name for view in views} == {f"{name}-view" for name in contained}
+    for name in contained:
         view = one([volume for volume in views if volume.name == f"{name}-view"])
         device = {"type": "none", "o": "bind", "device": f"{CONTENT}/{name}"}
         assert view.inputs["driverOpts"] == device
@@ -433,12 +448,18 @@ def test_a_site_that_follows_git_sees_its_own_content_and_no_other(graph: Graph)
         assert view.options.retainOnDelete is False, "what is in it stays where it is"
 
 
-def test_the_publisher_alone_mounts_all_content(graph: Graph) -> None:
+def test_all_content_is_written_by_the_publisher_and_read_by_the_router_alone(
+    graph: Graph,
+) -> None:
     whole = f"homeport-{graph.stack}-content"
-    mounting = [
-        c.name for c in graph.containers if whole in {m["source"] for m in c.inputs["mounts"]}
-    ]
-    assert mounting == (["publisher"] if graph.estate.remotes else [])
+    mounts = {
+        (container.name, mount["target"], mount["readOnly"])
+        for container in graph.containers
+        for mount in container.inputs["mounts"]
+        if mount["source"] == whole
+    }
+    writes = {("publisher", "/state", False)} if graph.estate.remotes else set()
+    assert mounts == {("router", "/content", True)} | writes
 
 
 def test_data_volumes_survive_a_destroy_under_a_name_that_the_next_up_finds(graph: Graph) -> None:
@@ -455,6 +476,8 @@ def test_whatever_is_written_lasts_and_whatever_lasts_is_data(graph: Graph) -> N
         for mount in container.inputs["mounts"]
         if not mount["readOnly"]
     }
+    # Of sites too: folders of it are written by the program itself.
+    written.add(f"homeport-{graph.stack}-content")
     data = {v.inputs["name"] for v in graph.of("Volume") if v.options.retainOnDelete}
     assert written == data | {volume_name(in_memory(graph))}
 
@@ -467,7 +490,8 @@ def test_a_container_starts_with_its_files_written_and_its_data_its_own(graph: G
     for container in graph.containers:
         mounted = {mount["source"] for mount in container.inputs["mounts"]}
         for done in graph.of("VolumeFiles", "VolumeOwner"):
-            if done.inputs["volume"] in mounted:
+            # A folder of the volume of all content is a site's, and may fail with that alone.
+            if done.inputs["volume"] in mounted and not done.inputs.get("folder"):
                 assert done.urn in needs(container), f"{container} doesn't wait for {done}"
 
 
@@ -504,7 +528,7 @@ def test_containers_and_networks_carry_the_three_labels(graph: Graph) -> None:
 
 
 def test_volumes_carry_labels_that_outlive_the_state(graph: Graph) -> None:
-    of_the_gateway = {"proxy-data", "proxy-sockets"}  # by who is asked, not by who writes
+    of_the_gateway = {"proxy-data", "proxy-sockets", "content"}  # by who is asked, not who writes
     for volume in graph.of("Volume"):
         (component,) = (
             {"proxy"}
@@ -796,7 +820,11 @@ def test_a_stack_without_sites_is_a_gateway_alone(tmp_path: Path) -> None:
 
 def test_only_the_welcome_page_is_given_what_the_stack_serves(tmp_path: Path) -> None:
     graph = run_main("local", an_estate(tmp_path, SEVERAL_SITES))
-    generated = {r.name: r.inputs["files"] for r in graph.of("VolumeFiles") if "content" in r.name}
+    generated = {
+        r.name.removesuffix("-content"): r.inputs["files"]
+        for r in graph.of("VolumeFiles")
+        if not r.name.endswith("-config")
+    }
     urls = [
         {"name": "blog", "kind": "site", "url": "https://blog.localhost:8443"},
         {"name": "blog", "kind": "site", "url": "https://www.example.org.localhost:8443"},
@@ -804,19 +832,84 @@ def test_only_the_welcome_page_is_given_what_the_stack_serves(tmp_path: Path) ->
         {"name": "shop_2", "kind": "site", "url": "https://xn--bcher-kva.example.localhost:8443"},
         {"name": "welcome", "kind": "site", "url": "http://welcome.localhost:8080"},
     ]
-    listed = json.loads(generated.pop("welcome-content").pop("stack.json"))
+    listed = json.loads(generated.pop("welcome").pop("stack.json"))
     assert listed == {"stack": "local", "urls": urls}
-    assert generated == {"blog-content": {}, "shop_2-content": {}}
+    assert generated == {"blog": {}, "shop_2": {}}
     assert graph.exports["urls"] == [url["url"] for url in urls]
 
 
-def test_a_failing_site_is_left_out_and_everything_else_goes_on(tmp_path: Path) -> None:
-    root = an_estate(tmp_path, SEVERAL_SITES)
-    graph = run_main("local", root, failing="VolumeFiles::blog-config")
-    assert "what depends on blog-config was left as it was" in graph.error
-    assert sorted(c.name for c in graph.containers) == ["proxy", "router", "shop_2", "welcome"]
-    assert sorted(p.name for p in graph.of("Promotion")) == ["shop_2", "welcome"]
+TWO_OF_EACH = SEVERAL_SITES | {
+    "box.yaml": "hosts: [box]\nsource: {folder: sites/box}\nhosting: container\n"
+}
+
+
+@pytest.mark.parametrize("failing", ["shop_2-config", "blog"])
+def test_a_failing_site_is_left_out_and_everything_else_goes_on(
+    tmp_path: Path, failing: str
+) -> None:
+    graph = run_main("local", an_estate(tmp_path, TWO_OF_EACH), failing=f"VolumeFiles::{failing}")
+    assert f"what depends on {failing} was left as it was" in graph.error
+    contained = ["box"] if failing == "shop_2-config" else ["box", "shop_2"]
+    assert sorted(c.name for c in graph.containers) == sorted(["proxy", "router", *contained])
+    assert sorted(p.name for p in graph.of("Promotion")) == contained
+    for name in ("blog", "welcome"):
+        assert f"invoke site-{name}\n" in router_caddyfile(graph), "what it had is still served"
     assert graph.of("Command") == [], "the probe would ask for what can't answer"
+
+
+def test_of_a_site_whose_lines_are_refused_nothing_is_served_and_others_are(
+    tmp_path: Path,
+) -> None:
+    sites = SEVERAL_SITES | {"lines.yaml": EVERY_KIND["lines.yaml"]}
+    root = an_estate(tmp_path, sites)
+    well = router_caddyfile(run_main("local", root))
+    assert "header A b\n" in well
+    graph = run_main("local", root, failing="CaddyfileLines::lines")
+    refused = router_caddyfile(graph)
+    assert "header A b\n" not in refused
+    assert 'respond "This site\'s configuration was refused." 503\n' in refused
+    for name in ("blog", "welcome"):
+        assert f"invoke site-{name}\n" in refused
+    assert one([r for r in graph.of("VolumeFiles") if r.name == "lines"]), "its pages are brought"
+
+
+def test_a_shared_site_is_its_content_and_its_lines_alone(graph: Graph) -> None:
+    """No container, volume or network, and nothing for each of its hosts."""
+    for site in shared_sites(graph):
+        component = one([r for r in graph.of("CaddySite") if r.name == site.name])
+        assert site.source
+        content = "ContentFolder" if site.source.git else "VolumeFiles"
+        expected = {content} | ({"CaddyfileLines"} if site.caddyfile else set())
+        children = [r for r in graph.resources if r.options.parent == component.urn]
+        assert {child.type.rpartition(":")[2].rpartition("/")[2] for child in children} == expected
+        assert len(children) == len(expected)
+        assert f"invoke site-{site.name}\n" in router_caddyfile(graph)
+
+
+def test_a_shared_site_is_written_below_its_own_folder_of_all_content(graph: Graph) -> None:
+    folders = set()
+    for site in shared_sites(graph):
+        (content,) = (r for r in graph.of("VolumeFiles", "ContentFolder") if r.name == site.name)
+        assert content.inputs["volume"] == f"homeport-{graph.stack}-content"
+        if content in graph.of("VolumeFiles"):
+            assert (content.inputs["mount"], content.inputs["owner"]) == ("/content", 1000)
+            folders.add(content.inputs["folder"])
+        else:
+            folders.add(f"sites/{content.inputs['site']}")
+        assert f"root * /content/sites/{site.name}/current\n" in router_caddyfile(graph)
+    assert folders == {f"sites/{site.name}" for site in shared_sites(graph)}
+
+
+def test_what_the_router_serves_can_name_none_of_its_keys(graph: Graph) -> None:
+    """Their path has a part that nobody can list, guess, or read in the router's own files."""
+    router = one([c for c in graph.containers if c.name == "router"])
+    (keys,) = (m for m in router.inputs["mounts"] if m["source"].endswith("-proxy-data"))
+    assert keys["target"] == "/state/state-value"
+    assert "mode=0711" in router.inputs["tmpfs"]["/state"].split(",")
+    assert "state-value" not in json.dumps(
+        [dict(r.inputs) for r in graph.of("VolumeFiles") if r.name == "router-config"]
+        + [router.inputs["command"], router.inputs["healthcheck"]]
+    )
 
 
 def test_bad_files_stop_the_program_with_all_their_problems_and_no_traceback(

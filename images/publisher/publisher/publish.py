@@ -17,6 +17,7 @@ from publisher.sources import Site
 
 log = logging.getLogger("publisher")
 
+_NOT_OURS = "its content doesn't come from git any more, so it stays as it is"
 _ASK_SECONDS = 30
 _FETCHED = "refs/published"
 _MOST_PACKS = 20
@@ -59,6 +60,8 @@ def _publish(git: Git) -> Status:
     folder, status_file = paths.site(site.name), paths.status(site.name)
     for needed in (folder / "releases", status_file.parent, paths.temporary):
         needed.mkdir(parents=True, exist_ok=True)
+    if not release.is_ours(folder):
+        raise RefusedError(_NOT_OURS)
     release.sweep(folder)
     last = read_status(status_file)
     with mirror.address(git) as url:
@@ -76,6 +79,9 @@ def _publish(git: Git) -> Status:
         raise
     for link in left_out:
         log.warning("%s: the link %r leads out of what is published: left out", site.name, link)
+    if not release.is_ours(folder):  # any more: fetching took a while
+        release.discard(folder, name)
+        raise RefusedError(_NOT_OURS)
     release.switch(folder, name)
     status = Status(commit, site.directory, site.as_, name, tree.size)
     status_file.write_text(json.dumps(asdict(status)))

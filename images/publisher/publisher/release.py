@@ -100,6 +100,19 @@ def current(folder: Path) -> str | None:
     return link.readlink().name if link.is_symlink() and link.is_dir() else None
 
 
+def is_ours(folder: Path) -> bool:
+    """Whether what is served comes from here. Who else writes content puts a marker there, as does
+    whoever makes the folder for this service.
+    """
+    marker = folder / "written-by"
+    return not marker.exists() or marker.read_text().strip() == "publisher"
+
+
+def discard(folder: Path, name: str) -> None:
+    """Remove a release that nobody saw."""
+    shutil.rmtree(folder / "releases" / name)
+
+
 def switch(folder: Path, name: str) -> None:
     """Serve this release from now on, without a moment in between."""
     new = folder / ".current"

@@ -199,8 +199,8 @@ class Host:
         return self.collector
 
 
-CLOSE = "router: mkdir -p /state/closed && touch /state/closed/registry"
-OPEN = "router: rm -f /state/closed/registry"
+CLOSE = "router: mkdir -p $XDG_DATA_HOME/closed && touch $XDG_DATA_HOME/closed/registry"
+OPEN = "router: rm -f $XDG_DATA_HOME/closed/registry"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from components.gateway.caddyfile import router_files, router_secret_files
 from components.gateway.gateway import Gateway
 from components.gateway.haproxy_config import haproxy_config
-from components.routes import Guard, Handler, Redirect, Refusal, Route, Upstream
+from components.routes import Files, Guard, Handler, Redirect, Refusal, Route, Upstream
 from components.site.caddyfile import (
     SiteServer,
     lines_begin_at,
@@ -19,6 +20,7 @@ from components.site.caddyfile import (
     site_caddyfile,
 )
 from components.site.content import HIDDEN
+from components.site.shared_caddyfile import shared_site
 from components.site.tokens import tokens
 from tests.unit.approved import GOLDEN, approved
 from values.entrance import Entrance
@@ -119,12 +121,40 @@ handle /old/* {
 }
 """
 
+OWN_ERRORS = """\
+@old path /old/*
+header @old X-Old yes
+handle_errors 4xx {
+  respond @old "it is gone" 410
+}
+"""
+
+
+def shared(name: str, **said: Any) -> Files:
+    return shared_site(SiteServer(root=f"/content/sites/{name}/current", **said))
+
+
+SHARED = Gateway(
+    routes=[
+        # A site of two hosts, of which one is plain, and others below one of them.
+        route("blog", "blog.localhost", shared("blog", not_found="lost.html", lines=OWN_ERRORS)),
+        route("blog", "example.localhost", shared("blog", not_found="lost.html", lines=OWN_ERRORS)),
+        route("new", "example.localhost/new", shared("new", listing=True)),
+        route("deep", "example.localhost/new/deep", shared("deep", lines=FREE_LINES)),
+        route("blog-error0", "other.localhost", shared("blog-error0")),
+        route("boxed", "boxed.localhost"),
+    ],
+    at=entrance(8080, 8443, internal_ca=True, plain_hosts=("blog.localhost",)),
+    stream_close_delay="1h",
+)
+
 RENDERED = {
     "haproxy-local.cfg": haproxy_config(LOCAL.at),
     "haproxy-prod.cfg": haproxy_config(PROD.at),
     "router-local.Caddyfile": router_files(LOCAL)["Caddyfile"],
     "router-prod.Caddyfile": router_files(PROD)["Caddyfile"],
     "router-acme.Caddyfile": router_files(ACME)["Caddyfile"],
+    "router-shared.Caddyfile": router_files(SHARED)["Caddyfile"],
     "router-without-sites.Caddyfile": router_files(replace(LOCAL, routes=[]))["Caddyfile"],
     "site.Caddyfile": site_caddyfile(SiteServer()),
     "site-listing.Caddyfile": site_caddyfile(SiteServer(listing=True)),
@@ -163,6 +193,25 @@ def test_the_order_of_sites_changes_nothing() -> None:
     assert router_files(replace(PROD, routes=PROD.routes[::-1])) == router_files(PROD)
 
 
+def test_of_a_site_that_is_refused_nothing_is_served_and_nothing_else_changes() -> None:
+    before = router_files(SHARED)["Caddyfile"]
+    after = router_files(SHARED.refusing(["blog", ""]))["Caddyfile"]
+    assert router_files(SHARED.refusing([""]))["Caddyfile"] == before
+    assert "X-Old" in before
+    assert "X-Old" not in after
+    assert "invoke site-blog\n" not in after
+    for name in ("new", "deep", "blog-error0"):
+        assert f"&(site-{name}) {{" in after
+        assert f"invoke site-{name}\n" in after
+    sorry = 'log_name blog\n\t\t\trespond "This site\'s configuration was refused." 503'
+    assert after.count(sorry) == 2, "at its two hosts"
+
+
+def test_no_two_sites_have_lines_of_one_name_whatever_they_are_called() -> None:
+    names = re.findall(r"^&\((.*)\) \{$", router_files(SHARED)["Caddyfile"], re.MULTILINE)
+    assert len(names) == len(set(names)) == 1 + 4 + 2
+
+
 def test_a_configuration_has_sockets_of_its_own() -> None:
     files = router_files(LOCAL)
     other = router_files(replace(LOCAL, routes=LOCAL.routes[1:]))
@@ -184,7 +233,7 @@ def test_the_lines_of_a_sites_owner_are_found_again_in_its_block(lines: str, run
     php = runtime == "php"
     server = SiteServer(runtime="php" if php else "static", not_found="x", lines=lines)
     text = site_block(server)
-    begin, own = lines_begin_at(text) - 1, server.owner_lines
+    begin, own = lines_begin_at(text, server.root) - 1, server.owner_lines
     theirs = text.split("\n")[begin : begin + len(own.rendered)]
     assert [line.removeprefix("\t") for line in theirs] == lines.rstrip("\n").split("\n")
     assert list(own.numbers) == list(range(len(theirs)))

@@ -6,7 +6,7 @@ import pytest
 
 from components.routes import Handler, Redirect, Refusal, Upstream
 from components.site.caddyfile import SiteServer
-from components.site.site import Content
+from components.site.served import Content
 from composition.sites import what_answers
 from config import loading
 from tests.unit.program import EVERY_KIND, an_estate, own_config
@@ -62,12 +62,36 @@ def test_a_folder_of_the_host_has_a_stand_in_where_the_stack_names_one(tmp_path:
     assert (photos.folder, photos.host_folder) == (Path("sites/photos"), None)
 
 
+def test_the_gateway_serves_what_needs_no_container_unless_the_file_or_the_stack_says(
+    tmp_path: Path,
+) -> None:
+    by_itself = {"bare", "lines", "notes"}
+    found = answers(tmp_path / "a", "prod")
+    images = loading.load("prod", own_config("prod"), tmp_path / "a").images
+    places = {name: one for name, one in found.items() if isinstance(one, Content)}
+    assert {name for name, place in places.items() if place.shared} == by_itself
+    for name, place in places.items():
+        at = f"/content/sites/{name}/current" if name in by_itself else "/srv/current"
+        assert place.server.root == at
+    assert places["bare"].image == images.gateway
+    assert places["asks"].image == places["blog"].image == images.site
+    contained = answers(tmp_path / "b", "prod", hosting="container")
+    assert not [one for one in contained.values() if isinstance(one, Content) and one.shared]
+
+
+def test_a_site_says_that_it_is_shared_in_a_stack_of_containers(tmp_path: Path) -> None:
+    site = {"own.yaml": "hosts: [own]\nsource: {folder: sites/own}\nhosting: shared\n"}
+    config = own_config("prod") | {"hosting": "container"}
+    estate = loading.load("prod", config, an_estate(tmp_path, site))
+    assert content(what_answers(estate.sites[0], estate, {})).shared
+
+
 def test_a_sites_server_and_limits_are_as_its_file_says(tmp_path: Path) -> None:
     found = answers(tmp_path, "prod")
     blog, lines, shop = (content(found[name]) for name in ("blog", "lines", "shop"))
     assert blog.server == SiteServer(listing=True, not_found="lost.html")
     assert (blog.memory_mib, blog.cpus, blog.egress) == (64, 0.5, False)
-    assert lines.server == SiteServer(lines="header A b\n")
+    assert lines.server == SiteServer(lines="header A b\n", root="/content/sites/lines/current")
     assert (lines.declared_in, lines.lines_at) == ("config/sites/lines.yaml", 4)
     assert shop.server == SiteServer(runtime="php")
     assert (shop.memory_mib, shop.cpus, shop.egress) == (256, None, True)

@@ -60,7 +60,7 @@ NO_HASH = (
     "`make user NAME=… STACK=prod` makes them"
 )
 FIELDS = (
-    "docker_host, domain, host_suffix, restart, tls, listen, plain_http, outside, "
+    "docker_host, domain, host_suffix, restart, hosting, tls, listen, plain_http, outside, "
     "prepare, stream_close_delay, sources, site_secrets, users, registry, vault, prometheus"
 )
 SERVICE_IMAGES = """
@@ -100,6 +100,7 @@ def problems(settings: dict[str, str], stack: str = "prod") -> list[str]:
         ("host_suffix", ""),
         ("host_suffix", "localhost"),
         ("restart", "'no'"),
+        ("hosting", "container"),
         ("tls", "{issuer: internal}"),
         ("listen", "{address: 10.1.2.3, http: 1, https: 65535}"),
         ("plain_http", "[]"),
@@ -157,6 +158,7 @@ def test_good_settings_are_taken(key: str, value: str) -> None:
             " is 'on-failure': must be 'no' or 'always', such as restart: always",
         ),
         ("restart", "no", " is 'false': must be 'no' or 'always', such as restart: always"),
+        ("hosting", "vm", " is 'vm': must be 'shared' or 'container'"),
         (
             "tls",
             "{issuer: acme}",
@@ -591,7 +593,9 @@ def test_urls_name_the_kind_of_each_and_its_path(tmp_path: Path) -> None:
     config = own_config("local", services=True)
     estate = loading.load("local", config, an_estate(tmp_path, EVERY_KIND))
     assert [(url["name"], url["kind"], url["url"]) for url in estate.urls()] == [
+        ("asks", "site", "https://asks.localhost:8443"),
         ("away", "redirect", "https://away.localhost:8443"),
+        ("bare", "site", "https://bare.localhost:8443"),
         ("blog", "site", "https://blog.localhost:8443"),
         ("blog", "site", "https://example.org.localhost:8443/blog"),
         ("forum", "site", "https://forum.localhost:8443"),
@@ -659,6 +663,11 @@ def test_only_images_that_are_used_are_brought_to_the_host(tmp_path: Path) -> No
     several = loading.load("local", sites, an_estate(tmp_path / "a", SEVERAL_SITES))
     every = loading.load("local", all_, an_estate(tmp_path / "b", EVERY_KIND))
     images = every.images
+    shared = {name: text for name, text in SEVERAL_SITES.items() if "container" not in text}
+    none = loading.load("local", sites, an_estate(tmp_path / "c", shared))
+    assert none.images_used() == [[images.proxy, images.gateway]]
+    contained = loading.load("local", sites | {"hosting": "container"}, tmp_path / "c")
+    assert contained.images_used() == several.images_used()
     assert several.images_used() == [[images.proxy, images.gateway, images.site]]
     assert every.images_used() == [
         *several.images_used(),

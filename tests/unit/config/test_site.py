@@ -16,6 +16,7 @@ from config import loading, site_file
 from config.estate import Estate
 from config.hosts import canonical_host
 from config.model import ConfigError
+from config.names import Hosting
 from config.site import SiteFile
 from config.source import Source
 from config.yaml_file import YamlFile
@@ -36,10 +37,13 @@ NO_REPOSITORY = (
     "must be a repository's URL without a password, such as https://github.com/owner/name"
 )
 FIELDS_OF_A_SITE = (
-    "hosts, source, redirect, upstream, runtime, listing, not_found, email, memory_mib, cpus, "
-    "egress, caddyfile"
+    "hosts, source, redirect, upstream, hosting, runtime, listing, not_found, email, memory_mib, "
+    "cpus, egress, caddyfile"
 )
 FIELDS_OF_A_SOURCE = "folder, host_folder, git, branch, tag, commit, directory, as, every, webhook"
+ONLY_CONTAINER = (
+    "shared can't do that, and a container can; change hosting to container, or leave it out"
+)
 NO_KIND = (
     "none of source, redirect, upstream is given; add one, such as source: {folder: sites/blog}"
 )
@@ -96,6 +100,35 @@ def test_two_keys_are_a_site(tmp_path: Path) -> None:
 )
 def test_each_kind_of_site_and_field_is_taken(tmp_path: Path, text: str) -> None:
     assert problems(tmp_path, {"blog.yaml": f"hosts: [blog, a.org/x]\n{text}"}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "of_stack", "shared"),
+    [
+        (GOOD, "shared", True),
+        (GOOD, "container", False),
+        (f"{GOOD}hosting: shared\n", "container", True),
+        (f"{GOOD}hosting: container\n", "shared", False),
+        ("hosts: [blog]\nsource: {git: https://a.org/b}\n", "shared", True),
+        (
+            f"{GOOD}caddyfile: |\n  # reverse_proxy a.org:80\n  header A reverse_proxy\n",
+            "shared",
+            True,
+        ),
+        # What only a container can do has one, without a word.
+        (f"{GOOD}runtime: php\n", "shared", False),
+        (f"{GOOD}egress: true\n", "shared", False),
+        (f"{GOOD}memory_mib: 64\n", "shared", False),
+        (f"{GOOD}caddyfile: |\n  handle {{\n    reverse_proxy a.org:80\n  }}\n", "shared", False),
+        ("hosts: [blog]\nsource: {host_folder: /srv/photos}\n", "shared", False),
+        ("hosts: [blog]\nupstream: http://a.org\n", "shared", False),
+    ],
+)
+def test_what_serves_a_site_is_said_by_its_file_else_by_the_stack(
+    tmp_path: Path, text: str, of_stack: Hosting, shared: bool
+) -> None:
+    (site,) = load(an_estate(tmp_path, {"blog.yaml": text})).sites
+    assert site.shared(of_stack) is shared
 
 
 @pytest.mark.parametrize(
@@ -192,6 +225,34 @@ def test_a_host_is_known_by_the_name_that_dns_has(written: str, meant: str) -> N
         (
             "hosts: [blog]\nredirect:\n  to: https://a.org\n  status: 301\n",
             "4: redirect.status: there is no such field; allowed here: to, permanent, keep_path",
+        ),
+        # What serves it
+        (
+            f"{GOOD}hosting: vm\n",
+            "3: hosting is 'vm': must be 'shared' or 'container', such as hosting: container",
+        ),
+        (f"{GOOD}hosting: shared\nruntime: php\n", f"3: hosting, runtime: {ONLY_CONTAINER}"),
+        (f"{GOOD}memory_mib: 64\nhosting: shared\n", f"4: hosting, memory_mib: {ONLY_CONTAINER}"),
+        (f"{GOOD}hosting: shared\ncpus: 0.5\n", f"3: hosting, cpus: {ONLY_CONTAINER}"),
+        (
+            f"{GOOD}hosting: shared\negress: true\ncpus: 1\n",
+            f"3: hosting, cpus, egress: {ONLY_CONTAINER}",
+        ),
+        (
+            "hosts: [blog]\nhosting: shared\nsource: {host_folder: /srv/photos}\n",
+            f"2: hosting, source.host_folder: {ONLY_CONTAINER}",
+        ),
+        *(
+            (
+                f"{GOOD}hosting: shared\ncaddyfile: |\n  header A b\n  handle /x {{\n    {line}\n"
+                "  }\n",
+                f"3: hosting, caddyfile: {ONLY_CONTAINER}",
+            )
+            for line in ("reverse_proxy a.org:80", "php_fastcgi a:9000", "forward_auth a.org:80")
+        ),
+        (
+            "hosts: [blog]\nredirect: {to: https://a.org}\nhosting: shared\n",
+            "3: hosting: only for a site with a source, and this one has redirect; leave it out",
         ),
         # What a site is
         ("hosts: [blog]\n", f"1: {NO_KIND}"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import docker
 import pytest
+from publisher import release
 
 from host import engine
 from host.content_view import ContentFolderProvider
@@ -73,6 +74,14 @@ def test_the_folder_is_made_and_its_place_on_the_host_is_answered(host: Host) ->
     path = created()["path"]
     assert path == f"{host.folder}/sites/blog"
     assert list(Path(path).iterdir()), "Docker would fill it from the image, as root"
+
+
+def test_its_marker_says_that_the_publisher_may_switch_there(host: Host) -> None:
+    blog = host.folder / "sites/blog"
+    blog.mkdir(parents=True)
+    (blog / "written-by").write_text("volume-files\n")
+    created()
+    assert release.is_ours(blog)
 
 
 def test_what_is_there_already_stays(host: Host) -> None:

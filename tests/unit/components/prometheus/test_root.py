@@ -20,19 +20,23 @@ KNOWN = PROPS | {"value": "old"}
 
 
 class Host:
-    """A Docker host with the gateway's containers, each with or without the CA."""
+    """A Docker host with the gateway's containers, each with or without the CA in its volume."""
 
     certificates: list[str]
+    data_at = "/state/id-of-the-stack"
 
-    def list(self, **given: Any) -> list[str]:
+    def list(self, **given: Any) -> list[SimpleNamespace]:
         labels = ["homeport.stack=homeport/prod", "homeport.component=router"]
         assert given == {"all": True, "filters": {"label": labels}}
-        return self.certificates
+        mounts = [{"Destination": at} for at in ("/etc/caddy", self.data_at, "/content")]
+        return [SimpleNamespace(said=said, attrs={"Mounts": mounts}) for said in self.certificates]
 
-    def unpack(self, certificate: str, path: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
-        if not certificate:
+    def unpack(
+        self, container: SimpleNamespace, path: str
+    ) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+        if not container.said or path != f"{self.data_at}/caddy/pki/authorities/local/root.crt":
             raise docker.errors.NotFound(path)
-        yield tarfile.TarInfo(path), certificate.encode()
+        yield tarfile.TarInfo(path), container.said.encode()
 
 
 @pytest.fixture
@@ -49,6 +53,11 @@ def test_it_is_read_once_the_gateway_has_made_it(host: Host) -> None:
     host.certificates = [""]
     with pytest.raises(engine.EngineError, match="make up STACK=prod"):
         RootCertificateProvider().create(PROPS)
+
+
+def test_it_is_found_in_a_gateway_of_an_older_checkout(host: Host) -> None:
+    host.data_at = "/state"
+    assert RootCertificateProvider().create(PROPS).outs["value"] == "new"  # type: ignore[index]
 
 
 def test_a_refresh_finds_the_ca_that_is_there_now(host: Host) -> None:

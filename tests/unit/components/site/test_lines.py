@@ -384,6 +384,68 @@ OWN = {
 }
 """What the program itself writes around free lines has to pass, too."""
 
+SHARED_ROOT = "/content/sites/blog/current"
+SHARED = {
+    f"shared: {name}": SiteServer(root=SHARED_ROOT, lines=GOOD[name])
+    for name in ("a header", "a folder of its own", "passwords", "errors", "a variable")
+}
+ASKS = "asks other servers, and a shared site can't; add hosting: container to its file"
+LOGS = "is the gateway's own, as it logs each request of a shared site; remove it"
+ELSEWHERE = "is not the site's content; leave root at /srv/current or below"
+SHARED_BAD = {
+    f"shared: {name}": (SiteServer(root=SHARED_ROOT, lines=lines), number, said)
+    for name, (lines, number, said) in {
+        "an upstream": (
+            "header A b\nreverse_proxy https://a.example.org",
+            2,
+            f"reverse_proxy {ASKS}",
+        ),
+        "an upstream of a part": (
+            'handle /api {\n  "reverse_proxy" a.org:80\n}',
+            2,
+            f"reverse_proxy {ASKS}",
+        ),
+        "another that says who may": (
+            "forward_auth a.org:80 {\n  uri /\n}",
+            1,
+            f"reverse_proxy {ASKS}",
+        ),
+        "php elsewhere": ("header A b\nphp_fastcgi a.org:9000", 2, f"php_fastcgi {ASKS}"),
+        "another site's log": ("header A b\nlog_name shop", 2, f"log_name {LOGS}"),
+        "another site's log by a variable": (
+            "header A b\nvars access_logger_names shop",
+            2,
+            f"access_logger_names {LOGS}",
+        ),
+        "no log": ("header A b\nlog_skip /x", 2, f"log_skip {LOGS}"),
+        "another visitor": ("vars client_ip 192.0.2.1", 1, f"client_ip {LOGS}"),
+        "another site's errors": ("vars homeport_site shop", 1, f"homeport_site {LOGS}"),
+        "another site's files": (
+            "root * /content/sites/shop/current",
+            1,
+            f"/content/sites/shop/current {ELSEWHERE}",
+        ),
+        "all sites' files": ("header A b\nroot * /content", 2, f"/content {ELSEWHERE}"),
+        "a neighbour by its name": (
+            "root * /content/sites/blog/current2",
+            1,
+            f"/content/sites/blog/current2 {ELSEWHERE}",
+        ),
+        "the gateway's own files": (
+            "handle /x {\n  root * /etc/caddy/current\n  file_server\n}",
+            2,
+            f"/etc/caddy/current {ELSEWHERE}",
+        ),
+        "its keys": ("file_server {\n  root /state\n}", 2, f"/state {ELSEWHERE}"),
+        "all files of its content": (
+            "root * /srv/current/../releases",
+            1,
+            f"{SHARED_ROOT}/../releases {ELSEWHERE}",
+        ),
+    }.items()
+}
+"""Sites that the gateway serves: from its place lines would reach more."""
+
 
 def server(lines: str) -> SiteServer:
     """A static site with these lines, or a PHP site where they speak of php-fpm."""
@@ -398,12 +460,14 @@ def props(site: SiteServer | str, **different: Any) -> dict[str, Any]:
         "docker_host": "unix:///var/run/docker.sock",
         "image": IMAGES["php"] if site.runtime == "php" else IMAGE,
         "block": block,
-        "first_line": float(lines_begin_at(block)),
+        "first_line": float(lines_begin_at(block, site.root)),
         "lines": site.lines,
         "numbers": [float(number) for number in site.owner_lines.numbers],
         "hidden": list(site.hidden),
         "runtime": site.runtime,
         "egress": site.lines not in [lines for lines, _, _ in site_blocks.REFUSED.values()],
+        "root": site.root,
+        "shared": site.root == SHARED_ROOT,
         "shown_as": "config/sites/blog.yaml",
         "shown_line": 4.0,
         "labels": {},
@@ -417,7 +481,12 @@ adapt = site_lines._adapt
 def cases() -> dict[str, SiteServer]:
     """Sites by name, without those whose lines are refused before Caddy would read them."""
     lines = GOOD | {name: lines for name, (lines, _, _) in BAD.items()}
-    return OWN | {name: server(text) for name, text in lines.items() if not problem_of_text(text)}
+    shared = SHARED | {name: site for name, (site, _, _) in SHARED_BAD.items()}
+    return (
+        OWN
+        | shared
+        | {name: server(text) for name, text in lines.items() if not problem_of_text(text)}
+    )
 
 
 @functools.cache
@@ -488,6 +557,19 @@ def test_lines_that_leave_the_site_are_told_with_their_line(name: str) -> None:
     assert [str(caught.value)] == told
 
 
+@pytest.mark.usefixtures("engine_that_knows")
+@pytest.mark.parametrize("name", SHARED)
+def test_lines_of_a_shared_site_are_taken_as_those_of_a_container_are(name: str) -> None:
+    assert problems(props(SHARED[name])) == []
+
+
+@pytest.mark.usefixtures("engine_that_knows")
+@pytest.mark.parametrize("name", SHARED_BAD)
+def test_lines_by_which_a_shared_site_would_reach_more_are_told(name: str) -> None:
+    site, number, said = SHARED_BAD[name]
+    assert problems(props(site)) == [f"config/sites/blog.yaml:{3 + number}: caddyfile: {said}"]
+
+
 def test_what_would_be_read_while_adapting_is_not_even_adapted(
     engine_that_knows: list[str],
 ) -> None:
@@ -502,7 +584,12 @@ def test_only_other_lines_or_another_server_are_a_change() -> None:
     old, bad = props(GOOD["a header"]), props(BAD["templates"][0])
     same = old | {"labels": {"a": "b"}, "shown_line": 9.0}
     assert provider.diff("x", old, same).changes is False
-    for other in (bad, old | {"image": "caddy:3"}, old | {"egress": not old["egress"]}):
+    different: list[dict[str, Any]] = [
+        {"image": "caddy:3"},
+        {"egress": not old["egress"]},
+        {"shared": True},
+    ]
+    for other in (bad, *(old | one for one in different)):
         assert provider.diff("x", old, other).changes is True
 
 

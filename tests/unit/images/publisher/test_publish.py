@@ -47,6 +47,59 @@ def test_an_unchanged_commit_is_left_alone(box: Box, server: Server, remote: Rem
     assert len(server.requests) == 2, "it is asked for its refs alone"
 
 
+NOT_OURS = "its content doesn't come from git any more, so it stays as it is"
+
+
+def taken_over(box: Box) -> None:
+    """As the program does where a site's content comes from a folder of its repository by now."""
+    blog = box.paths.site("blog")
+    box.switch(blog, {"index.html": "a folder's"})
+    (blog / "written-by").write_text("volume-files\n")
+
+
+def test_a_site_that_somebody_else_writes_by_now_is_left_alone(
+    box: Box, server: Server, remote: Remote
+) -> None:
+    box.publish(fetch=remote.url)
+    taken_over(box)
+    releases = box.releases()
+    server.requests.clear()
+    assert refusal(box, fetch=remote.url) == NOT_OURS
+    assert box.served() == {"index.html": "a folder's"}
+    assert box.releases() == releases, "what is being written there isn't swept away"
+    assert server.requests == []
+
+
+def test_a_site_that_is_taken_over_during_a_run_is_not_switched(
+    box: Box, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.publish(fetch=remote.url)
+    remote.push({"index.html": "two"})
+    write = release.write
+
+    def meanwhile(*given: Any) -> Any:
+        taken_over(box)
+        return write(*given)
+
+    monkeypatch.setattr(release, "write", meanwhile)
+    assert refusal(box, fetch=remote.url) == NOT_OURS
+    assert box.served() == {"index.html": "a folder's"}
+    assert len(box.releases()) == 2, "the one that nobody saw is gone"
+
+
+def test_a_site_that_follows_git_again_keeps_what_it_had_until_its_release_is_complete(
+    box: Box, remote: Remote
+) -> None:
+    taken_over(box)
+    (box.paths.site("blog") / "written-by").write_text("publisher\n")
+    remote.push({"index.html": "x" * 2 * MIB})
+    refusal(box, fetch=remote.url, mib=1)
+    assert box.served() == {"index.html": "a folder's"}
+    remote.push({"index.html": "two"})
+    box.publish(fetch=remote.url)
+    assert box.served() == {"index.html": "two"}
+
+
 @pytest.mark.parametrize("changed", [{"directory": "sub"}, {"as_": "new"}])
 def test_the_same_commit_is_published_anew_where_its_folders_change(
     box: Box, remote: Remote, changed: dict[str, str]

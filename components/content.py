@@ -1,0 +1,16 @@
+"""Where the content of sites lies that the gateway serves by itself, or that comes from git."""
+
+from __future__ import annotations
+
+CONTENT_AT = "/content"
+"""Where the router mounts the volume."""
+
+
+def folder_of(site: str) -> str:
+    """A site's folder in the volume: its releases, and `current`, a link to one of them."""
+    return f"sites/{site}"
+
+
+def root_of(site: str) -> str:
+    """The web root of a site that the gateway serves."""
+    return f"{CONTENT_AT}/{folder_of(site)}/current"

@@ -1,0 +1,161 @@
+"""Static sites that the gateway serves: what they cost, how they change, and what nobody reads."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import pytest
+from docker.models.containers import Container
+
+from host.user import USER
+from tests.e2e.checkout import Checkout
+from tests.e2e.sites import page, write
+from tests.e2e.support import containers
+from tests.e2e.support.load import Load
+
+# What visitors meet is the host's own; over SSH, test_remote.py writes and mends such content.
+pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
+
+
+def load(checkout: Checkout, name: str) -> Load:
+    """Visitors of a site, in number."""
+    return Load(
+        checkout.url(name),
+        marker=f"marker-of-{name}",
+        address=(checkout.place.address, checkout.https),
+        ca=checkout.ca,
+    )
+
+
+def resources(checkout: Checkout) -> int:
+    """How many the stack has."""
+    return len(checkout.state()["deployment"]["resources"])
+
+
+def test_a_site_is_two_resources_and_no_process(few: Checkout) -> None:
+    before, ids = resources(few), few.ids()
+    page(few, "small", "marker-of-small", hosting="shared")
+    few.up()
+    few.serves(few.url("small"), "marker-of-small")
+    assert (resources(few) - before, few.ids()) == (2, ids)
+    (few.folder / "config/sites/small.yaml").unlink()
+    few.up()
+    assert resources(few) == before
+    assert "small" not in in_content(few, "ls /content/sites").split()
+
+
+def test_a_site_goes_from_a_container_to_the_gateway_and_back_without_a_failed_request(
+    few: Checkout,
+) -> None:
+    for name, hosting in (("alpha", "shared"), ("beta", "container")):
+        with load(few, name) as there:
+            page(few, name, f"marker-of-{name}", hosting=hosting)
+            few.up()
+        there.check()
+        assert (hosting == "shared") == (name not in components(few))
+    with load(few, "alpha") as alpha, load(few, "beta") as beta:
+        page(few, "alpha", "marker-of-alpha")
+        page(few, "beta", "marker-of-beta", hosting="shared")
+        few.up()
+    alpha.check()
+    beta.check()
+    assert {"alpha", "beta"} & components(few) == {"alpha"}
+
+
+def test_new_content_fails_no_request_and_leaves_one_release(few: Checkout) -> None:
+    with load(few, "beta") as beta:
+        write(few, "sites/beta/more.html", "marker-of-more")
+        few.up()
+        few.serves(few.url("beta") + "more.html", "marker-of-more")
+        (few.folder / "sites/beta/more.html").unlink()
+        few.up()
+    beta.check()
+    assert few.get(few.url("beta") + "more.html").status == 404
+    assert len(in_content(few, "ls /content/sites/beta/releases").split()) <= 2
+
+
+def test_content_that_was_changed_on_the_host_is_told_and_mended(few: Checkout) -> None:
+    page_at = "/content/sites/beta/current/index.html"
+    in_content(few, f"cd $(dirname {page_at}) && rm -f index.html && echo other >index.html")
+    drift = few.command("drift", check=False)
+    assert drift.returncode == 2
+    assert "files beta" in drift.stdout
+    few.up()
+    few.serves(few.url("beta"), "marker-of-beta")
+    in_content(few, "rm -r /content/sites/beta")
+    few.up()
+    few.serves(few.url("beta"), "marker-of-beta")
+
+
+def test_a_log_is_that_of_the_site(few: Checkout) -> None:
+    few.get(few.url("alpha") + "?not=this-one")
+    few.get(few.url("beta") + "?seen=in-the-log")
+    follow = [sys.executable, "-m", "commands", "logs", "--stack", few.stack, "--name=beta"]
+    said = few.run("timeout", "4", *follow, check=False).stdout  # it would follow for ever
+    assert "seen=in-the-log" in said
+    assert "not=this-one" not in said
+
+
+def test_a_link_in_content_leads_to_no_key(few: Checkout) -> None:
+    """Whoever may write content can place a link in it, and the gateway follows links."""
+    router = containers.one(few.docker, few.label, "router")
+    state_at = next(e for e in router.attrs["Config"]["Env"] if e.startswith("XDG_DATA_HOME="))
+    secret = state_at.rpartition("/")[2]
+    assert len(secret) >= 32
+    top = "/content/sites/beta/current"
+    told = ("environ", "mountinfo", "mounts", "cmdline", "maps", "task/1/environ")
+    roots = ("", "state", "proc", "proc/1", "sys", "tmp", "etc/caddy/current", "sockets")
+    targets = [
+        f"/{each}" for each in (*roots, *(f"proc/self/{each}" for each in ("", "fd", *told)))
+    ]
+    links = " ".join(f"ln -s {target} {top}/l{at};" for at, target in enumerate(targets))
+    page(few, "beta", "marker-of-beta", hosting="shared", more="listing: true\n")
+    few.up()
+    in_content(few, links)
+    try:
+        for at, target in enumerate(targets):
+            for below in ("", "/", *(f"/{each}" for each in told), "/state/", "/self/environ"):
+                answer = few.get(f"{few.url('beta')}l{at}{below}")
+                assert secret not in answer.text, (target, below)
+                assert "PRIVATE KEY" not in answer.text, (target, below)
+        keys = f"/state/{secret}/caddy/pki/authorities/local/root.key"
+        in_content(few, f"ln -s {keys} {top}/known")
+        assert "PRIVATE KEY" in few.get(few.url("beta") + "known").text, "the link was followed"
+    finally:
+        page(few, "beta", "marker-of-beta", hosting="shared")
+        few.up()
+    assert few.get(few.url("beta") + "known").status == 404, "what was added by hand is gone"
+
+
+def components(checkout: Checkout) -> set[str]:
+    """What has a container."""
+    there = containers.all_of(checkout.docker, checkout.label)
+    return {container.labels[containers.COMPONENT] for container in there}
+
+
+def in_content(checkout: Checkout, script: str) -> str:
+    """What a script says that runs where the content is, as its owner."""
+    with _beside_router(checkout) as container:
+        code, said = container.exec_run(["sh", "-c", script])
+    text = cast("bytes", said).decode()
+    assert code == 0, text
+    return text
+
+
+@contextmanager
+def _beside_router(checkout: Checkout) -> Iterator[Container]:
+    container = checkout.docker.containers.run(
+        checkout.image("gateway"),
+        ["sleep", "60"],
+        detach=True,
+        user=f"{USER}:{USER}",
+        network_mode="none",
+        volumes={f"{checkout.label.replace('/', '-')}-content": {"bind": "/content"}},
+    )
+    try:
+        yield container
+    finally:
+        container.remove(force=True, v=True)
