@@ -16,6 +16,7 @@ from commands.context import Context
 from commands.error import CommandError
 from commands.health import health
 from commands.leftovers import collector_of
+from commands.registry_references import LIST, REPOSITORIES, parsed, unneeded
 from components.entrance import ROUTER
 from components.gateway.routes_caddyfile import CLOSED
 from components.registry.config import CONFIG, CONFIG_AT, DATA_AT, IMAGES
@@ -27,36 +28,32 @@ _MOST_WAIT = 180  # seconds, more than a restart takes
 _ENDED = "ended with "
 _CLOSED = f"$XDG_DATA_HOME/{CLOSED}"
 
-# What runs in a container of its own, on the registry's volumes. It begins once it is told that
-# uploads have ended, and stays until it is stopped, so that its name keeps a second one out; where
-# nobody is left to do either, it ends by itself.
+# What runs in a container of its own, on the registry's volumes. It begins once it is told what to
+# remove, and stays until it is stopped, so that its name keeps a second one out; where nobody is
+# left to do either, it ends by itself.
 #
-# A tag is a folder, and removing that folder is what distribution does itself when asked to delete
-# one; asking would need somebody's password. Newest is what was pushed last: an image can say of
-# itself that it was made in 1970. Images that a tagged list of images names stay.
+# Removing the folder of a tag or a manifest is what distribution does itself when asked to delete
+# one; asking would need somebody's password. What tags named before stands below them.
 COLLECT = f"""\
 for _ in $(seq {_MOST_WAIT}); do [ -e /tmp/begin ] && break; sleep 1; done
 [ -e /tmp/begin ] || exit 1
 size() {{ du -sk {DATA_AT} | cut -f 1; }}
 (
-    cd {DATA_AT}/docker/registry/v2/repositories 2>/dev/null || exit 0  # nothing was ever pushed
+    cd {REPOSITORIES} 2>/dev/null || exit 0  # nothing was ever pushed
     before=$(size)
-    if [ "$1" ]; then
-        find . -type d -path '*/_manifests/tags' | sort | while read -r tags; do
-            repository=${{tags#./}} repository=${{repository%/_manifests/tags}}
-            (cd "$tags" && stat -c '%y %n' -- */current/link 2>/dev/null) |
-                sort -r | tail -n "+$(($1 + 1))" | while read -r _ _ _ link; do
-                    tag=${{link%/current/link}}
-                    rm -r "${{tags:?}}/$tag" && echo "removed $repository:$tag"
-                done
-        done
-    fi
+    while read -r folder; do
+        index="index/sha256/${{folder##*/}}"
+        rm -rf "./${{folder:?}}" "./${{folder%/revisions/*}}/tags/"*"/$index" || exit
+    done </tmp/begin
     export REGISTRY_LOG_LEVEL=error
-    registry garbage-collect --delete-untagged --quiet {CONFIG} && echo "$before $(size)"
+    registry garbage-collect --quiet {CONFIG} && echo "$before $(size)"
 ) 2>&1
 printf '\\n%s\\n' "{_ENDED}$?"  # what went before may lack its line end
 sleep {_MOST_WAIT}
 """
+TELL = """printf '%s\\n' "$@" >>/tmp/remove"""
+BEGIN = "touch /tmp/remove && mv /tmp/remove /tmp/begin"
+_AT_ONCE = 1000  # folders in one command
 
 
 def run(context: Context) -> int:
@@ -64,7 +61,6 @@ def run(context: Context) -> int:
     keep = context.given["keep"]
     if keep and not (keep.isdecimal() and int(keep)):
         raise CommandError(f"KEEP is {keep!r}: must be a number of tags, 1 or more")
-    keep = keep and str(int(keep))  # the shell would take 010 for 8
     if context.settings.registry is None:
         raise CommandError(
             f"stack {context.stack} has no image registry; `homeport:registry: {{}}` in "
@@ -73,38 +69,35 @@ def run(context: Context) -> int:
     for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C, so that pushes are let in again
         signal.signal(ending, signal.default_int_handler)
     try:
-        said = _collected(context, keep)
+        sizes = _collected(context, int(keep) if keep else None)
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise CommandError(f"the registry's container or the gateway's: {error}") from error
-    *removed, sizes = said or ["0 0"]
-    for line in removed:
-        print(line)
     before, after = (int(kib) / 1024 for kib in sizes.split())
     print(f"freed {before - after:.1f} MiB: {before:.1f} MiB before, {after:.1f} MiB now")
     return 0
 
 
-def _collected(context: Context, keep: str) -> list[str]:
+def _collected(context: Context, keep: int | None) -> str:
     for component in (ROUTER, IMAGES):
         if (how := health(_container(context, component))) != "healthy":
             raise CommandError(
                 f"stack {context.stack}: {component} is {how}; `{context.make('up')}` mends it"
             )
     registry = _container(context, IMAGES)
-    with _collector(context, registry, keep) as collector:
+    with _collector(context, registry) as collector:
         try:
             # From here the gateway answers who would push, until the file is gone again.
             _in_router(context, f"mkdir -p {_CLOSED} && touch {_CLOSED}/{IMAGES}")
             with _step("Waiting for uploads to end"):
                 _restart(registry)
             with _step("Removing what no tag names"):
-                collector.exec_run(["touch", "/tmp/begin"])  # noqa: S108 - in the container
-                said = _ended(collector)
+                _begin(collector, keep)
+                sizes = _ended(collector)
             with _step("Restarting the registry"):  # so that it remembers nothing that is gone
                 _restart(registry)
         finally:
             _open(context, collector)
-    return said
+    return sizes
 
 
 def _container(context: Context, component: str) -> Container:
@@ -117,7 +110,7 @@ def _container(context: Context, component: str) -> Container:
 
 
 @contextmanager
-def _collector(context: Context, registry: Container, keep: str) -> Iterator[Container]:
+def _collector(context: Context, registry: Container) -> Iterator[Container]:
     """The container that removes, waiting to begin. Its name keeps a second one out."""
     name = collector_of(context)
     with suppress(docker.errors.NotFound):
@@ -132,7 +125,7 @@ def _collector(context: Context, registry: Container, keep: str) -> Iterator[Con
     with engine.throwaway(
         context.docker,
         registry.attrs["Config"]["Image"],
-        ["sh", "-c", COLLECT, "sh", keep],
+        ["sh", "-c", COLLECT],
         name=name,
         user=f"{USER}:{USER}",
         volumes={volumes[at]: at for at in (DATA_AT, CONFIG_AT)},
@@ -142,11 +135,29 @@ def _collector(context: Context, registry: Container, keep: str) -> Iterator[Con
         yield collector
 
 
+def _begin(collector: Container, keep: int | None) -> None:
+    """Have it remove what nobody needs; says which tags go."""
+    stored = parsed(_run_in(collector, LIST))
+    tags, manifests = unneeded(stored, keep)
+    for tag in tags:
+        print(f"removing {tag.repository}:{tag.name}")
+    folders = [tag.path for tag in tags] + [manifest.path for manifest in manifests]
+    for at in range(0, len(folders), _AT_ONCE):
+        _run_in(collector, TELL, *folders[at : at + _AT_ONCE])
+    _run_in(collector, BEGIN)
+
+
 def _in_router(context: Context, script: str) -> None:
-    code, output = _container(context, ROUTER).exec_run(["sh", "-c", script])
+    _run_in(_container(context, ROUTER), script)
+
+
+def _run_in(container: Container, script: str, *arguments: str) -> str:
+    """What a shell script prints in a container. Raises CommandError where it fails."""
+    code, output = container.exec_run(["sh", "-c", script, "sh", *arguments])
+    said = cast("bytes", output).decode(errors="replace")
     if code:
-        said = cast("bytes", output).decode(errors="replace").strip()
-        raise CommandError(f"the gateway's router: {said}")
+        raise CommandError(f"container {container.name}: {said.strip()[-500:]}")
+    return said
 
 
 def _open(context: Context, collector: Container) -> None:
@@ -174,14 +185,16 @@ def _restart(registry: Container) -> None:
     raise CommandError(f"the registry is {health(registry)}, {_PATIENCE} s after its restart")
 
 
-def _ended(collector: Container) -> list[str]:
-    """The lines that it printed, however long it took. Raises CommandError where it failed."""
+def _ended(collector: Container) -> str:
+    """How much there was before and after, however long it took. Raises CommandError where it
+    failed.
+    """
     while True:
         collector.reload()
         said = collector.logs().decode(errors="replace").splitlines()
         *lines, last = [line for line in said if line] or [""]
         if last == f"{_ENDED}0":
-            return lines
+            return lines[-1] if lines else "0 0"
         if last.startswith(_ENDED) or collector.status != "running":
             raise CommandError("\n".join(["what no tag names couldn't be removed:", *lines, last]))
         time.sleep(0.2)

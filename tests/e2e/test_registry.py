@@ -37,6 +37,7 @@ pytestmark = pytest.mark.skipif(missing() != "", reason=missing() or "nothing is
 
 # What follows doesn't depend on how the host is reached.
 once = pytest.mark.parametrize("place", ["socket"], indirect=True)
+_OCI = "application/vnd.oci.image.manifest.v1+json"
 
 
 @pytest.fixture(scope="module")
@@ -483,6 +484,7 @@ def test_what_no_tag_names_is_removed_while_the_rest_is_pulled(registries: Regis
     name = registries.name
     images = [registries.build(f"{name}/many:{n}", mib=3) for n in range(4)]
     digests = [registries.push(image) for image in images]
+    about = [_about(registries, "many", digest) for digest in digests]
     gone = registries.ask("DELETE", IMAGES, "/v2/team/small/manifests/1", WRITER)
     assert gone.status_code == 202
     blob = _config_blob(registries, "big")
@@ -503,11 +505,41 @@ def test_what_no_tag_names_is_removed_while_the_rest_is_pulled(registries: Regis
     assert freed
     assert 6.9 < float(freed[1]) < 8, said  # two of many, and small
     tags = registries.ask("GET", IMAGES, "/v2/many/tags/list", READER).json()["tags"]
-    assert sorted(tags) == ["2", "3"]
+    signatures = {f"sha256-{digest[7:]}.sig" for digest in digests[2:]}
+    assert set(tags) == {"2", "3", *signatures}, "signatures stay and go with what they sign"
+    accept = {"Accept": _OCI}
+    kept = [
+        registries.ask("GET", IMAGES, path, READER, headers=accept).status_code for path in about
+    ]
+    assert kept == [404, 404, 200, 200], "so does what has no tag"
     assert registries.pull(images[3]) == digests[3]
     assert registries.clients.run("docker", "pull", f"{name}/team/small:1").returncode
     assert registries.push(images[0]) == digests[0], "what was removed can be pushed again"
     assert registries.pull(images[0]) == digests[0]
+
+
+def _about(registries: Registries, repository: str, digest: str) -> str:
+    """Push an image's signature as cosign does, and something about it that has no tag, as OCI 1.1
+    has it: the path of the latter.
+    """
+    empty = b"{}"
+    of_empty = f"sha256:{sha256(empty).hexdigest()}"
+    start = registries.ask("POST", IMAGES, f"/v2/{repository}/blobs/uploads/", WRITER)
+    at = f"{start.headers['Location']}&digest={of_empty}"
+    assert registries.ask("PUT", IMAGES, at, WRITER, content=empty).status_code == 201
+    config = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": of_empty, "size": 2}
+    said = {"schemaVersion": 2, "mediaType": _OCI, "config": config, "layers": [config]}
+    about = {**said, "subject": {"mediaType": _OCI, "digest": digest, "size": 1}}
+    body = json.dumps(about, indent=1).encode()
+    path = f"/v2/{repository}/manifests/sha256:{sha256(body).hexdigest()}"
+    for to, content in (
+        (f"/v2/{repository}/manifests/sha256-{digest[7:]}.sig", json.dumps(said).encode()),
+        (path, body),
+    ):
+        sent = {"Content-Type": _OCI}
+        answer = registries.ask("PUT", IMAGES, to, WRITER, content=content, headers=sent)
+        assert answer.status_code == 201, answer.text
+    return path
 
 
 @pytest.mark.parametrize("place", ["ssh"], indirect=True)
