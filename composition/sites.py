@@ -87,16 +87,18 @@ def what_is_published(estate: Estate) -> Sources:
 
 def _git_source(site: Site, source: Source, estate: Estate) -> GitSource:
     secrets = estate.settings.site_secrets.get(site.name) or SiteSecrets()
+    fetch = estate.remotes[site.name]
+    in_plain = isinstance(fetch, str) and fetch.startswith("http://")
     return GitSource(
         url=source.git or "",
-        fetch=estate.remotes[site.name],
+        fetch=fetch,
         ref=source.ref,
         directory=source.directory or "",
         into=site.published_at,
         every=source.seconds,
         webhooks=[(host, source.webhook) for host in site.full_hosts] if source.webhook else [],
         webhook_secret=opened(secrets.webhook),
-        token=opened(secrets.token),
+        token=None if in_plain else opened(secrets.token),  # everybody on the way could read it
         key=opened(secrets.key),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from config.places import below, is_folder, is_url
+from config.places import below, is_folder, is_http, is_url
 from config.settings import PROJECT, Settings
 from config.site import Site
 from values import command_line
@@ -88,11 +88,11 @@ def warnings(
             )
     for name, given in settings.site_secrets.items():
         used = sources.get(name)
-        over_https = bool(used and used.git and used.git.startswith("https://"))
+        url = (used and used.git) or ""
         for field, is_used, what in (
             ("webhook", bool(used and used.webhook), "has a webhook"),
-            ("token", over_https, "follows git over https"),
-            ("key", bool(used) and not over_https, "follows git over SSH"),
+            ("token", url.startswith("https://"), "follows git over https"),
+            ("key", url != "" and not is_http(url), "follows git over SSH"),
         ):
             if getattr(given, field) is not None and not is_used:
                 key = f"{PROJECT}:site_secrets.{name}.{field}"

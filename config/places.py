@@ -21,14 +21,19 @@ Inside = Annotated[str, AfterValidator(inside)]
 # No part of a URL begins with a hyphen: programs would take it for an option.
 _HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*"
 _USER = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
-AT_HTTPS = rf"https://{_HOST}(:[0-9]+)?/"
+AT_HTTP = rf"https?://{_HOST}(:[0-9]+)?/"
 AT_SSH = rf"ssh://({_USER}@)?{_HOST}(:[0-9]+)?/|{_USER}@{_HOST}:"
-"""Beginnings of URLs over https and SSH."""
+"""Beginnings of URLs over https or http, and over SSH."""
 
 
 def is_url(place: str) -> bool:
     """Whether what stands in for repositories is a URL, or else a folder of this repository."""
     return ":" in place
+
+
+def is_http(url: str) -> bool:
+    """Whether a repository's URL is one over http or https, or else one over SSH."""
+    return url.startswith(("http://", "https://"))
 
 
 def below(beginning: str, url: str) -> str | None:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from config.hosts import canonical_host
 from config.model import ConfigError, problems_of
 from config.names import Hosting
-from config.places import AT_HTTPS, AT_SSH, Inside, inside
+from config.places import AT_HTTP, AT_SSH, Inside, inside
 from config.registry_section import RegistrySettings
 from config.services import SERVICES, Service
 from config.site_secrets import SiteSecrets
@@ -76,13 +76,12 @@ class Tls(Model):
         return self
 
 
-_BEGINNING = rf"({AT_HTTPS}|{AT_SSH})[^\s@]*"
+_BEGINNING = rf"({AT_HTTP}|{AT_SSH})[^\s@]*"
 _KNOWN_HOST = "a line of known_hosts, such as git.example.org ssh-ed25519 AAAA…"
 
 
 def _stand_in(text: str) -> str:
-    # Plain http as well: a mirror may stand on the next machine.
-    if re.fullmatch(_BEGINNING, re.sub(r"^http:", "https:", text)):
+    if re.fullmatch(_BEGINNING, text):
         return text
     if ":" in text:
         raise ValueError(

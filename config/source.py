@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from config.places import AT_HTTPS, AT_SSH, Inside, inside
+from config.places import AT_HTTP, AT_SSH, Inside, inside
 from values.model import FieldsError, Model, matching
 from values.time import seconds
 
@@ -31,7 +31,7 @@ def _absolute(text: str) -> str:
 GitUrl = Annotated[
     str,
     matching(
-        rf"({AT_HTTPS}|{AT_SSH})[^\s@]+",
+        rf"({AT_HTTP}|{AT_SSH})[^\s@]+",
         "a repository's URL without a password, such as https://github.com/owner/name",
     ),
 ]
@@ -56,15 +56,18 @@ class Source(Model):
     )
     """A folder of the Docker host, mounted read-only. It is never created or changed."""
     git: GitUrl | None = Field(default=None, examples=["https://github.com/owner/name"])
-    """A repository's URL, over https or SSH, without a password or token."""
+    """A repository's URL, over https, http or SSH, without a password or token."""
     branch: Ref | None = Field(default=None, examples=["main"])
     """The branch that is published; by default the repository's own default."""
     tag: Ref | None = Field(default=None, examples=["v1.2"])
     """A tag instead of a branch."""
-    commit: Annotated[str, matching(r"[0-9a-f]{40}", "all 40 digits of it")] | None = Field(
-        default=None, examples=["8c2d31f0a6e94b7f5d1c0e3b9a8f7d6c5b4a3928"]
-    )
-    """A commit instead of a branch: all 40 digits."""
+    commit: (
+        Annotated[
+            str, matching(r"[0-9a-f]{40}([0-9a-f]{24})?", "all 40 digits of it, or 64 of SHA-256")
+        ]
+        | None
+    ) = Field(default=None, examples=["8c2d31f0a6e94b7f5d1c0e3b9a8f7d6c5b4a3928"])
+    """A commit instead of a branch: all 40 digits, or 64 in a repository of SHA-256."""
     directory: Inside | None = Field(default=None, examples=["public/html"])
     """The folder of the repository that is published; by default all of it."""
     as_: Annotated[str, AfterValidator(_in_web_root)] | None = Field(

@@ -26,6 +26,9 @@ _SETTINGS = {
     "maintenance.auto": "false",
     "pack.threads": "1",
 }
+# What a repository says of its files in .gitattributes is for those who work on them. This comes
+# before that: what is published are the bytes that were committed.
+_ATTRIBUTES = "* -text -eol -ident -filter -working-tree-encoding\n"
 # What git, curl and ssh say, and what a person would.
 _MEANINGS = [
     (r"No space left on device|Disk quota exceeded", DISK_FULL),
@@ -115,6 +118,14 @@ class Git:
         if code:
             raise RefusedError(self._meaning(errors))
         return said
+
+    def make(self, object_format: str = "sha1") -> None:
+        """Make the repository, where it is missing. Raises RefusedError."""
+        if not (self.repository / "HEAD").exists():
+            self.run("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
+        attributes = self.repository / "info/attributes"
+        attributes.parent.mkdir(exist_ok=True)
+        attributes.write_text(_ATTRIBUTES)
 
     def _meaning(self, errors: str) -> str:
         for pattern, meaning in _MEANINGS:

@@ -67,7 +67,7 @@ def _make(git: Git, path: str) -> None:
     shutil.rmtree(new, ignore_errors=True)
     new.parent.mkdir(parents=True, exist_ok=True)
     made = replace(git, repository=new)
-    made.run("init", "--quiet", "--bare", "--template=")
+    made.make()
     for branch in branches:
         (new / "index").unlink(missing_ok=True)
         made.run("add", "--all", "--force", ".", tree=branch)

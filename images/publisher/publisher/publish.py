@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from publisher import mirror, release
-from publisher.git import DISK_FULL, Git, RefusedError
+from publisher.git import DISK_FULL, Git, RefusedError, TooLargeError
 from publisher.sources import Site
 
 log = logging.getLogger("publisher")
@@ -22,6 +22,8 @@ _ASK_SECONDS = 30
 _FETCHED = "refs/published"
 _MOST_PACKS = 20
 _ANSWER = 1024 * 1024
+_MOST_NAMES = 10
+_SHA256 = 64  # digits of a commit's name
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def _publish(git: Git) -> Status:
         if last and wanted == (last.commit, last.directory, last.as_, last.release):
             os.utime(status_file)
             return last
-        commit = _fetch(git, url)
+        commit = _fetch(git, url, newest)
     tree = release.read_tree(git, commit, site.directory)
     try:
         name, left_out = release.write(git, tree, folder, commit, site.as_)
@@ -103,6 +105,15 @@ def _newest(git: Git, url: str) -> str:
         return ref.name
     name = _remote_name(git.site)
     wanted = [name, f"{name}^{{}}"]  # the second is the commit of an annotated tag
+    found = _refs(git, url, *wanted)
+    for one in reversed(wanted):
+        if one in found:
+            return found[one]
+    raise RefusedError(_missing(git, url))
+
+
+def _refs(git: Git, url: str, *wanted: str) -> dict[str, str]:
+    """The commits that the server's refs name now."""
     answer = git.run(
         "ls-remote",
         url,
@@ -112,15 +123,27 @@ def _newest(git: Git, url: str) -> str:
         env={"GIT_DIR": os.devnull},  # whatever state the site's own repository is in
     ).decode()
     lines = [line.partition("\t") for line in answer.splitlines()]
-    found = {named: commit for commit, _tab, named in lines}
-    for one in reversed(wanted):
-        if one in found:
-            return found[one]
-    missing = f"has no {ref.kind} {ref.name}" if ref else "is empty"
-    raise RefusedError(f"the repository {missing}")
+    return {named: commit for commit, _tab, named in lines}
 
 
-def _fetch(git: Git, url: str) -> str:
+def _missing(git: Git, url: str) -> str:
+    """Why the wanted ref isn't there, and which there are."""
+    ref = git.site.ref
+    of_tags = ref is not None and ref.kind == "tag"
+    folder, kinds = ("refs/tags/", "tags") if of_tags else ("refs/heads/", "branches")
+    try:
+        found = _refs(git, url, f"{folder}*")
+    except TooLargeError:
+        found = {}  # too many to be told
+    names = sorted(name.removeprefix(folder) for name in found if not name.endswith("^{}"))
+    if not names:
+        return f"the repository has no {ref.kind} {ref.name}" if ref else "the repository is empty"
+    told = ", ".join([*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])])
+    missing = f"{ref.kind} {ref.name}" if ref else "default branch: HEAD names one that is missing"
+    return f"the repository has no {missing}; its {kinds} are {told}"
+
+
+def _fetch(git: Git, url: str, newest: str) -> str:
     """The commit, now in the site's own repository.
 
     That one is a cache. It is thrown away where a fetch into it failed or was killed, and when it
@@ -133,8 +156,7 @@ def _fetch(git: Git, url: str) -> str:
     try:
         repository.mkdir(parents=True, mode=0o700, exist_ok=True)
         unfinished.touch()
-        if not (repository / "HEAD").exists():
-            git.run("init", "--quiet", "--bare", "--template=")
+        git.make("sha256" if len(newest) == _SHA256 else "sha1")
         git.run(
             "fetch",
             "--quiet",

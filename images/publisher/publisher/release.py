@@ -31,13 +31,7 @@ class Tree:
 
 def read_tree(git: Git, commit: str, directory: str) -> Tree:
     """What is to be published, without submodules. Raises RefusedError where it is too much."""
-    name = f"{commit}:{directory}"
-    try:
-        kind = git.run("cat-file", "-t", name)
-    except RefusedError:
-        kind = b""
-    if kind.strip() != b"tree":
-        raise RefusedError(f"the repository has no folder {directory}")
+    name = _folder(git, commit, directory)
     limits = git.limits
     too_many = RefusedError(
         f"it has more than {limits.files} files, the limit of sources.limits.files"
@@ -64,6 +58,18 @@ def read_tree(git: Git, commit: str, directory: str) -> Tree:
             "sources.limits.mib"
         )
     return Tree(b"".join(entries), tuple(links), size)
+
+
+def _folder(git: Git, commit: str, directory: str) -> str:
+    """The name of a folder's tree; links are followed inside the repository."""
+    asked = f"{commit}:{directory}\n".encode()
+    said = git.run("cat-file", "--batch-check", "--follow-symlinks", given=asked)
+    name, _, kind = said.partition(b" ")
+    if kind.startswith(b"tree "):
+        return name.decode()
+    if name == b"symlink":
+        raise RefusedError(f"the folder {directory} is a link that leads out of the repository")
+    raise RefusedError(f"the repository has no folder {directory}")
 
 
 def write(git: Git, tree: Tree, folder: Path, commit: str, as_: str) -> tuple[str, list[str]]:

@@ -28,7 +28,7 @@ _REMOTE = re.compile(
     re.ASCII,
 )
 _REF_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")  # SHA-1 or SHA-256
 _PARTS = re.compile(
     r"(?P<scheme>[\w+.-]+://)?(?:[^@/]*@)?(?P<server>\[[^\]]*\]|[^:/]*)(?(scheme)(?P<port>:\d+)?)"
     r"[:/]*(?P<path>.*)",

@@ -1,5 +1,6 @@
 """From what a site's file says to what is declared for it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from components.routes import Handler, Redirect, Refusal, Upstream
 from components.site.caddyfile import SiteServer
 from components.site.served import Content
-from composition.sites import what_answers
+from composition.sites import what_answers, what_is_published
 from config import loading
 from tests.unit.program import EVERY_KIND, an_estate, own_config
 
@@ -54,6 +55,15 @@ def test_content_comes_from_where_the_file_says(tmp_path: Path) -> None:
         "forum": (None, None, True),
     }
     assert content(found["photos"]).host_folder_at == "config/sites/photos.yaml:2"
+
+
+def test_a_token_is_sent_over_https_alone(tmp_path: Path) -> None:
+    secrets = '{"forum": {"token": "t0ken"}}'
+    for mirror, token in (({}, "t0ken"), ({"https://git.example.org/": "http://192.0.2.7/"}, None)):
+        given = {"site_secrets": secrets, "sources": json.dumps({"mirror": mirror})}
+        root = an_estate(tmp_path / str(len(mirror)), EVERY_KIND)
+        estate = loading.load("prod", own_config("prod") | given, root)
+        assert what_is_published(estate).sites["forum"].token == token
 
 
 def test_a_folder_of_the_host_has_a_stand_in_where_the_stack_names_one(tmp_path: Path) -> None:

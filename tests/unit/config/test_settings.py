@@ -241,7 +241,7 @@ def test_good_settings_are_taken(key: str, value: str) -> None:
         ),
         *(
             ("sources", f"{{mirror: {{'{url}': sites/a}}}}", f".mirror.{url}: {NO_BEGINNING}")
-            for url in ("github.com", "https://", "http://a.org/", "file:///srv", "/srv")
+            for url in ("github.com", "https://", "file:///srv", "/srv")
         ),
         (
             "sources",
@@ -807,10 +807,17 @@ def test_a_secret_that_is_used_nowhere_is_told(tmp_path: Path) -> None:
     sites = {
         "blog.yaml": GIT.format(host="blog", url="git@a.org:x"),
         "shop.yaml": GIT.format(host="shop", url="https://a.org/x"),
+        "wiki.yaml": GIT.format(host="wiki", url="http://a.org/x"),
         "photos.yaml": "hosts: [photos]\nsource: {folder: sites/photos}\n",
     }
     every = {"webhook": "s3cr3t", "token": "s3cr3t", "key": KEY}
-    secrets = {"blog": every, "shop": every, "photos": {"token": "s3cr3t"}, "none": {"key": KEY}}
+    secrets = {
+        "blog": every,
+        "shop": every,
+        "wiki": every,
+        "photos": {"token": "s3cr3t"},
+        "none": {"key": KEY},
+    }
     assert warnings(tmp_path, sites, site_secrets=secrets) == [
         f"Pulumi.prod.yaml: homeport:site_secrets.{key} is used nowhere: no site "
         f"{key.partition('.')[0]} {why}; {REMOVE}{key}` removes it"
@@ -819,6 +826,9 @@ def test_a_secret_that_is_used_nowhere_is_told(tmp_path: Path) -> None:
             ("blog.token", "follows git over https"),
             ("shop.webhook", "has a webhook"),
             ("shop.key", "follows git over SSH"),
+            ("wiki.webhook", "has a webhook"),
+            ("wiki.token", "follows git over https"),
+            ("wiki.key", "follows git over SSH"),
             ("photos.token", "follows git over https"),
             ("none.key", "follows git over SSH"),
         )

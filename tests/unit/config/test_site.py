@@ -90,7 +90,9 @@ def test_two_keys_are_a_site(tmp_path: Path) -> None:
         "source: {git: https://github.com/owner/name, branch: a/x.1, directory: a/b, as: c}\n",
         "source: {git: 'git@example.org:name.git', tag: v1, every: 90s, webhook: /a-b/c}\n",
         "source: {git: 'ssh://git@example.org:22/name'}\n",
+        "source: {git: 'http://192.0.2.7:3000/owner/name'}\n",
         f"source: {{git: https://example.org/x, commit: {'0a' * 20}}}\n",
+        f"source: {{git: https://example.org/x, commit: {'0a' * 32}}}\n",
         "redirect: {to: https://www.example.org/a}\n",
         "redirect: {to: 'http://192.0.2.7:8080/?a=b', permanent: false, keep_path: false}\n",
         "upstream: http://192.0.2.7:9104\n",
@@ -460,7 +462,6 @@ def test_a_host_is_known_by_the_name_that_dns_has(written: str, meant: str) -> N
             )
             for url in (
                 "ftp://a.org/b",
-                "http://a.org/b",
                 "file:///srv/git",
                 "ext::sh -c true",
                 "/srv/git",
@@ -489,7 +490,7 @@ def test_a_host_is_known_by_the_name_that_dns_has(written: str, meant: str) -> N
         ),
         (
             "hosts: [blog]\nsource: {git: https://a.org/b, commit: 0a1b2c}\n",
-            "2: source.commit is '0a1b2c': must be all 40 digits of it",
+            "2: source.commit is '0a1b2c': must be all 40 digits of it, or 64 of SHA-256",
         ),
         (
             "hosts: [blog]\nsource: {git: https://a.org/b, as: /new}\n",

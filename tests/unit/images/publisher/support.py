@@ -113,10 +113,10 @@ class Box:
 class Remote:
     """A repository that somebody else pushes to."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, object_format: str) -> None:
         self.folder, self.url = folder, url
         folder.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("init", "--quiet", "--initial-branch=main", f"--object-format={object_format}")
         self.git("config", "http.receivepack", "false")
 
     def git(self, *argv: str, given: bytes = b"") -> str:
@@ -198,8 +198,8 @@ class Server:
         self._http.shutdown()
         self._http.server_close()
 
-    def repository(self, name: str) -> Remote:
-        return Remote(self.root / name, f"{self.url}/{name}")
+    def repository(self, name: str, object_format: str = "sha1") -> Remote:
+        return Remote(self.root / name, f"{self.url}/{name}", object_format)
 
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         self.requests.append(request.path)

@@ -25,6 +25,16 @@ def test_each_folder_is_a_branch(box: Box) -> None:
     assert box.served("new") == {"new/index.html": "new"}
 
 
+def test_files_are_published_as_they_are_whatever_gitattributes_says(box: Box) -> None:
+    pages = {".gitattributes": "* text=auto ident\n", "page": "one\n$Id: x $\n"}
+    box.switch(box.mirror, {f"x/main/{name}": text for name, text in pages.items()})
+    (box.mirror / "current/x/main/dos").write_bytes(b"a\r\nb\r\n")
+    box.publish(fetch="mirror:x", ref=None)
+    current = box.paths.site("blog") / "current"
+    assert (current / "page").read_text() == pages["page"]
+    assert (current / "dos").read_bytes() == b"a\r\nb\r\n"
+
+
 @pytest.mark.parametrize(
     ("branches", "default"),
     [(["a", "main", "master"], "master"), (["a", "main", "z"], "main"), (["a", "b"], "a")],

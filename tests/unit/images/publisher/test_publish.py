@@ -382,11 +382,90 @@ def test_a_folder_that_isn_t_there(box: Box, remote: Remote) -> None:
     )
 
 
-def test_what_isn_t_there_is_said(box: Box, server: Server, remote: Remote) -> None:
-    assert refusal(box, fetch=remote.url, ref={"branch": "gone"}) == (
-        "the repository has no branch gone"
+def test_a_folder_that_is_a_link_is_followed_inside_the_repository(
+    box: Box, remote: Remote
+) -> None:
+    remote.push(
+        {
+            "build/html/index.html": "one",
+            "build/html/up": "-> ../../secret",
+            "public": "-> build",
+            "www": "-> public/html",
+            "out": "-> ../elsewhere",
+            "loop": "-> loop",
+            "gone": "-> not/there",
+            "page": "-> build/html/index.html",
+            "secret": "not published",
+        }
     )
+    for directory in ("www", "public/html"):
+        box.publish(fetch=remote.url, directory=directory)
+        assert box.served() == {"index.html": "one"}
+    assert refusal(box, fetch=remote.url, directory="out") == (
+        "the folder out is a link that leads out of the repository"
+    )
+    for directory in ("loop", "gone", "page", "www/not"):
+        assert refusal(box, fetch=remote.url, directory=directory) == (
+            f"the repository has no folder {directory}"
+        )
+
+
+ATTRIBUTES = """\
+* text=auto eol=crlf ident filter=lfs
+utf16 working-tree-encoding=UTF-16LE
+unix eol=lf
+"""
+AS_COMMITTED = {"page": b"one\n$Id$\n", "utf16": "ü\n".encode(), "unix": b"a\r\nb\n"}
+
+
+def test_what_is_published_are_the_bytes_that_were_committed(box: Box, remote: Remote) -> None:
+    """Whatever the repository says of its files for those who work on them."""
+    remote.push({"index.html": "old"})
+    box.publish("before", fetch=remote.url)
+    attributes = remote.folder / ".git/info/attributes"
+    attributes.write_text("* -text -ident -filter -working-tree-encoding\n")
+    (remote.folder / ".gitattributes").write_text(ATTRIBUTES)
+    for name, content in AS_COMMITTED.items():
+        (remote.folder / name).write_bytes(content)
+    remote.git("add", "--all")
+    remote.commit()
+    # A repository that an earlier version of the service made is treated alike.
+    (box.paths.repository("before") / "info/attributes").unlink()
+    for name in ("blog", "before"):
+        box.publish(name, fetch=remote.url)
+        current = box.paths.site(name) / "current"
+        assert {each: (current / each).read_bytes() for each in AS_COMMITTED} == AS_COMMITTED
+
+
+def test_a_repository_of_sha_256(box: Box, server: Server) -> None:
+    remote = server.repository("owner/pages", "sha256")
+    remote.push({"index.html": "one"})
+    box.publish(fetch=remote.url, ref=None)
+    assert box.served() == {"index.html": "one"}
+    second = remote.push({"index.html": "two"})
+    assert box.publish(fetch=remote.url).commit == second
+    box.publish("fixed", fetch=remote.url, ref={"commit": second})
+    assert (len(second), box.served("fixed")) == (64, {"index.html": "two"})
+
+
+def test_what_isn_t_there_is_said(box: Box, server: Server, remote: Remote) -> None:
     assert refusal(box, fetch=remote.url, ref={"tag": "v9"}) == "the repository has no tag v9"
+    remote.git("branch", "old")
+    remote.git("tag", "-a", "v1", "-m", "annotated")
+    assert refusal(box, fetch=remote.url, ref={"branch": "gone"}) == (
+        "the repository has no branch gone; its branches are main, old"
+    )
+    assert refusal(box, fetch=remote.url, ref={"tag": "v9"}) == (
+        "the repository has no tag v9; its tags are v1"
+    )
+    remote.git("symbolic-ref", "HEAD", "refs/heads/master")
+    assert refusal(box, fetch=remote.url, ref=None) == (
+        "the repository has no default branch: HEAD names one that is missing; its branches are "
+        "main, old"
+    )
+    for number in range(10):
+        remote.git("branch", f"a{number}", "main")
+    assert refusal(box, fetch=remote.url, ref=None).endswith("a8, a9, …")
     assert refusal(box, fetch=f"{server.url}/owner/gone") == (
         "the repository isn't there or isn't public (404)"
     )
