@@ -135,6 +135,10 @@ def test_a_webhook_answers_as_github_expects(following: Following) -> None:
     with wrongly, following.webhook("journal", signed=False) as unsigned:
         for answer in (wrongly.send(ours), unsigned.send(ours)):
             assert (answer.status_code, answer.content) == (403, b"")
+    with following.webhook("journal") as right, following.webhook("journal", secret="x") as wrong:
+        journal = f"{git_server.URL}journal"
+        assert right.send_as_gitlab(journal).text == "journal\n"
+        assert wrong.send_as_gitlab(journal).status_code == 403
     with following.webhook("journal", path="elsewhere") as elsewhere:
         assert elsewhere.send(ours).status_code == 404
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -18,6 +19,8 @@ from publisher import metrics, webhook
 from publisher.paths import Paths
 from publisher.scheduler import Scheduler
 from publisher.webhook import Receiver
+
+log = logging.getLogger("publisher")
 
 _MOST_BODY = 5 * 1024 * 1024
 _MOST_BODIES = 32 * 1024 * 1024
@@ -64,7 +67,7 @@ class App:
         return Response(status_code=404)
 
     async def _pushed(self, request: Request, asked: list[Receiver]) -> Response:
-        if not (signature := request.headers.get("x-hub-signature-256")):
+        if not (given := webhook.credentials(request.headers)):
             return Response(status_code=403)
         try:
             body = await self._body(request)
@@ -72,10 +75,10 @@ class App:
             return Response(status_code=error.status_code)
         except (TimeoutError, ClientDisconnect):
             return Response(status_code=408)
-        sites = webhook.genuine(asked, signature, body)
+        sites = webhook.genuine(asked, given, body)
         if not sites:
             return Response(status_code=403)
-        event = request.headers.get("x-github-event", "")
+        event = webhook.event(request.headers)
         if event == "ping":
             return PlainTextResponse("pong\n")
         if event != "push":
@@ -85,6 +88,12 @@ class App:
         except webhook.BadPayloadError:
             return PlainTextResponse("this is no JSON object\n", 400)
         names = webhook.pushed(sites, said)
+        if stranger := webhook.stranger(sites, said):
+            log.warning(
+                "%s: a push to %s, which is none of these sites' repositories",
+                ", ".join(site.name for site in sites),
+                stranger,
+            )
         for name in names:
             self._scheduler.trigger(name)
         return PlainTextResponse(f"{', '.join(names) or 'nothing to do'}\n", 202)

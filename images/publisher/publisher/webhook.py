@@ -1,18 +1,31 @@
-"""A push as GitHub, Gitea and Forgejo announce it: is it genuine, and which sites does it name?"""
+"""A push as GitHub, Gitea, Forgejo and GitLab announce it: is it genuine, and which sites does it
+name?
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from publisher.paths import Paths
 from publisher.sources import Site, identity
 
-_URLS = ("clone_url", "ssh_url", "html_url", "git_url", "url")
+# Headers by who sends them. Gitea and Forgejo send GitHub's as well, from some version on.
+_SIGNATURES = {"x-hub-signature-256": "sha256=", "x-gitea-signature": ""}
+_TOKEN = "x-gitlab-token"  # noqa: S105 - a header's name
+_EVENTS = ("x-github-event", "x-gitea-event", "x-gitlab-event")
+_PUSHES = ("push", "Push Hook", "Tag Push Hook")
+# Where a message has its repository, and how that one is written; GitLab has both.
+_REPOSITORIES = ("repository", "project")
+_URLS = (
+    "clone_url", "ssh_url", "html_url", "git_url", "url",
+    "git_http_url", "git_ssh_url", "web_url", "http_url",
+)  # fmt: skip
+_MOST_TOLD = 300
 
 
 class BadPayloadError(ValueError):
@@ -41,17 +54,39 @@ def receivers(sites: Iterable[Site], paths: Paths, host: str, path: str) -> list
     return found
 
 
-def genuine(asked: Iterable[Receiver], signature: str, body: bytes) -> list[Site]:
-    """The sites whose secret signed the body."""
-    given = signature.encode("latin-1")
+def credentials(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
+    """What is said to prove a message, by its header."""
+    return [
+        (name, given.encode("latin-1"))
+        for name in (*_SIGNATURES, _TOKEN)
+        if (given := headers.get(name))
+    ]
+
+
+def genuine(
+    asked: Iterable[Receiver], given: Iterable[tuple[str, bytes]], body: bytes
+) -> list[Site]:
+    """The sites whose secret signed the body, or, as GitLab has it, was sent with it."""
+    given = list(given)
     return [
         receiver.site
         for receiver in asked
-        if hmac.compare_digest(
-            b"sha256=" + hmac.new(receiver.secret, body, hashlib.sha256).hexdigest().encode(),
-            given,
-        )
+        if any(hmac.compare_digest(_expected(name, receiver, body), text) for name, text in given)
     ]
+
+
+def _expected(name: str, receiver: Receiver, body: bytes) -> bytes:
+    """What a header has to say."""
+    if name == _TOKEN:
+        return receiver.secret
+    digest = hmac.new(receiver.secret, body, hashlib.sha256).hexdigest()
+    return f"{_SIGNATURES[name]}{digest}".encode()
+
+
+def event(headers: Mapping[str, str]) -> str:
+    """What happened: `push`, `ping`, or a name that doesn't matter here."""
+    said = next((headers[name] for name in _EVENTS if headers.get(name)), "")
+    return "push" if said in _PUSHES else said
 
 
 def payload(body: bytes, content_type: str) -> Mapping[str, object]:
@@ -69,20 +104,46 @@ def payload(body: bytes, content_type: str) -> Mapping[str, object]:
     return said
 
 
+def urls(said: Mapping[str, object]) -> list[str]:
+    """All ways in which a push names its repository."""
+    return [
+        url
+        for repository in _repositories(said)
+        for url in (repository.get(name) for name in _URLS)
+        if isinstance(url, str)
+    ]
+
+
+def _repositories(said: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    for name in _REPOSITORIES:
+        repository = said.get(name)
+        if isinstance(repository, dict):
+            yield repository
+
+
 def pushed(sites: Iterable[Site], said: Mapping[str, object]) -> list[str]:
     """The names of the sites whose repository and ref a push names."""
-    repository = said.get("repository")
-    if not isinstance(repository, dict):
-        return []
-    named = {
-        identity(url) for url in (repository.get(name) for name in _URLS) if isinstance(url, str)
-    }
-    default = repository.get("default_branch")
+    named = {identity(url) for url in urls(said)}
+    default = [
+        repository["default_branch"]
+        for repository in _repositories(said)
+        if "default_branch" in repository
+    ]
     return [
         site.name
         for site in sites
-        if identity(site.url) in named and said.get("ref") == _ref(site, default)
+        if identity(site.url) in named
+        and said.get("ref") == _ref(site, default[0] if default else None)
     ]
+
+
+def stranger(sites: Iterable[Site], said: Mapping[str, object]) -> str:
+    """The repository of a push, such as a new name, where none of the sites has it; else ""."""
+    named = dict.fromkeys(identity(url) for url in urls(said))
+    if any(identity(site.url) in named for site in sites):
+        return ""
+    told = ", ".join(named) or "no repository"
+    return "".join(letter for letter in told if letter.isprintable())[:_MOST_TOLD]
 
 
 def _ref(site: Site, default_branch: object) -> str | None:

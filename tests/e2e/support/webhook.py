@@ -1,4 +1,4 @@
-"""A push, announced as GitHub announces it (Gitea and Forgejo send the same)."""
+"""A push, announced as GitHub announces it (Gitea and Forgejo send the same), or as GitLab does."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -62,21 +63,33 @@ class Webhook:
     ) -> None:
         self._client.close()
 
+    def send_as_gitlab(self, repository: str, *, branch: str = "main") -> httpx.Response:
+        """Announce a push to `https://host/name` as GitLab does: with the secret itself."""
+        project = {"git_http_url": f"{repository}.git", "default_branch": "main"}
+        body = {"object_kind": "push", "ref": f"refs/heads/{branch}", "project": project}
+        return self._post(
+            json.dumps(body).encode(),
+            {
+                "Content-Type": "application/json",
+                "X-Gitlab-Event": "Push Hook",
+                "X-Gitlab-Token": self._secret or "",
+            },
+        )
+
     def send(
         self, body: bytes, *, event: str = "push", media_type: str = "application/json"
     ) -> httpx.Response:
         """Announce it: the answer, of any status. May be called by many threads."""
-        headers = {
-            "Host": self._parts.netloc,
-            "Content-Type": media_type,
-            "X-GitHub-Event": event,
-        }
+        headers = {"Content-Type": media_type, "X-GitHub-Event": event}
         if self._secret is not None:
             digest = hmac.new(self._secret.encode(), body, hashlib.sha256).hexdigest()
             headers["X-Hub-Signature-256"] = f"sha256={digest}"
+        return self._post(body, headers)
+
+    def _post(self, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
         return self._client.post(
             self._there,
             content=body,
-            headers=headers,
+            headers={"Host": self._parts.netloc, **headers},
             extensions={"sni_hostname": self._parts.hostname},
         )

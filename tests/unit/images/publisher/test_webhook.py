@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from publisher.app import App
 from publisher.scheduler import Job, Scheduler
 from publisher.sources import parse
-from publisher.webhook import BadPayloadError, genuine, payload, pushed, receivers
+from publisher.webhook import BadPayloadError, credentials, genuine, payload, pushed, receivers
 
 from tests.unit.images.publisher.support import LIMITS, Box, Json, entry
 
@@ -175,6 +175,52 @@ def test_a_wrong_or_missing_signature_is_refused_without_a_word(
     response = hook.ask(push(), secret=None, headers=headers)
     assert answered(response) == (403, "")
     assert hook.triggered == []
+
+
+GITLAB = {
+    "object_kind": "push",
+    "ref": "refs/heads/main",
+    "project": {
+        "git_http_url": "https://gitlab.example/evan/portfolio.git",
+        "git_ssh_url": "git@github.com:EvanGuelard/Portfolio.git",
+        "default_branch": "main",
+    },
+    "repository": {"url": "git@gitlab.example:evan/portfolio.git", "homepage": "https://x"},
+}
+
+
+@pytest.mark.parametrize("event", ["Push Hook", "Tag Push Hook"])
+def test_gitlab_sends_the_secret_itself(hook: Hook, event: str) -> None:
+    def ask(token: str, event: str) -> tuple[int, str]:
+        headers = {"X-GitHub-Event": "", "X-Gitlab-Event": event, "X-Gitlab-Token": token}
+        asked = hook.ask(GITLAB, secret=None, host="www.evan.org", path="/push", headers=headers)
+        return answered(asked)
+
+    assert ask("s1", event) == (403, "")
+    assert ask("", event) == (403, "")
+    assert ask("s2", "Issue Hook") == NOTHING
+    assert hook.triggered == []
+    assert ask("s2", event) == (202, "default\n")
+
+
+def test_gitea_signs_without_a_prefix(hook: Hook) -> None:
+    for secret, answer in (("wrong", (403, "")), ("s1", (202, "portfolio\n"))):
+        body = json.dumps(push()).encode()
+        digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        headers = {"X-GitHub-Event": "", "X-Gitea-Event": "push", "X-Gitea-Signature": digest}
+        assert answered(hook.ask(body=body, secret=None, headers=headers)) == answer
+
+
+def test_a_push_to_a_repository_that_no_site_follows_is_told(
+    hook: Hook, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert answered(hook.ask(push("refs/heads/other"))) == NOTHING
+    assert caplog.messages == [], "a branch that no site follows is nothing new"
+    assert answered(hook.ask(push(repository="https://github.com/babolivier/n\x1bew"))) == NOTHING
+    assert caplog.messages == [
+        "portfolio, portfolio_new, tagged, fixed: a push to github.com/babolivier/new, which is "
+        "none of these sites' repositories"
+    ]
 
 
 def test_the_signature_is_that_of_the_body(hook: Hook) -> None:
@@ -337,6 +383,11 @@ def test_no_signature_but_the_secret_s_own_is_genuine(
     asked = receivers(sites, shared.box.paths, "www.example.org", "/portfolio-webhook")
     names = [receiver.site.name for receiver in asked]
     assert names == ["portfolio", "portfolio_new", "tagged", "fixed"]
-    assert genuine(asked, signature, body) == []
+    headers = ("x-hub-signature-256", "x-gitea-signature", "x-gitlab-token")
+    given = credentials(dict.fromkeys(headers, signature))
+    assert genuine(asked, given, body) == [] or signature == "s1"
     digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    assert bool(genuine(asked, f"sha256={digest}", body)) == (secret == "s1")
+    for name, proof in zip(headers, (f"sha256={digest}", digest, secret), strict=True):
+        if proof.isascii():
+            given = credentials({name: proof})
+            assert bool(genuine(asked, given, body)) == (secret == "s1")
