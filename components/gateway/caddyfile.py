@@ -30,6 +30,17 @@ _SCRIPTS = {name: script(name) for name in ("run.sh", "reload.sh")}
 # To Caddy's default logger, as JSON. Each logger of its own would encode each request once more,
 # whichever of them writes it.
 _LOG = "log"
+# Caddy leaves out cookies and `Authorization` by itself. The vault's clients and GitLab's webhooks
+# say their secrets in these.
+_SECRET_HEADERS = ("X-Vault-Token", "X-Gitlab-Token")
+_DEFAULT_LOGGER = block(
+    "log",
+    block(
+        "format filter",
+        "wrap json",
+        *(f"request>headers>{name} delete" for name in _SECRET_HEADERS),
+    ),
+).rstrip()
 _HSTS = "header ?Strict-Transport-Security max-age=31536000"
 _HEADERS = """\
 header ?X-Content-Type-Options nosniff
@@ -116,6 +127,7 @@ def _options(gateway: Gateway) -> str:
     return block(
         "",
         *GLOBAL_OPTIONS,
+        _DEFAULT_LOGGER,
         f"http_port {gateway.at.http}",
         f"https_port {gateway.at.https}",
         "auto_https disable_redirects",
