@@ -3,6 +3,9 @@
 pypiserver stores what it has got of an upload when a connection breaks or the disk is full, and
 nobody may overwrite that. So an upload reaches it whole or not at all, never above the limit,
 and gets its name once all of it is there.
+
+It also guesses what a file's name says, takes any that it can guess from, and compares versions as
+text. Here names and versions are those that pip and PyPI know.
 """
 
 from __future__ import annotations
@@ -16,6 +19,9 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
+from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
 _LIMIT_MIB = int(os.environ.get("UPLOAD_MIB", "512"))
 _PIECE = 2**14  # bytes: each thread may hold some of them
 
@@ -27,6 +33,13 @@ workers = 1
 worker_class = "gthread"
 # A slow client keeps one for as long as its download or upload takes, at 60 to 250 KiB.
 threads = 256
+
+_LONGEST_NAME = 251
+"""Of a file's name, so that one with `.asc` behind it is a name as well."""
+_NAMES = (
+    "must be those of a wheel or a source distribution, such as greet-1.0-py3-none-any.whl or "
+    f"greet-1.0.tar.gz, of at most {_LONGEST_NAME} characters"
+)
 
 _AT_ONCE = 64
 """Requests of one user under way: more than any client sends at once (uv: 50), and few enough that
@@ -62,10 +75,12 @@ def post_request(_worker: Any, _request: Any, _environ: object, _answer: object)
 
 def post_worker_init(worker: Any) -> None:
     """Called by Gunicorn before the first request."""
-    from pypiserver import backend, cache  # noqa: PLC0415 - in the container alone
+    from pypiserver import _app, backend, cache  # noqa: PLC0415 - in the container alone
 
     backend.write_file = store_whole
     backend.Backend.find_version = find_version
+    backend.guess_pkgname_and_version = or_guessed(backend.guess_pkgname_and_version)
+    _app.file_upload = refusing(_app.file_upload, _app.request, _app.HTTPError)
     watch(worker.wsgi._pypiserver_config.backend.backend.cache_manager, cache.Observer())
     worker.wsgi = fair(whole_uploads(worker.wsgi))
 
@@ -81,13 +96,60 @@ def watch(cache: Any, observer: Any) -> None:
         remembered.clear()
 
 
+def named(file: str) -> tuple[str, str] | None:
+    """The package's name and version that a file's name says; None where it says none.
+
+    A wheel's build tag is no part of its version, and a signature is of the package that it signs.
+    """
+    file = file.removesuffix(".asc")
+    try:
+        if file.endswith(".whl"):
+            name, version, *_ = parse_wheel_filename(file)
+        else:
+            name, version = parse_sdist_filename(file)
+        return canonicalize_name(name, validate=True), str(version)
+    except ValueError:
+        return None
+
+
+def or_guessed(guess: Callable[[str], tuple[str, str] | None]) -> Callable[[str], object]:
+    """`named`, and for what is stored under another name what pypiserver guesses."""
+    return lambda path: named(Path(path).name) or guess(path)
+
+
+def refusing(
+    upload: Callable[[], object], request: Any, error: Callable[[int, str], Exception]
+) -> Callable[[], object]:
+    """`upload` of pypiserver, which gets no package that couldn't be found or deleted by its name.
+
+    Whether the name of a signature fits, it asks itself.
+    """
+
+    def checked() -> object:
+        content = request.files.get("content")
+        file = content.raw_filename if content else ""
+        if content and (len(file) > _LONGEST_NAME or file.endswith(".asc") or named(file) is None):
+            raise error(400, f"{file[:100]}: names of files {_NAMES}")
+        return upload()
+
+    return checked
+
+
 def find_version(backend: Any, name: str, version: str) -> Iterable[Any]:
-    """The files of a version, by any spelling of its package's name, as pip finds them.
+    """The files of a version, by any spelling of its package's name and of itself, as pip finds
+    them.
 
     pypiserver's own compares with the spelling in the files' names.
     """
     packages = backend.find_project_packages(name)
-    return [package for package in packages if package.version == version]
+    return [package for package in packages if _same(package.version, version)]
+
+
+def _same(version: str, other: str) -> bool:
+    try:
+        return Version(version) == Version(other)
+    except InvalidVersion:
+        return version == other
 
 
 def store_whole(content: IO[bytes], destination: Path) -> None:

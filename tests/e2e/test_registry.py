@@ -254,13 +254,29 @@ def test_a_version_is_deleted_by_its_name_and_another_build_takes_its_place(
         there = registries.ask("GET", PACKAGES, "/simple/two-words/", READER).text
         assert f"#sha256={sha256(file[1]).hexdigest()}" in there
         if size == 1:
-            form = {":action": "remove_pkg", "name": "Two-Words", "version": "1.0"}
+            built_again = file[0].replace("-1.0-", "-1.0-2_ci-"), file[1]
+            assert registries.upload(WRITER, built_again).status_code == 200
+            form = {":action": "remove_pkg", "name": "Two-Words", "version": "v1.0.0"}
             assert registries.ask("POST", PACKAGES, "/", WRITER, data=form).status_code == 200
-            assert f"/state/{file[0]}" not in registries.stored(PACKAGES)
+            assert not registries.stored(PACKAGES, "*/two_words-*")
     ca, index = str(registries.checkout.ca), f"{registries.index}simple/"
     installed = clients.ok("pip", "install", "--cert", ca, "-i", index, "two-words")
     assert "Successfully installed two-words-1.0" in installed
     assert (clients.home / "installed/two_words.bin").stat().st_size == 2 * 2**20
+
+
+@once
+@pytest.mark.parametrize(
+    "name", ["-1.0.tar.gz", "noversion.tar.gz", "greet-1.0.tar.gz.asc", f"{'x' * 290}-1.0.tar.gz"]
+)
+def test_what_could_not_be_deleted_by_its_name_is_refused(
+    registries: Registries, name: str
+) -> None:
+    before = registries.stored(PACKAGES)
+    refused = registries.upload(WRITER, (name, b"content"))
+    assert refused.status_code == 400
+    assert "those of a wheel or a source distribution" in refused.text
+    assert registries.stored(PACKAGES) == before
 
 
 # --- Who is slow.

@@ -14,8 +14,11 @@ from components.registry import pypi_gunicorn
 from components.registry.pypi_gunicorn import (
     fair,
     find_version,
+    named,
+    or_guessed,
     post_request,
     pre_request,
+    refusing,
     store_whole,
     watch,
     whole_uploads,
@@ -88,12 +91,63 @@ def test_a_thread_holds_little_of_an_upload_at_a_time(monkeypatch: pytest.Monkey
     assert upload(Stream(content), len(content))[0].startswith("413 ")
 
 
-def test_a_version_is_found_by_any_spelling_of_its_name() -> None:
-    first, second = SimpleNamespace(version="1.0"), SimpleNamespace(version="2.0")
-    packages = {"My-Pkg": [first, second]}  # pypiserver's own search knows the spellings
+def test_a_version_is_found_by_any_spelling_of_its_name_and_of_itself() -> None:
+    first, second, odd = (SimpleNamespace(version=text) for text in ("1.0.1+abc", "2.0", "odd-1"))
+    packages = {"My-Pkg": [first, second, odd]}  # pypiserver's own search knows the spellings
     backend = SimpleNamespace(find_project_packages=packages.__getitem__)
-    assert find_version(backend, "My-Pkg", "2.0") == [second]
+    for version in ("1.0.1+abc", "v1.0.1+ABC", "1.0.1.0+abc", "1.00.1+Abc"):
+        assert find_version(backend, "My-Pkg", version) == [first]
+    assert find_version(backend, "My-Pkg", "v2") == [second]
+    assert find_version(backend, "My-Pkg", "odd-1") == [odd]
     assert find_version(backend, "My-Pkg", "3.0") == []
+    assert find_version(backend, "My-Pkg", "1.0.1") == []
+
+
+PACKAGES = {
+    "My.Pkg-1.0-py3-none-any.whl": ("my-pkg", "1.0"),
+    "my_pkg-1.0-2-py3-none-any.whl": ("my-pkg", "1.0"),
+    "my_pkg-1.0-1_ci-cp311-cp311-manylinux_2_17_x86_64.whl": ("my-pkg", "1.0"),
+    "my_pkg-1.0+ABC.1.tar.gz": ("my-pkg", "1.0+abc.1"),
+    "my-pkg-v1.0.1.tar.gz": ("my-pkg", "1.0.1"),
+    "a-1b-1.0.zip": ("a-1b", "1.0"),
+    "my_pkg-1.0.tar.gz.asc": ("my-pkg", "1.0"),
+}
+NO_PACKAGES = (
+    "-1.0.tar.gz",
+    ".x-1.0.tar.gz",
+    "x.-1.0.tar.gz",
+    "noversion.tar.gz",
+    "x-.tar.gz",
+    "x-one.tar.gz",
+    "x-1.0.exe",
+    "x-1.0.whl",
+    "-1.0-py3-none-any.whl",
+    "x.tar.gz.asc.asc",
+    "",
+)
+
+
+def test_a_files_name_says_its_package_and_its_version() -> None:
+    assert {file: named(file) for file in PACKAGES} == PACKAGES
+    assert {file: named(file) for file in NO_PACKAGES} == dict.fromkeys(NO_PACKAGES)
+    known = or_guessed(lambda path: (path, "guessed"))
+    assert known("/state/my_pkg-1.0-2-py3-none-any.whl") == ("my-pkg", "1.0")
+    assert known("/state/x.egg") == ("/state/x.egg", "guessed")
+
+
+@pytest.mark.parametrize("file", [*NO_PACKAGES, "x-1.0.tar.gz.asc", f"{'x' * 290}-1.0.tar.gz"])
+def test_what_could_not_be_deleted_again_is_refused(file: str) -> None:
+    request = SimpleNamespace(files={"content": SimpleNamespace(raw_filename=file)})
+    done: list[str] = []
+    upload = refusing(lambda: done.append("upload"), request, ValueError)
+    with pytest.raises(ValueError, match="wheel or a source distribution") as refused:
+        upload()
+    assert refused.value.args[0] == 400
+    request.files["content"].raw_filename = f"{'x' * 239}-1.tar.gz"
+    upload()
+    request.files = {}  # which pypiserver refuses
+    upload()
+    assert done == ["upload", "upload"]
 
 
 def test_the_cache_is_watched_by_a_thread_of_this_process_and_begins_empty() -> None:
