@@ -11,6 +11,7 @@ from typing import TypeVar
 import pulumi
 
 from config import (
+    config_size,
     estate_problems,
     git_sites,
     images,
@@ -63,6 +64,7 @@ def of_files(stack: str, root: Path = ROOT) -> Estate:
     config = YamlFile(root / name, name).data.get("config") or {}
     if not isinstance(config, dict):
         raise ConfigError([f"{name}: config must be a mapping of keys to values"])
+    config_size.check(name, config)
     return load(stack, _own(config), root)
 
 

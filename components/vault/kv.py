@@ -53,12 +53,24 @@ def write(
             return
         try:
             kv.create_or_update_secret(path, wanted, cas=last.number, mount_point=KV_MOUNT)
-        except exceptions.InvalidRequest as error:
+        except exceptions.VaultError as error:
+            if "too large" in str(error):
+                raise ToldError(_too_large(path, wanted)) from error
             if "check-and-set" not in str(error):
                 raise
         else:
             return
     raise ToldError(f"{KV_MOUNT}/{path} is written by somebody else all the time; try again")
+
+
+def _too_large(path: str, values: Mapping[str, str]) -> str:
+    """What doesn't fit, without a value."""
+    largest = max(values, key=lambda key: len(values[key]))
+    return (
+        f"{KV_MOUNT}/{path} is larger than the vault takes, which is 1 MiB for all keys of an "
+        f"environment; {largest} has {len(values[largest].encode()) / 1024:.0f} KiB: keep large "
+        "values in files, or in an environment of their own"
+    )
 
 
 def as_before_or_new(vault: hvac.Client, path: str, key: str) -> str:

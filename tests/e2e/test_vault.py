@@ -285,6 +285,25 @@ def test_services_environments_keys_and_people_come_and_go(vaulted: Vaulted) -> 
 
 
 @once
+def test_an_environment_that_is_too_large_is_told_and_holds_back_nothing_else(
+    vaulted: Vaulted,
+) -> None:
+    bundle: dict[str, object] = {"small": {"config": "s"}, "bundle": {"config": "x" * 1_100_000}}
+    vaulted.services["large"] = {"local": bundle}
+    vaulted.services["shop-prod"]["local"]["more"] = {"config": "written as well"}
+    vaulted.write()
+    told = _failed_up(vaulted)
+    assert "services/large/local is larger than the vault takes, which is 1 MiB" in told
+    assert "bundle has 1074 KiB" in told
+    assert "xxx" not in told
+    assert vaulted.values("shop-prod/local")["more"] == "written as well"
+    del vaulted.services["large"], vaulted.services["shop-prod"]["local"]["more"]
+    vaulted.write()
+    vaulted.apply()
+    assert vaulted.status(vaulted.person("ada"), "large/local") == 403
+
+
+@once
 def test_a_vault_that_does_not_answer_or_refuses_is_told_in_a_sentence(vaulted: Vaulted) -> None:
     checkout = vaulted.checkout
     vaulted.services["mill"]["local"] = {"port": {"port": 2}}

@@ -17,8 +17,8 @@ from docker.models.containers import Container
 from commands import registry_gc
 from commands.context import Context
 from commands.error import CommandError
-from config import loading
 from commands.registry_references import LIST
+from config import loading
 from config.settings import Settings
 from tests.unit.program import own_config
 
