@@ -202,6 +202,20 @@ def test_programs_tell_a_reader_why(registries: Registries) -> None:
 
 
 @once
+def test_what_docker_says_of_a_wrong_password_is_explained(registries: Registries) -> None:
+    said = registries.clients.run(
+        *("docker", "login", registries.name, "--username", READER, "--password-stdin"),
+        given="wrong",
+    )
+    assert said.returncode
+    words = f"http://{registries.name}/v2/ failed with status: 400 Bad Request"
+    assert words in said.stdout
+    page = (ROOT / "docs/registry.md").read_text()
+    assert re.search(rf"^\| Docker: .*{re.escape(words)}.*password", page, re.MULTILINE)
+    registries.log_in(WRITER)
+
+
+@once
 def test_a_file_is_never_overwritten(registries: Registries) -> None:
     path = f"/packages/{wheel('first')[0]}"
     before = registries.ask("GET", PACKAGES, path, READER).content
