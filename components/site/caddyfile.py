@@ -15,14 +15,31 @@ from components.site.owner_lines import OwnerLines, owner_lines
 
 HEALTH_HOST = "health.invalid"
 
+
 # A folder that isn't there at all: nothing was published yet.
-_NO_CONTENT = """\
-@homeport_no_content not file {
+def _sorry(matcher: str) -> str:
+    text = "This site has no content yet; please try again in a minute."
+    return f'header {matcher} Retry-After 60\nrespond {matcher} "{text}" 503'
+
+
+_NO_CONTENT = f"""\
+@homeport_no_content not file {{
 	root %s
 	try_files /
-}
-header @homeport_no_content Retry-After 60
-respond @homeport_no_content "This site has no content yet; please try again in a minute." 503"""
+}}
+{_sorry("@homeport_no_content")}"""
+# A folder of the host is empty where its disk isn't mounted. A list of nothing would be an answer
+# like any other, and nobody would be told. The policy takes folders as well.
+_EMPTY = f"""\
+@homeport_empty {{
+	path /
+	not file {{
+		root %s
+		try_files /*
+		try_policy most_recently_modified
+	}}
+}}
+{_sorry("@homeport_empty")}"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +131,7 @@ def site_lines(server: SiteServer, owned: Sequence[str]) -> Sequence[str]:
         f"root * {server.root}",
         *owned,
         _NO_CONTENT % server.root,
+        *([_EMPTY % server.root] if server.listing else []),
         # A page for what isn't there says that this is no program that answers it all.
         *(php_site.php(front=not server.not_found) if server.runtime == "php" else ()),
         block(f"file_server{' browse' if server.listing else ''}", server.hide).rstrip(),

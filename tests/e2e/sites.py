@@ -60,6 +60,10 @@ def every_kind(checkout: Checkout) -> None:
     _walled(checkout)
     checkout.write_site("empty", "hosts: [empty]\nsource: {git: https://git.invalid/empty}\n")
     to = "https://elsewhere.example.net"
+    (checkout.folder / "sites/hollow").mkdir(parents=True)
+    checkout.write_site(
+        "hollow", "hosts: [hollow]\nsource: {folder: sites/hollow}\nlisting: true\n"
+    )
     checkout.write_site("moved", f"hosts: [moved]\nredirect: {{to: {to}/base}}\n")
     checkout.write_site(
         "moved-for-now",

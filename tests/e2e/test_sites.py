@@ -37,6 +37,14 @@ def test_a_listing_and_a_page_for_what_is_not_there(estate: Checkout) -> None:
 
 
 @once
+def test_a_list_of_nothing_is_no_answer(estate: Checkout) -> None:
+    """Else nobody would be told of a folder whose disk is gone."""
+    answer = estate.get(estate.url("hollow"))
+    assert (answer.status, "no content yet" in answer.text) == (503, True)
+    assert answer.headers["retry-after"] == "60"
+
+
+@once
 @pytest.mark.parametrize(
     ("name", "asked", "status", "location"),
     [
