@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from commands.context import CommandError
+from commands.error import CommandError
 from components.registry.config import DATA_AT
 
 REPOSITORIES = f"{DATA_AT}/docker/registry/v2/repositories"

@@ -8,6 +8,7 @@ sites still wait for theirs.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -35,8 +36,8 @@ def leave_dependents_of_failures() -> None:
     stack.wait_for_rpcs = _wait_then_fail
 
 
-def came_about(resource: pulumi.Resource) -> pulumi.Output[bool]:
-    """Whether a resource is there, known once that is decided.
+def came_about(resource: pulumi.Resource, *, within: float | None = None) -> pulumi.Output[bool]:
+    """Whether a resource is there, known once that is decided, or after `within` seconds.
 
     Whoever uses this waits for the resource and doesn't depend on it, so a failure holds nothing
     else back.
@@ -44,7 +45,7 @@ def came_about(resource: pulumi.Resource) -> pulumi.Output[bool]:
 
     async def decided() -> bool:
         try:
-            await resource.urn.future()
+            await asyncio.wait_for(asyncio.shield(resource.urn.future()), within)
         except Exception:  # noqa: BLE001 - whatever it is, the engine tells it
             return False
         return True

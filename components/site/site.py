@@ -31,6 +31,9 @@ from host.mounts import Bind, Mount
 from host.promotion import Promotion
 from host.user import USER
 
+_PATIENCE = 20
+"""Seconds for which the gateway waits for a container that may replace what it served itself."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CaddySiteArgs:
@@ -66,7 +69,8 @@ class CaddySite(pulumi.ComponentResource):
         """Changes with all that visitors could notice, but for content and routes."""
         self.refused: pulumi.Input[str] = ""
         """Its name where the gateway may not serve its routes, because its owner's lines were
-        refused. Known once there is what the gateway serves by itself."""
+        refused. Known once there is what its routes lead to, so a site that was served in another
+        way fails no request."""
         handler = args.site
         if isinstance(handler, Content) and handler.shared:
             self.refused = self._share(name, args, handler)
@@ -118,7 +122,7 @@ class CaddySite(pulumi.ComponentResource):
             ),
             host.child(self, content.image, after=[config.written, *after]),
         )
-        Promotion(
+        promotion = Promotion(
             name,
             docker_host=host.docker_host,
             container=container.id,
@@ -126,6 +130,9 @@ class CaddySite(pulumi.ComponentResource):
             alias=alias,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        if content.server.runtime == "static":  # one of PHP may have its image built for minutes
+            there = came_about(promotion, within=_PATIENCE)
+            self.refused = there.apply(lambda _: "")
         self.revision = pulumi.Output.concat(container.id, " ", config.written.digest)
         return f"{alias}:{PORT}"
 

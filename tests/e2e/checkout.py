@@ -168,7 +168,8 @@ class Checkout:
 
     def _root_certificate(self) -> str:
         router = containers.one(self.docker, self.label, "router")
-        code, output = router.exec_run(["cat", "/state/caddy/pki/authorities/local/root.crt"])
+        show = 'cat "$XDG_DATA_HOME/caddy/pki/authorities/local/root.crt"'
+        code, output = router.exec_run(["sh", "-c", show])
         return cast("bytes", output).decode() if code == 0 else ""
 
     def killed_up(self, *, when: Callable[[], object]) -> None:

@@ -122,6 +122,13 @@ SPOILT: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "lines on a redirect": lambda site: {
         "hosts": site["hosts"], "redirect": {"to": "https://a.org"}, "caddyfile": "header A b"
     },
+    "a shared site of PHP": lambda site: {
+        "hosts": site["hosts"], "source": {"folder": "sites/any"}, "runtime": "php",
+        "hosting": "shared",
+    },
+    "a redirect in a container": lambda site: {
+        "hosts": site["hosts"], "redirect": {"to": "https://a.org"}, "hosting": "container"
+    },
     "a source of nothing": lambda site: {"hosts": site["hosts"], "source": {}},
     "a folder that is not there": lambda site: {
         "hosts": site["hosts"], "source": {"folder": "sites/none"}

@@ -70,6 +70,7 @@ def test_a_folder_of_the_host_has_a_stand_in_where_the_stack_names_one(tmp_path:
     stand_in = '{"folders": {"/srv/photos": "sites/photos"}}'
     photos = content(answers(tmp_path, "local", sources=stand_in)["photos"])
     assert (photos.folder, photos.host_folder) == (Path("sites/photos"), None)
+    assert not photos.shared, "what the other stack runs is tried here"
 
 
 def test_the_gateway_serves_what_needs_no_container_unless_the_file_or_the_stack_says(

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from config import config_size
-from config.estate import Estate
+from config import config_size, loading
 from config.model import ConfigError
 from tests.unit.program import an_estate
 
@@ -30,7 +29,7 @@ def test_a_large_value_for_the_vault_is_named_with_what_to_do(tmp_path: Path) ->
     vault = {"values": {"shop": {"prod": {"bundle": closed(1_100_000), "token": closed(20)}}}}
     (root / FILE).write_text(yaml.safe_dump({"config": {"homeport:vault": vault}}))
     with pytest.raises(ConfigError) as refused:
-        Estate.of_files("local", root)
+        loading.of_files("local", root)
     assert str(refused.value) == (
         f"{FILE}: homeport:vault.values.shop.prod.bundle has 1074 KiB, and all values together may "
         "have 120; remove it here, have config/vault.yaml say `by hand` instead of `from config`, "

@@ -21,7 +21,7 @@ from components.prometheus.config import (
     prometheus_yml,
 )
 from components.publisher.sources import GitSource, Sources, webhook_routes
-from components.routes import Guard, Handler, Redirect, Refusal, Route, Upstream
+from components.routes import Files, Guard, Handler, Redirect, Refusal, Route, Upstream
 from components.targets import Target
 from config.model import ConfigError
 from config.prometheus import OWN, read
@@ -99,6 +99,14 @@ def test_every_route_that_visitors_take_is_probed_and_what_is_outside_never() ->
     source = GitSource(url="https://a.org/b", fetch=None, webhooks=[("www.localhost", "/push")])
     sources = Sources(sites={"b": source}, limits=Limits(seconds=1, mib=1, files=1))
     assert probes(webhook_routes(sources), DOOR) == []
+
+
+@pytest.mark.parametrize("at", ["shared.localhost", "www.localhost/shared"])
+def test_files_that_the_gateway_serves_are_asked_for_as_those_of_a_container(at: str) -> None:
+    by_itself, contained = (
+        probes([route("shared", at, handler)], DOOR) for handler in (Files(lines=[]), None)
+    )
+    assert by_itself == contained != []
 
 
 @pytest.mark.parametrize(

@@ -371,7 +371,12 @@ def test_a_restore_ends_when_the_vault_has_the_snapshot(
     """It answers first, and is well for another moment, with what it held before."""
     not_yet: list[Exception | str] = ["", exceptions.BadGateway("gone"), exceptions.VaultDown("")]
     vault.restored = [*not_yet, last]
-    assert vault_snapshot.restore(Context("prod", {"file": str(a_snapshot(tmp_path))})) == 0
+    assert (
+        vault_snapshot.restore(
+            Context("prod", loading.of_files, {"file": str(a_snapshot(tmp_path))})
+        )
+        == 0
+    )
     assert vault.restored == []
 
 
