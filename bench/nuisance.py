@@ -10,7 +10,7 @@ from functools import partial
 
 from passlib.hash import bcrypt
 
-from bench.rates import TOOLS, Rate, h2load
+from bench.rates import TOOLS, Rate, paced
 from bench.servers import ip
 from config.users import ROUNDS
 from tests.e2e.checkout import Checkout
@@ -25,7 +25,7 @@ _OTHER, _USER, _QUIET = "other", "ada", "nobody"
 
 
 def measure(checkout: Checkout) -> list[tuple[str, str]]:
-    """How slow the others' answers are beside each of them, and the gateway's memory."""
+    """What 160 requests a second of others get beside each of them, and the gateway's memory."""
     if not shutil.which("h2load"):
         return [("not measured", f"install {TOOLS['h2load']}")]
     page(checkout, _OTHER, f"marker-of-{_OTHER}")
@@ -57,23 +57,17 @@ def measure(checkout: Checkout) -> list[tuple[str, str]]:
             with annoy():
                 rounds[-1][who] = _others(there)
                 memory[who] = max(memory[who], containers.resident_mib(*gateway))
-    quiet = statistics.median(each[_QUIET].p99 for each in rounds)
     return [
-        (f"p99 of others beside {_QUIET}; memory", f"{quiet:.1f} ms; {memory[_QUIET]:.0f} MiB"),
-        *(
-            (f"{who}: p99 of others / beside {_QUIET}; memory", f"{p99:.1f}; {memory[who]:.0f} MiB")
-            for who in list(annoying)[1:]
-            for p99 in [statistics.median(each[who].p99 / each[_QUIET].p99 for each in rounds)]
-        ),
+        (
+            f"{who}: p99 of others, ms; their answers a second; MiB",
+            f"{statistics.median(each[who].p99 for each in rounds):.1f}; "
+            f"{statistics.median(each[who].per_second for each in rounds):.0f}; {mib:.0f}",
+        )
+        for who, mib in memory.items()
     ]
 
 
 def _others(there: There) -> Rate:
-    return h2load(
-        f"https://{there.host}/",
-        there.https,
-        "--h1",
-        f"--rps={_EACH}",
-        requests=_CLIENTS * _EACH * _SECONDS,
-        clients=_CLIENTS,
+    return paced(
+        f"https://{there.host}/", there.https, clients=_CLIENTS, each=_EACH, seconds=_SECONDS
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Rate:
     """Milliseconds within which 99 of 100 were answered."""
 
 
-def h2load(url: str, at: Address, *options: str, requests: int, clients: int = _CLIENTS) -> Rate:
+def h2load(url: str, at: Address, *options: str, requests: int) -> Rate:
     """One round over HTTP/2, or what the options say. RuntimeError unless all are answered with
     200.
     """
@@ -33,7 +34,7 @@ def h2load(url: str, at: Address, *options: str, requests: int, clients: int = _
         subprocess.run(
             [
                 "h2load",
-                *(f"--requests={requests}", f"--clients={clients}", f"--log-file={log}"),
+                *(f"--requests={requests}", f"--clients={_CLIENTS}", f"--log-file={log}"),
                 *(f"--connect-to={at[0]}:{at[1]}", *options, url),
             ],
             check=True,
@@ -41,6 +42,26 @@ def h2load(url: str, at: Address, *options: str, requests: int, clients: int = _
             timeout=120,
         )
         return _rate(log.read_text(), f"{url} at {at}", requests)
+
+
+def paced(url: str, at: Address, *, clients: int, each: int, seconds: int) -> Rate:
+    """What clients get who ask so often in a second, each on a connection of HTTP/1.1. Whoever
+    isn't answered in time is missing in the rate.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
+        subprocess.run(
+            [
+                *("h2load", "--h1", f"--clients={clients}", f"--rps={each}", f"--log-file={log}"),
+                *(f"--duration={seconds}", f"--connect-to={at[0]}:{at[1]}", url),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=seconds + 60,
+        )
+        took = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
+    p99 = took[len(took) * 99 // 100] / 1e3 if took else math.inf
+    return Rate(len(took) / seconds, p99)
 
 
 def h3load(program: Path, url: str, at: Address, *, requests: int) -> Rate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -41,6 +42,8 @@ https://{host} {{
     reverse_proxy {site}
 }}
 """
+# The same for a site that it serves from files itself.
+_CADDY_OF_FILES = _CADDY.replace("reverse_proxy {site}", "root * {at}/pages\n    file_server")
 _NGINX = """\
 daemon off;
 worker_processes auto;
@@ -80,10 +83,13 @@ RUN apt-get update && apt-get install --yes nginx-light && rm -rf /var/lib/apt/l
 """
 
 
-def caddy(checkout: Checkout, host: str) -> AbstractContextManager[Container]:
-    """A plain Caddy of the gateway's own version."""
+def caddy(
+    checkout: Checkout, host: str, *, of_files: bool = False
+) -> AbstractContextManager[Container]:
+    """A plain Caddy of the gateway's own version, in front of the site, or with its files."""
     command = ["caddy", "run", "--config", f"{_AT}/config", "--adapter", "caddyfile"]
-    return _server(checkout, checkout.image("gateway"), command, _said(_CADDY, host), host)
+    config = _CADDY_OF_FILES if of_files else _CADDY
+    return _server(checkout, checkout.image("gateway"), command, _said(config, host), host)
 
 
 def nginx(checkout: Checkout, host: str) -> AbstractContextManager[Container]:
@@ -118,6 +124,7 @@ def _server(
             folder.mkdir()
             _certify(folder, host)
             (folder / "config").write_text(config)
+            shutil.copytree(checkout.folder / "sites" / host.partition(".")[0], folder / "pages")
             container.put_archive("/", _archive(Path(top)))
             container.start()
             container.reload()

@@ -19,19 +19,20 @@ from tests.e2e.support.load import Load
 from tests.e2e.support.waiting import wait_until
 
 _HEALINGS = 3
-_CHANGED, _OTHER = "changed", "other"
+_CHANGED, _OTHER, _SHARED = "changed", "other", "shared"
 
 
 def measure(checkout: Checkout) -> list[tuple[str, str]]:
     """Changes under load, healing, a new site, and requests per second."""
     page(checkout, _OTHER, f"marker-of-{_OTHER}")
+    page(checkout, _SHARED, f"marker-of-{_SHARED}", hosting="shared")
     _declare(checkout)
     checkout.up()
     return [
         *_changes(checkout),
         ("saved site file to its first answer, seconds", f"{_file_to_answer(checkout):.1f}"),
         *_healings(checkout),
-        *throughput(checkout, _OTHER),
+        *throughput(checkout, _OTHER, _SHARED),
     ]
 
 

@@ -22,11 +22,12 @@ _GATEWAY = ("proxy", "router")
 _OTHERS = ("Caddy", "nginx")
 
 
-def throughput(checkout: Checkout, name: str) -> list[tuple[str, str]]:
+def throughput(checkout: Checkout, name: str, shared: str) -> list[tuple[str, str]]:
     """Requests of a site, one server after the other, and that several times, and their memory.
 
     All are containers in front of the same site, and asked at their addresses on Docker's
-    bridges: nobody's requests go through Docker's proxy for published ports.
+    bridges: nobody's requests go through Docker's proxy for published ports. `shared` is another
+    site, which the gateway serves itself, compared with a plain Caddy that has its files.
     """
     if missing := [f"{tool} ({TOOLS[tool]})" for tool in TOOLS if not shutil.which(tool)]:
         print(f"No requests per second: install {', '.join(missing)}", file=sys.stderr)
@@ -36,6 +37,7 @@ def throughput(checkout: Checkout, name: str) -> list[tuple[str, str]]:
     gateway = [containers.one(checkout.docker, checkout.label, each) for each in _GATEWAY]
     with (
         caddy(checkout, host) as by_caddy,
+        caddy(checkout, f"{shared}.localhost", of_files=True) as with_files,
         nginx(checkout, host) as by_nginx,
         tempfile.TemporaryDirectory() as folder,
     ):
@@ -49,6 +51,10 @@ def throughput(checkout: Checkout, name: str) -> list[tuple[str, str]]:
         asked: dict[str, Callable[[], Rate]] = {
             "site": partial(h2load, f"http://{host}/", site, "--h1", requests=_REQUESTS),
             **_asked(f"https://{host}/", servers),
+            **_asked(
+                f"https://{shared}.localhost/",
+                {"shared": servers["gateway"], "Caddy with files": (ip(with_files), 443)},
+            ),
             **_asked_over_http_3(f"https://{host}/", http_3, Path(folder)),
         }
         rounds = [{who: ask() for who, ask in asked.items()} for _ in range(_ROUNDS)]
@@ -88,6 +94,8 @@ def _ratios(rounds: list[dict[str, Rate]]) -> Iterator[tuple[str, str]]:
     """The middle one of the ratios that each round gives."""
     versions = ("", ", HTTP/2", ", HTTP/3")
     compared = [(f"gateway{http}", f"{other}{http}") for other in _OTHERS for http in versions]
+    for http in versions[:2]:
+        compared += [(f"shared{http}", f"{other}{http}") for other in ("Caddy with files", "nginx")]
     for one, other in [("gateway", "site"), *compared]:
         if {one, other} <= rounds[0].keys():
             per_second = statistics.median(r[one].per_second / r[other].per_second for r in rounds)
