@@ -90,7 +90,7 @@ def restore(context: Context) -> int:
             raise CommandError(
                 f"{file} was sealed with another key than homeport:vault.seal_key, and nothing "
                 "was changed; set its key as homeport:vault.previous_seal_key, type "
-                f"`{context.make('up')}`, and restore it then (docs/vault.md)"
+                f"`{context.make('up')}`, and restore it then (docs/how-to/vault.md)"
             ) from error
         deadline = time.monotonic() + _PATIENCE
         while not _is_restored(vault, mark):

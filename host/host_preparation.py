@@ -27,7 +27,7 @@ class HostPreparation(pulumi.ComponentResource):
     """Runs each step on the host, over the person's own `ssh`, when it is new or has changed.
 
     Everything else about the host (firewall, users, updates) is left to its owner:
-    docs/remote.md.
+    docs/how-to/remote.md.
     """
 
     def __init__(

@@ -39,6 +39,6 @@ def vault_reason(log: str, stack: str) -> str:
             f"vault: it is sealed, because homeport:vault.seal_key in Pulumi.{stack}.yaml isn't "
             "the key that its storage was sealed with; set that one back, and where it shall "
             "become another, keep it as homeport:vault.previous_seal_key meanwhile "
-            "(docs/vault.md)"
+            "(docs/how-to/vault.md)"
         )
     return ""

@@ -140,7 +140,7 @@ def test_no_site_can_read_the_gateways_figures(watched: Watched) -> None:
 
 
 def test_every_query_of_the_documents_is_answered(watched: Watched) -> None:
-    page = (ROOT / "docs/monitoring.md").read_text().partition("## Useful queries")[2]
+    page = (ROOT / "docs/how-to/monitoring.md").read_text().partition("## Useful queries")[2]
     queries = re.findall(r"^\| .*\| `(.*)` \|$", page, re.MULTILINE)
     assert len(queries) > 10
     unanswered = [query for query in queries if not watched.query(query.replace("\\|", "|"))]

@@ -65,7 +65,7 @@ def registries(
 def test_the_page_takes_a_person_from_nothing_to_every_client(registries: Registries) -> None:
     clients, checkout = registries.clients, registries.checkout
     registries.build("hello")
-    page = (ROOT / "docs/registry.md").read_text()
+    page = (ROOT / "docs/how-to/registry.md").read_text()
     shown = ""
     for script in re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
         shown += clients.type(
@@ -210,7 +210,7 @@ def test_what_docker_says_of_a_wrong_password_is_explained(registries: Registrie
     assert said.returncode
     words = f"http://{registries.name}/v2/ failed with status: 400 Bad Request"
     assert words in said.stdout
-    page = (ROOT / "docs/registry.md").read_text()
+    page = (ROOT / "docs/how-to/registry.md").read_text()
     assert re.search(rf"^\| Docker: .*{re.escape(words)}.*password", page, re.MULTILINE)
     registries.log_in(WRITER)
 

@@ -115,7 +115,7 @@ def test_people_read_and_write_what_they_may(vaulted: Vaulted) -> None:
 def test_the_pages_commands_and_program_work_as_they_stand_there(
     vaulted: Vaulted, tmp_path: Path
 ) -> None:
-    page = (ROOT / "docs/secrets.md").read_text()
+    page = (ROOT / "docs/how-to/secrets.md").read_text()
     lines = re.findall(r"^bao .*", page, re.MULTILINE)
     login, read, field, patch, role_id, secret_id, wrapping = _in_a_shell(
         vaulted,

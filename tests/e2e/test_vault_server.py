@@ -298,7 +298,7 @@ def test_another_seal_key_is_told_while_the_rest_deploys(vault: Vault, search: L
         f"vault: it is sealed, because homeport:vault.seal_key in Pulumi.{vault.checkout.stack}"
         ".yaml isn't the key that its storage was sealed with; set that one back, and where it "
         "shall become another, keep it as homeport:vault.previous_seal_key meanwhile "
-        "(docs/vault.md)"
+        "(docs/how-to/vault.md)"
     ]
     vault.checkout.serves(vault.checkout.url("beside"), WELCOME_MARKER)
 
@@ -308,7 +308,7 @@ def test_the_seal_key_is_rotated_as_the_page_says(vault: Vault) -> None:
     vault.checkout.configure()
     file = vault.checkout.folder / f"Pulumi.{vault.checkout.stack}.yaml"
     old = yaml.safe_load(file.read_text())["config"]["homeport:vault"]["seal_key"]
-    page = (ROOT / "docs/vault.md").read_text()
+    page = (ROOT / "docs/how-to/vault.md").read_text()
     lines = page.partition("## Another seal key")[2].split("```")[1].strip().splitlines()
     # Typed without the passphrase, they leave the only key where it is.
     typed = "\n".join(line for line in lines[:3] if line.startswith(("pulumi", "grep")))

@@ -179,7 +179,7 @@ def test_what_a_document_quotes_exists(document: Path) -> None:
     ("text", "problem"),
     [
         ("[gone](docs/gone.md)", "link docs/gone.md"),
-        ("[gone](docs/local.md#gone)", "link docs/local.md#gone"),
+        ("[gone](docs/how-to/local.md#gone)", "link docs/how-to/local.md#gone"),
         ("[gone](#gone)", "link #gone"),
         ("`components/gone.py`", "path components/gone.py"),
         ("``components/gone.py``", "path components/gone.py"),
@@ -221,21 +221,31 @@ def test_what_is_no_quotation_is_left_alone(text: str) -> None:
     assert problems(text, ROOT / "README.md") == []
 
 
-def test_the_readme_lists_every_make_target_of_the_help() -> None:
+def test_the_page_of_commands_lists_every_make_target_of_the_help() -> None:
+    page = (ROOT / "docs/reference/commands.md").read_text()
     helped = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    listed = set(re.findall(r"^\| `make ([a-z-]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    listed = set(re.findall(r"^\| `make ([a-z-]+)", page, re.MULTILINE))
     assert listed == helped
 
 
 def test_every_setting_is_explained() -> None:
-    table = (ROOT / "docs/local.md").read_text()
+    table = (ROOT / "docs/reference/settings.md").read_text()
     assert set(re.findall(r"^\| `homeport:(\w+)`", table, re.MULTILINE)) == declared()
 
 
 def test_every_decision_is_linked_from_a_page() -> None:
     pages = "\n".join(page.read_text() for page in DOCS if page.parent.name != "decisions")
     for decision in (ROOT / "docs/decisions").iterdir():
-        assert f"(decisions/{decision.name})" in pages, f"{decision.name} is linked from no page"
+        assert f"decisions/{decision.name})" in pages, f"{decision.name} is linked from no page"
+
+
+def test_the_index_lists_every_page() -> None:
+    docs = ROOT / "docs"
+    index = (docs / "README.md").read_text()
+    linked = {(docs / target.partition("#")[0]).resolve() for target in _LINK.findall(index)}
+    kinds = ("start", "how-to", "reference", "explanation")
+    pages = {page for kind in kinds for page in (docs / kind).glob("*.md")}
+    assert pages <= linked
 
 
 def test_no_exception_outlives_its_use() -> None:

@@ -61,7 +61,7 @@ def accepts(schema: dict[str, Any], value: Any, root: dict[str, Any] | None = No
 
 
 def test_the_reference_page_is_current() -> None:
-    assert site_page() == approved(ROOT / "docs/site-file.md", site_page())
+    assert site_page() == approved(ROOT / "docs/reference/site-file.md", site_page())
 
 
 def test_the_schema_for_editors_is_current() -> None:
@@ -144,7 +144,7 @@ def test_the_schema_knows_what_is_only_for_content() -> None:
 
 
 def test_editors_find_the_schema_where_the_page_says() -> None:
-    page = (ROOT / "docs/site-file.md").read_text()
+    page = (ROOT / "docs/reference/site-file.md").read_text()
     (named,) = (line for line in page.splitlines() if line.startswith("# yaml-language-server"))
     at = (ROOT / "config/sites" / named.partition("=")[2]).resolve()
     assert at == Path(ROOT / "docs/site.schema.json").resolve()

@@ -218,5 +218,5 @@ def test_any_text_that_is_written_comes_back_equal(
 
 def test_the_page_of_secrets_shows_the_projects_own_file() -> None:
     assert (ROOT / "config/vault.yaml").read_text().split("\n", 2)[2] in (
-        ROOT / "docs/secrets.md"
+        ROOT / "docs/how-to/secrets.md"
     ).read_text()

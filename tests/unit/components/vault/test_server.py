@@ -393,7 +393,7 @@ def test_a_snapshot_of_another_seal_key_is_told_with_what_to_do(
     assert str(caught.value) == (
         f"{file} was sealed with another key than homeport:vault.seal_key, and nothing was "
         "changed; set its key as homeport:vault.previous_seal_key, type `make up STACK=prod`, and "
-        "restore it then (docs/vault.md)"
+        "restore it then (docs/how-to/vault.md)"
     )
     assert vault.policy == PROGRAM_POLICY
 
