@@ -309,7 +309,7 @@ def test_the_seal_key_is_rotated_as_the_page_says(vault: Vault) -> None:
     file = vault.checkout.folder / f"Pulumi.{vault.checkout.stack}.yaml"
     old = yaml.safe_load(file.read_text())["config"]["homeport:vault"]["seal_key"]
     page = (ROOT / "docs/how-to/vault.md").read_text()
-    lines = page.partition("## Another seal key")[2].split("```")[1].strip().splitlines()
+    lines = page.partition("## Changing the seal key")[2].split("```")[1].strip().splitlines()
     # Typed without the passphrase, they leave the only key where it is.
     typed = "\n".join(line for line in lines[:3] if line.startswith(("pulumi", "grep")))
     before = file.read_bytes()
