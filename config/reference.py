@@ -18,18 +18,18 @@ TWO_KEYS = "hosts: [blog]\nsource: {folder: sites/blog}\n"
 _HEAD = f"""\
 # A site's file
 
-Each website is a file in `config/sites/`, named after the site. Two keys are a site:
+This page lists every field of a file in `config/sites/`. Two keys are enough:
 
 ```yaml
 {TWO_KEYS}```
 
-Editors complete the fields below, and mark what is none, where a file's first line is this:
+With this first line, editors complete the fields below and mark unknown ones:
 
 ```yaml
 # yaml-language-server: $schema=../../docs/site.schema.json
 ```
 
-This page and that schema are made from `config/site.py` and `config/source.py`.
+`config/site.py` and `config/source.py` generate this page and that schema.
 """
 _WORDS = {
     "string": "text",
@@ -95,14 +95,14 @@ def _only_with(name: str, others: tuple[str, ...]) -> Schema:
 
 def _table(part: Schema) -> str:
     rows = "".join(f"| {' | '.join(row)} |\n" for row in _rows(part))
-    return f"| field | value | what it says | example |\n|---|---|---|---|\n{rows}"
+    return f"| field | value | what it means | example |\n|---|---|---|---|\n{rows}"
 
 
 def _rows(part: Schema) -> Iterator[tuple[str, ...]]:
     for name, field in part["properties"].items():
         value = _value(field)
         if name in part.get("required", ()):
-            value += ", always given"
+            value += ", required"
         elif "default" in field:
             value += f"; by default `{yaml.safe_dump(field['default']).split()[0]}`"
         examples = ", ".join(f"`{name}: {example}`" for example in field["examples"])

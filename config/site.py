@@ -59,9 +59,9 @@ class Redirect(Model):
     )
     """The URL they are sent to. A host of this stack follows the stack's own naming and port."""
     permanent: bool = Field(default=True, examples=["false"])
-    """301 where true, 302 where false."""
+    """If true the status is 301, if false 302."""
     keep_path: bool = Field(default=True, examples=["false"])
-    """Whether the path and query that were asked for follow the URL."""
+    """Whether the requested path and query are appended to the URL."""
 
     @model_validator(mode="after")
     def _path_can_follow(self) -> Self:
@@ -79,24 +79,24 @@ class SiteFile(Model):
         examples=["[blog]", "[www.example.org, example.org/blog]"]
     )
     """Host names the site answers to, each with an optional path: `www.example.org/new` is
-    `/new` and all below it. One label (`blog`) means below the stack's domain."""
+    `/new` and everything below it. A single label (`blog`) gets the stack's domain."""
     source: Source | None = Field(default=None, examples=["{folder: sites/blog}"])
-    """Where the content comes from. Exactly one of source, redirect and upstream is given."""
+    """Where the content comes from. A site has exactly one of source, redirect and upstream."""
     redirect: Redirect | None = Field(default=None, examples=["{to: https://www.example.org}"])
-    """Where visitors are sent instead."""
+    """Where visitors are redirected."""
     upstream: Annotated[str, AfterValidator(origin)] | None = Field(
         default=None, examples=["http://192.0.2.7:9104"]
     )
-    """A server outside that answers instead."""
+    """The URL of another server that answers for the site."""
     hosting: Hosting | None = Field(default=None, examples=["container"])
-    """What serves the content: the gateway itself (`shared`), or a container of its own. By default
-    the stack's `homeport:hosting`, and a container where something here needs one."""
+    """What serves the content: the gateway itself (`shared`), or the site's own container. By
+    default the stack's `homeport:hosting`, or a container if another field needs one."""
     runtime: Literal["static", "php"] = Field(default="static", examples=["php"])
-    """What serves the content: Caddy alone, or Caddy with php-fpm."""
+    """What runs the content: Caddy alone, or Caddy with php-fpm."""
     listing: bool = Field(default=False, examples=["true"])
     """Whether a folder without an index page is listed."""
     not_found: Page | None = Field(default=None, examples=["404/index.html"])
-    """The page of the content that is shown, with status 404, for one that isn't there."""
+    """The page that visitors see, with status 404, if a page doesn't exist."""
     email: Email | None = Field(default=None, examples=["owner@example.com"])
     """The owner's address, given to the certificate authority."""
     memory_mib: Annotated[int, between(32, 65536)] | None = Field(default=None, examples=["256"])
@@ -104,7 +104,7 @@ class SiteFile(Model):
     cpus: Annotated[float, between(0.1, 64)] | None = Field(default=None, examples=["0.5"])
     """CPU limit; by default none."""
     egress: bool = Field(default=False, examples=["true"])
-    """Whether the site's own code may reach the outside."""
+    """Whether the site's own code may reach the internet."""
     caddyfile: str | None = Field(default=None, examples=["header X-Robots-Tag noindex"])
     """Lines of a Caddyfile for the site's own block. They can't leave that block, nor read the
     server's environment or files."""

@@ -47,7 +47,7 @@ OF_GIT = ("branch", "tag", "commit", "directory", "as", "every", "webhook")
 
 
 class Source(Model):
-    """Exactly one of a folder of this repository, a folder of the Docker host, a git repository."""
+    """Exactly one of `folder`, `host_folder` and `git`."""
 
     folder: Inside | None = Field(default=None, examples=["sites/blog"])
     """A folder of this repository."""
@@ -67,27 +67,27 @@ class Source(Model):
         ]
         | None
     ) = Field(default=None, examples=["8c2d31f0a6e94b7f5d1c0e3b9a8f7d6c5b4a3928"])
-    """A commit instead of a branch: all 40 digits, or 64 in a repository of SHA-256."""
+    """A commit instead of a branch: all 40 digits, or 64 in a SHA-256 repository."""
     directory: Inside | None = Field(default=None, examples=["public/html"])
     """The folder of the repository that is published; by default all of it."""
     as_: Annotated[str, AfterValidator(_in_web_root)] | None = Field(
         default=None, alias="as", examples=["new"]
     )
-    """Where in the web root it is published; by default at the path that all hosts of the site
-    have, or at the top (`.`)."""
+    """The folder of the web root that it is published to; by default the path that all hosts of the
+    site have, or the top (`.`)."""
     every: Annotated[str, matching(r"[1-9][0-9]{0,4}[smh]", "a time such as 15m")] = Field(
         default="15m", examples=["1h"]
     )
-    """How often the repository is asked for news."""
+    """How often the publisher asks the repository for new commits."""
     webhook: (
         Annotated[str, matching(r"(/(?!\.\.?(/|\Z))[A-Za-z0-9._~-]+)+", "a path such as /push")]
         | None
     ) = Field(default=None, examples=["/push"])
-    """The path, on each of the site's hosts, at which a push is announced."""
+    """The path, on each of the site's hosts, to which the git server announces pushes."""
 
     @property
     def seconds(self) -> int:
-        """How often the repository is asked for news."""
+        """How often the publisher asks the repository for new commits."""
         return seconds(self.every)
 
     @property
