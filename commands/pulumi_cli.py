@@ -189,6 +189,6 @@ def down(context: Context) -> int:
     """Destroy everything but the data volumes."""
     asks = not context.may_act("destroying")
     known = deployment(context)
-    if asks and not context.says_yes(f"All of stack {context.stack} but its data is taken down."):
+    if asks and not context.says_yes(f"This takes down stack {context.stack}, except its data."):
         return 1
     return told(context, "destroy", "--yes", "--skip-preview", known=known)

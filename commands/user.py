@@ -35,7 +35,7 @@ def run(context: Context) -> int:
         raise CommandError(f"REGISTRY is {rights!r}: must be {' or '.join(_RIGHTS)}")
     if rights and file:
         raise CommandError(
-            "REGISTRY goes with NAME alone: who comes from a FILE may read, and keeps what rights "
+            "REGISTRY works only with NAME: users from a FILE may read, and keep the rights that "
             "they have here"
         )
     if name:

@@ -51,8 +51,8 @@ def _usable(password: str) -> str:
         raise CommandError("the password contains a NUL byte, at which bcrypt would stop reading")
     if size > _MOST_BYTES:
         raise CommandError(
-            f"the password has {size} bytes in UTF-8, and bcrypt reads the first {_MOST_BYTES} "
-            "alone; choose a shorter one"
+            f"the password has {size} bytes in UTF-8, and bcrypt reads only the first "
+            f"{_MOST_BYTES}; choose a shorter one"
         )
     return password
 

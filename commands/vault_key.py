@@ -29,7 +29,7 @@ def run(context: Context) -> int:
         if not set_config(context, path, _MAKE[key]()):
             raise CommandError(f"{path} couldn't be set in {name}")
     if not missing:
-        print(f"{name} has all that the vault is opened with")
+        print(f"{name} already has every secret that opens the vault")
         return 0
     print(
         f"made {', '.join(missing)} of {PROJECT}:vault in {name}; commit that file, and keep its "

@@ -22,8 +22,8 @@ def run(context: Context) -> int:
     container = _vault(context)
     if not _failed_half_way(container):
         raise CommandError(
-            f"stack {context.stack}: the vault's first start was whole, so its storage may hold "
-            "what nobody has elsewhere; nothing was changed. "
+            f"stack {context.stack}: the vault's first start was complete, so its storage may "
+            "hold the only copy of something; nothing was changed. "
             f"`{context.make('logs NAME=vault')}` tells what is wrong with it"
         )
     container.stop()  # else it could begin anew in storage that is half empty

@@ -69,10 +69,12 @@ def restore(context: Context) -> int:
         raise CommandError(f"{file} can't be read: {error.strerror}") from error
     if not _is_snapshot(content):
         raise CommandError(
-            f"{file} is no snapshot of a vault, or only a part of one; nothing was changed"
+            f"{file} isn't a snapshot of a vault, or is incomplete; nothing was changed"
         )
     if not context.may_act("restoring the vault of", always_ask=True):
-        wanted = input("All that the vault holds now is lost. Type the stack's name to go on: ")
+        wanted = input(
+            "This deletes everything that the vault holds now. Type the stack's name to go on: "
+        )
         if wanted != context.stack:
             print("Nothing was changed.")
             return 1
@@ -96,7 +98,7 @@ def restore(context: Context) -> int:
         while not _is_restored(vault, mark):
             if time.monotonic() > deadline:
                 raise CommandError(
-                    "the snapshot was restored, and the vault isn't well since; "
+                    "the snapshot was restored, but the vault is unhealthy since then; "
                     f"`{context.make('logs NAME=vault')}` tells why"
                 )
             time.sleep(_PAUSE)

@@ -81,7 +81,7 @@ def _hosts_of_services(services: Iterable[Service], sites: list[Site]) -> list[s
     by_host = {service.host: service for service in services}
     return [
         f"{site.file}: hosts has {location!r}, where the service {by_host[host].name} answers, "
-        f"which {by_host[host].section} turns on; take another host, or take that section out"
+        f"which {by_host[host].section} turns on; choose another host, or remove that section"
         for site in sites
         for location, (host, _) in zip(site.hosts, site.locations, strict=True)
         if host in by_host
@@ -91,7 +91,7 @@ def _hosts_of_services(services: Iterable[Service], sites: list[Site]) -> list[s
 def _services_in_clear(stack: str, settings: Settings, services: Iterable[Service]) -> list[str]:
     return [
         f"Pulumi.{stack}.yaml: {PROJECT}:plain_http has {service.host!r}, where the service "
-        f"{service.name} answers, and people send it passwords; take it out"
+        f"{service.name} answers, and people send it passwords; remove it"
         for service in services
         if service.host in settings.plain_hosts
     ]

@@ -83,7 +83,7 @@ def warnings(
         if source.webhook and (given is None or given.webhook is None):
             yield (
                 f"{file}: source.webhook is {source.webhook!r}, and there is no secret for it, so "
-                "no push is taken; set the one that pushes are signed with: "
+                "every push is refused; set the secret that signs pushes: "
                 f"`{command_line.pulumi(stack, 'config set', f'--secret --path {key}')}`"
             )
     for name, given in settings.site_secrets.items():

@@ -19,13 +19,13 @@ def canonical_host(text: str) -> str:
     """
     if "{$" in text:
         raise ValueError(
-            "nothing of the environment is read; a host of one label, such as blog, stands below "
-            "the stack's domain (homeport:domain)"
+            "placeholders aren't read; a host of one label, such as blog, gets the stack's domain "
+            "(homeport:domain)"
         )
     if "*" in text:
         raise ValueError(
-            "certificates for a wildcard need a DNS plugin, which the official Caddy hasn't; list "
-            "the hosts themselves"
+            "certificates for a wildcard need a DNS plugin, which the official Caddy doesn't "
+            "have; list each host"
         )
     try:
         mapped = text if text.isascii() else idna.uts46_remap(text, std3_rules=False)
@@ -43,7 +43,9 @@ def canonical_host(text: str) -> str:
             "each part 1 to 63 characters, such as blog or www.example.org"
         )
     if re.fullmatch(r"[0-9.]+", host):
-        raise ValueError("an address is no host name; use a name such as blog or www.example.org")
+        raise ValueError(
+            "an IP address isn't a host name; use a name such as blog or www.example.org"
+        )
     return host
 
 

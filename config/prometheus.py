@@ -23,8 +23,8 @@ def read(root: Path) -> OwnFiles:
         },
     )
     problems += [
-        f"{stray.relative_to(root).as_posix()}: is read by nobody; here stand scrape.yml and "
-        "rules/*.yml; rename it, or move it away"
+        f"{stray.relative_to(root).as_posix()}: nothing reads this file; this folder takes "
+        "scrape.yml and rules/*.yml; rename it, or move it away"
         for stray in sorted((root / OWN).glob("[!.]*.y*ml"))
         if stray.name != "scrape.yml"
     ]

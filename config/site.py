@@ -141,8 +141,8 @@ class SiteFile(Model):
         if self.hosting == "shared" and (needs := self.needs_container):
             raise FieldsError(
                 ["hosting", *needs],
-                "shared can't do that, and a container can; change hosting to container, or "
-                "leave it out",
+                "a shared site can't do that, but a container can; change hosting to container, "
+                "or remove hosting",
             )
         if self.caddyfile and (odd := _CONTROL.search(self.caddyfile)):
             raise FieldsError(

@@ -62,7 +62,7 @@ class Key(Model):
             if kind == "credential":
                 raise FieldsError(
                     [kind],
-                    "a credential doesn't stand in a file; write `credential from config`, and "
+                    "a credential must not be in this file; write `credential from config`, and "
                     "give it a value in each stack's homeport:vault.values",
                 )
             if problem := unfit(kind, name):

@@ -81,7 +81,7 @@ def _problems_of_people(
         at = f"Pulumi.{stack}.yaml: {PROJECT}:users.{name}"
         if not user.vault.empty and not _USER.fullmatch(name):
             yield (
-                f"{at}.vault: the vault takes names of a-z, 0-9, ., _ and - alone, with a letter "
+                f"{at}.vault: the vault takes only names of a-z, 0-9, ., _ and -, with a letter "
                 "or digit at both ends; give this person another name"
             )
         for field, scope in user.vault.unknown(paths):

@@ -122,8 +122,8 @@ class YamlFile:
 
 def _too_deep(name: str, line: int) -> str:
     return (
-        f"{name}:{line}: holds more than {_DEPTH} values within each other, or an alias (*) stands "
-        "within what it names; write it flatter"
+        f"{name}:{line}: holds more than {_DEPTH} nested values, or an alias (*) is inside what "
+        "it names; nest less"
     )
 
 

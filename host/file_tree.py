@@ -41,8 +41,8 @@ def read_folder(folder: Path) -> dict[str, Entry]:
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(top)):
             raise ValueError(
-                f"{path.relative_to(folder)} is a link, and leads to no file within the folder; "
-                "put there what it leads to"
+                f"{path.relative_to(folder)} is a link that doesn't lead to a file in the folder; "
+                "replace it with what it leads to"
             )
         if not _is_utf8(str(path)):
             raise ValueError(

@@ -21,8 +21,8 @@ from host.user import USER
 # Its exit code tells what is wrong.
 _LOOK = "[ -d /folder ] || exit 1; [ -r /folder ] && [ -x /folder ] || exit 2"
 _WRONG = {
-    1: "on the Docker host, that is no folder; name the folder that it stands in",
-    2: f"on the Docker host, user {USER}, as whom sites run, can't read it; let others read and "
+    1: "on the Docker host, that isn't a folder; name the folder that contains it",
+    2: f"on the Docker host, user {USER}, who runs sites, can't read it; let others read and "
     "enter it (chmod o+rx), or name another folder",
 }
 

@@ -89,10 +89,7 @@ def _what(error: Exception) -> str:
         case OSError(strerror=str() as reason, filename=str() as file):
             return f"{file}: {reason.lower()}"
     _write_down(error)
-    return (
-        f"something went wrong that nobody thought of ({error}); {LOG} has more, which helps "
-        "whoever mends it"
-    )
+    return f"an unexpected error ({error}); {LOG} has the details, for a bug report"
 
 
 def _write_down(error: Exception) -> None:

@@ -51,7 +51,7 @@ def _of_ssh(docker_host: str) -> str:
             timeout=_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
-        return f"{docker_host}: it accepts a connection and says nothing for {_TIMEOUT} s"
+        return f"{docker_host}: it accepts a connection but doesn't answer for {_TIMEOUT} s"
     said = done.stderr.strip()
     last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
     target = docker_host.removeprefix("ssh://")
@@ -80,7 +80,7 @@ def _of_the_connection(said: str, last: str, by_hand: str, login: str, port: str
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in said:
         known_as = f"[{name}]:{port}" if port else name
         return (
-            "its host key is another than the one that is known, so it may be another machine; "
+            "its host key differs from the known one, so it may be another machine; "
             f"if it was reinstalled, type `ssh-keygen -R '{known_as}'` and connect by hand once "
             f"(`{by_hand}`)"
         )

@@ -21,7 +21,7 @@ PACKAGES_PORT = 8080
 PACKAGES_HEALTH = "/health"
 """Answers while the package index does; it has no figures that could be scraped."""
 
-READ_ONLY_ERROR = "you may read here and not write; `registry: write` in the stack file allows it"
+READ_ONLY_ERROR = "you may read but not write; `registry: write` in the stack file allows it"
 DENIED = json.dumps({"errors": [{"code": "DENIED", "message": READ_ONLY_ERROR}]})
 """As the distribution specification has errors, which Docker shows."""
 
@@ -29,8 +29,8 @@ DENIED = json.dumps({"errors": [{"code": "DENIED", "message": READ_ONLY_ERROR}]}
 def closed(gc: str) -> str:
     """The same of what is said while unused layers are removed; `gc` is the command that does."""
     message = (
-        "unused layers are being removed, so nothing is taken now; try again in a minute (where "
-        f"this lasts, `{gc}` was killed: once more lets pushes in)"
+        "unused layers are being removed, so pushes are refused for now; try again in a minute "
+        f"(if this lasts, `{gc}` was killed: run it again to allow pushes)"
     )
     return json.dumps({"errors": [{"code": "UNAVAILABLE", "message": message}]})
 

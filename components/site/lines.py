@@ -112,9 +112,7 @@ def problem_of_text(lines: str) -> Problem | None:
         # A transport's own `tls` has nothing behind it.
         behind = words[at + 1] if at + 1 < len(words) else None
         if word.text == "tls" and word.first and not word.depth and behind and not behind.first:
-            return "tls", (
-                " is the gateway's matter, as homeport:tls of the stack's file says; remove it"
-            )
+            return "tls", " belongs to the gateway (homeport:tls in the stack's file); remove it"
         if "{$" in word.text and not word.quoted:
             return "{$", (
                 "…} reads the server's environment; write the value itself, or put it in quotes "

@@ -134,7 +134,7 @@ def _problem_at(under: str, value: object, hidden: Sequence[str], root: str) -> 
     if stray := sorted(set(value) - _FIELDS.get(kind, set(value))):
         return kind, f" with {stray[0]} may read what isn't the site's; remove that"
     if handler == "vars" and (names := [name for name in value if "{" in name]):
-        return names[0], " is no name of a variable; write one without a placeholder"
+        return names[0], " isn't a variable's name; write one without a placeholder"
     if handler == "file_server" and not set(hidden) <= set(value.get("hide", ())):
         return "file_server", NOT_HIDDEN
     return None
@@ -149,7 +149,7 @@ def _problem_of_value(under: str, value: str, root: str) -> Problem | None:
         case "root" if not _is_content(value, root):
             return value, f" is not the site's content; leave root at {ROOT} or below"
         case "dial" | "upstream" if not _ADDRESS.fullmatch(value):
-            return value, " is no address to ask; name host and port, such as api.example.org:80"
+            return value, " isn't an address; name host and port, such as api.example.org:80"
         case "expression" | "expr" if not _STATUS_TEST.fullmatch(value):
             return "expression", " may read the server's environment or files; use other matchers"
         case "uri" if _NESTED.search(value):

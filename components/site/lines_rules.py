@@ -84,7 +84,7 @@ def _of_handler(value: Mapping[str, Any], server: Server) -> Iterator[Problem]:
             basic = value.get("providers", {}).get("http_basic", {})
             yield from _of_accounts(basic.get("accounts") or ())
             if not basic.get("accounts"):
-                yield "basic_auth", " has no account, so no password would ever fit; add one"
+                yield "basic_auth", " has no account, so no password would ever match; add one"
         case "reverse_proxy" if server.shared:
             fastcgi = value.get("transport", {}).get("protocol") == "fastcgi"
             yield (
@@ -106,7 +106,7 @@ def _of_handler(value: Mapping[str, Any], server: Server) -> Iterator[Problem]:
         case handler if handler in _STATUS_OF:
             status = str(value.get("status_code", ""))
             if status.isdecimal() and not (200 <= int(status) <= 599 or int(status) == 103):
-                yield status, " is no status of an answer; write one from 200 to 599"
+                yield status, " isn't a valid status; write one from 200 to 599"
 
 
 def _of_accounts(accounts: Iterable[Mapping[str, str]]) -> Iterator[Problem]:
@@ -114,8 +114,8 @@ def _of_accounts(accounts: Iterable[Mapping[str, str]]) -> Iterator[Problem]:
         if not _HASH.fullmatch(_opened(account.get("password", ""))):
             yield (
                 account.get("username", "basic_auth"),
-                " has no hash of bcrypt or argon2id behind the name, so no password would ever "
-                "fit; `htpasswd -nB NAME` or `caddy hash-password` makes one",
+                " has no bcrypt or argon2id hash after the name, so no password would ever match; "
+                "`htpasswd -nB NAME` or `caddy hash-password` makes one",
             )
 
 
@@ -130,27 +130,27 @@ def _opened(password: str) -> str:
 def _of_address(dial: str, protocol: str, server: Server) -> Iterator[Problem]:
     if dial in _SOCKETS:
         if server.runtime != "php":
-            yield dial, " answers where the site's file has runtime: php; add that"
+            yield dial, " answers only if the site's file has runtime: php; add that"
         return
     if protocol == "fastcgi":
         yield (
             dial,
-            " is no PHP of yours: PHP runs inside the site, and nothing has to be written for it; "
-            "remove the line, and have runtime: php in the site's file",
+            " isn't needed: PHP runs inside the site without such a line; remove the line, and "
+            "set runtime: php in the site's file",
         )
         return
     host = dial.rpartition(":")[0].strip("[]")
     if _is_here(host):
         yield (
             dial,
-            f" {_HERE}; Homeport runs no programs of yours yet. Name a server that the site "
-            "reaches, or leave it out",
+            f" {_HERE}; Homeport doesn't run your own programs yet. Name a server that the site "
+            "can reach, or remove the line",
         )
     elif not server.egress and ("." in host or ":" in host):
         yield (
             dial,
-            " is outside, and the site reaches nothing there; add egress: true to its file, or "
-            "give a host to that server whole, with upstream: in place of source:",
+            " is outside, and the site can't reach it; add egress: true to its file, or let that "
+            "server answer for a whole host, with upstream: instead of source:",
         )
 
 
@@ -173,7 +173,7 @@ def _of_redirects(adapted: Mapping[str, Any]) -> Iterator[Problem]:
                     if not route.get("match") and _leads_to_itself(route):
                         yield (
                             "redir",
-                            " sends every visitor to where they are, for ever; remove it: the "
+                            " redirects every visitor to the same URL, for ever; remove it: the "
                             "gateway sends visitors to HTTPS by itself",
                         )
 

@@ -169,8 +169,8 @@ def _trouble(error: Exception, reach: Props) -> tuple[str, int]:
     match error:
         case requests.exceptions.SSLError() if "CERTIFICATE_VERIFY" in str(error):
             return (
-                f"{host} answers with a certificate that isn't known here; homeport:tls.root "
-                "names the file of those that it is known by"
+                f"{host} answers with a certificate that isn't trusted here; set "
+                "homeport:tls.root to the file of certificates that verify it"
             ), _START_PATIENCE
         case requests.exceptions.SSLError():
             return _without_certificate(reach, stack), _CERTIFICATE_PATIENCE
@@ -191,8 +191,8 @@ def _trouble(error: Exception, reach: Props) -> tuple[str, int]:
             return half_way(stack), _START_PATIENCE
         case exceptions.VaultDown():
             return (
-                f"the vault is sealed; `{logs}` tells why. Where homeport:vault.seal_key isn't "
-                f"the key of its storage, set that one again and type `{make(stack, 'up')}`"
+                f"the vault is sealed; `{logs}` tells why. If homeport:vault.seal_key isn't the "
+                f"key of its storage, set the right key and type `{make(stack, 'up')}`"
             ), _START_PATIENCE
         case exceptions.InvalidRequest() if str(error.url).endswith("/login"):
             return (

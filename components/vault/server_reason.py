@@ -37,8 +37,7 @@ def vault_reason(log: str, stack: str) -> str:
     if _OTHER_KEY in _own_lines(log):
         return (
             f"vault: it is sealed, because homeport:vault.seal_key in Pulumi.{stack}.yaml isn't "
-            "the key that its storage was sealed with; set that one back, and where it shall "
-            "become another, keep it as homeport:vault.previous_seal_key meanwhile "
-            "(docs/how-to/vault.md)"
+            "the key that its storage was sealed with; set that key again; to change the key, "
+            "keep the old one as homeport:vault.previous_seal_key meanwhile (docs/how-to/vault.md)"
         )
     return ""

@@ -170,7 +170,7 @@ def test_a_reader_can_not_write(
 ) -> None:
     refused = registries.ask(method, service, path, READER)
     assert refused.status_code == 403
-    assert "you may read here and not write" in refused.text
+    assert "you may read but not write" in refused.text
     if service == IMAGES:
         assert refused.headers["Content-Type"] == "application/json"
         assert refused.json()["errors"][0]["code"] == "DENIED"
@@ -195,7 +195,7 @@ def test_programs_tell_a_reader_why(registries: Registries) -> None:
         registries.clients.run("docker", "push", image).stdout,
         registries.twine(READER, wheel("second")),
     ):
-        assert "you may read here and not write" in said
+        assert "you may read but not write" in said
     registries.clients.ok("docker", "logout", registries.name)
     assert registries.clients.run("docker", "pull", image).returncode
     registries.log_in(WRITER)

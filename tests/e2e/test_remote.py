@@ -94,7 +94,7 @@ def test_drift_of_each_kind_is_listed_and_mended_by_one_up(remote: Checkout) -> 
     [
         ("unreachable", "it can't be reached (connect to host"),
         ("unknown", "its host key isn't known here; connect by hand once"),
-        ("changed", "its host key is another than the one that is known"),
+        ("changed", "its host key differs from the known one"),
         ("refusing", "it refuses every key that ssh offers (Permission denied (publickey).)"),
         ("forbidding", "this user may not use Docker; on the host, type `sudo usermod -aG "),
         ("bare", "Docker isn't installed there; put `docker` among the steps"),

@@ -173,7 +173,7 @@ def test_a_preview_without_keys_names_the_command_that_makes_them(vault: Vault) 
 def test_keys_that_are_there_are_never_made_anew(vault: Vault, search: LeakSearch) -> None:
     file = vault.checkout.folder / f"Pulumi.{vault.checkout.stack}.yaml"
     before = file.read_bytes()
-    assert "has all that the vault is opened with" in vault.run("vault-key").stdout
+    assert "already has every secret that opens the vault" in vault.run("vault-key").stdout
     assert file.read_bytes() == before
 
 
@@ -238,7 +238,7 @@ def test_a_vault_that_was_initialised_is_never_emptied(vault: Vault) -> None:
     before = vault.digest()
     refused = vault.run("vault-reset", check=False)
     assert refused.returncode == 1
-    assert "the vault's first start was whole" in refused.stdout
+    assert "the vault's first start was complete" in refused.stdout
     # Nor one in which somebody's name was tried too often, whatever it is: nobody is locked out.
     token = vault.login()
     vault.ask("POST", "auth/userpass/users/nobody", {"password": "nobodys"}, token=token)
@@ -296,9 +296,8 @@ def test_another_seal_key_is_told_while_the_rest_deploys(vault: Vault, search: L
     assert failed.returncode == 1
     assert [line for line in failed.stdout.splitlines() if line.startswith("vault: ")] == [
         f"vault: it is sealed, because homeport:vault.seal_key in Pulumi.{vault.checkout.stack}"
-        ".yaml isn't the key that its storage was sealed with; set that one back, and where it "
-        "shall become another, keep it as homeport:vault.previous_seal_key meanwhile "
-        "(docs/how-to/vault.md)"
+        ".yaml isn't the key that its storage was sealed with; set that key again; to change the "
+        "key, keep the old one as homeport:vault.previous_seal_key meanwhile (docs/how-to/vault.md)"
     ]
     vault.checkout.serves(vault.checkout.url("beside"), WELCOME_MARKER)
 

@@ -42,7 +42,7 @@ NOT_OF_THE_REPOSITORY = {
     ".engine": "made by `make setup`",
     ".venv": "made by `make setup`",
     ".state": "made by `activate`",
-    ".engine/errors.log": "made when something goes wrong that nobody thought of",
+    ".engine/errors.log": "made by an unexpected error",
     ".engine/logs/local-up.log": "made by `make up`",
     ".engine/logs": "made by `make up`",
     ".engine/taken": "made by the first preview of free lines",

@@ -131,7 +131,7 @@ def test_without_a_terminal_the_password_is_the_line_of_standard_input(
     assert bcrypt.verify("pässword ", next(iter(engine.set().values())))
 
 
-TOO_LONG = "and bcrypt reads the first 72 alone; choose a shorter one"
+TOO_LONG = "and bcrypt reads only the first 72; choose a shorter one"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_rights_stay_unless_others_are_given(
         ({"name": "ada", "file": ".htpasswd"}, "give one of NAME and FILE: "),
         ({"name": "a:b"}, "NAME is 'a:b': not a user's name; use 1 to 64 letters, "),
         ({"name": "ada", "registry": "all"}, "REGISTRY is 'all': must be read or write"),
-        ({"file": "x", "registry": "write"}, "REGISTRY goes with NAME alone: "),
+        ({"file": "x", "registry": "write"}, "REGISTRY works only with NAME: "),
     ],
 )
 def test_what_is_given_is_checked_before_anything_is_asked(

@@ -71,8 +71,8 @@ def test_folders_of_this_repository_are_among_them(
     for site in "bd":
         (root / f"sites/{site}/link").symlink_to("/etc/passwd")
     assert ask_about(root) == [
-        f"config/sites/{site}.yaml: sites/{site} can't be served: link is a link, and leads to no "
-        "file within the folder; put there what it leads to"
+        f"config/sites/{site}.yaml: sites/{site} can't be served: link is a link that doesn't "
+        "lead to a file in the folder; replace it with what it leads to"
         for site in "bd"
     ] + ["config/sites/a.yaml: no", "config/sites/d.yaml: no"]
 

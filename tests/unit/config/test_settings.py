@@ -148,7 +148,7 @@ def test_good_settings_are_taken(key: str, value: str) -> None:
         (
             "domain",
             "10.0.0.1",
-            " is '10.0.0.1': an address is no host name; use a name such as blog or "
+            " is '10.0.0.1': an IP address isn't a host name; use a name such as blog or "
             "www.example.org",
         ),
         ("host_suffix", "local host", f" is 'local host': {NO_HOST_NAME}"),
@@ -638,8 +638,8 @@ def test_the_host_of_a_service_is_no_sites_host_while_it_is_there(
     name = host[:8].lower()
     assert problem.startswith(f"config/sites/blog.yaml: hosts has {host.lower()!r}, where the ")
     assert problem.endswith(
-        f"service {name} answers, which homeport:registry turns on; take another host, or take "
-        "that section out"
+        f"service {name} answers, which homeport:registry turns on; choose another host, or "
+        "remove that section"
     )
 
 
@@ -649,7 +649,7 @@ def test_no_service_takes_passwords_in_clear(tmp_path: Path) -> None:
         loading.load("prod", config, an_estate(tmp_path, {}))
     assert caught.value.problems == (
         "Pulumi.prod.yaml: homeport:plain_http has 'pypi.example.org', where the service pypi "
-        "answers, and people send it passwords; take it out",
+        "answers, and people send it passwords; remove it",
     )
 
 
@@ -795,8 +795,8 @@ def warnings(
 def test_a_webhook_without_a_secret_is_told_with_the_command_that_sets_it(tmp_path: Path) -> None:
     sites = {"blog.yaml": HOOKED.format(host="blog", path="/push")}
     assert warnings(tmp_path / "without", sites) == [
-        "config/sites/blog.yaml: source.webhook is '/push', and there is no secret for it, so no "
-        f"push is taken; set the one that pushes are signed with: {SET}blog.webhook`"
+        "config/sites/blog.yaml: source.webhook is '/push', and there is no secret for it, so "
+        f"every push is refused; set the secret that signs pushes: {SET}blog.webhook`"
     ]
     for text in ("s3cr3t", {"secure": "v1:a:b"}):
         root = tmp_path / str(len(text))

@@ -42,7 +42,8 @@ FIELDS_OF_A_SITE = (
 )
 FIELDS_OF_A_SOURCE = "folder, host_folder, git, branch, tag, commit, directory, as, every, webhook"
 ONLY_CONTAINER = (
-    "shared can't do that, and a container can; change hosting to container, or leave it out"
+    "a shared site can't do that, but a container can; change hosting to container, or remove "
+    "hosting"
 )
 NO_KIND = (
     "none of source, redirect, upstream is given; add one, such as source: {folder: sites/blog}"
@@ -317,7 +318,8 @@ def test_a_host_is_known_by_the_name_that_dns_has(written: str, meant: str) -> N
         ),
         (
             "source: {folder: sites/blog}\nhosts: [a, 192.168.0.1]\n",
-            "2: hosts.1 is '192.168.0.1': an address is no host name; use a name such as blog or "
+            "2: hosts.1 is '192.168.0.1': an IP address isn't a host name; use a name such as "
+            "blog or "
             "www.example.org",
         ),
         *(
@@ -572,8 +574,8 @@ def test_an_empty_file_is_told_what_goes_into_it(tmp_path: Path) -> None:
 
 def test_an_alias_within_what_it_names_is_told(tmp_path: Path) -> None:
     assert problems(tmp_path, {"blog.yaml": "hosts: &all [blog, *all]\n"}) == [
-        "config/sites/blog.yaml:1: holds more than 50 values within each other, or an alias (*) "
-        "stands within what it names; write it flatter"
+        "config/sites/blog.yaml:1: holds more than 50 nested values, or an alias (*) is inside "
+        "what it names; nest less"
     ]
 
 
@@ -587,7 +589,7 @@ def test_an_alias_within_what_it_names_is_told(tmp_path: Path) -> None:
             "them out, or leave some out",
         ),
         *(
-            (text, "holds more than 50 values within each other, or an alias")
+            (text, "holds more than 50 nested values, or an alias")
             for text in ("hosts: " + "[" * 60 + "]" * 60, "[" * 100_000, "- " * 20_000)
         ),
     ],

@@ -103,7 +103,7 @@ def test_each_kind_and_origin_is_taken(tmp_path: Path, written: str, words: str)
         ),
         (
             "a: {credential: hunter2}",
-            "4: services.shop.local.a.credential: a credential doesn't stand in a file; write "
+            "4: services.shop.local.a.credential: a credential must not be in this file; write "
             "`credential from config`, and give it a value in each stack's "
             "homeport:vault.values",
         ),
@@ -186,8 +186,8 @@ def test_people_have_rights_to_what_is_declared(tmp_path: Path) -> None:
     assert problems(tmp_path, TREE, users=users) == [
         "Pulumi.prod.yaml: homeport:users.ada.vault.write has 'mill/prod', and config/vault.yaml "
         "declares shop/local, shop/prod, mill/local",
-        "Pulumi.prod.yaml: homeport:users.Bob.vault: the vault takes names of a-z, 0-9, ., _ and "
-        "- alone, with a letter or digit at both ends; give this person another name",
+        "Pulumi.prod.yaml: homeport:users.Bob.vault: the vault takes only names of a-z, 0-9, ., _ "
+        "and -, with a letter or digit at both ends; give this person another name",
     ]
 
 

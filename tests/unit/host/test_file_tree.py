@@ -29,7 +29,8 @@ def no_file_is_a_folder(tree: dict[str, Entry]) -> bool:
 
 TREES = st.dictionaries(PATHS, ENTRIES, max_size=5).filter(no_file_is_a_folder)
 NO_FILE = (
-    r"^sub/link is a link, and leads to no file within the folder; put there what it leads to$"
+    r"^sub/link is a link that doesn't lead to a file in the folder; replace it with what it "
+    r"leads to$"
 )
 TOPS = st.sampled_from(["", "top", "releases/0a1b"])
 

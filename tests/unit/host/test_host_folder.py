@@ -23,7 +23,7 @@ PROPS = {
     "labels": {"homeport.component": "photos"},
 }
 NOT_READ = (
-    "user 1000, as whom sites run, can't read it; let others read and enter it (chmod o+rx), or "
+    "user 1000, who runs sites, can't read it; let others read and enter it (chmod o+rx), or "
     "name another folder"
 )
 
@@ -91,7 +91,7 @@ def test_one_that_is_missing_stops_in_preview_naming_the_sites_line(host: Host, 
     ("make", "mode", "wrong"),
     [
         (Path.mkdir, 0o705, ""),
-        (Path.touch, 0o644, "that is no folder; name the folder that it stands in"),
+        (Path.touch, 0o644, "that isn't a folder; name the folder that contains it"),
         (Path.mkdir, 0o700, NOT_READ),
         (Path.mkdir, 0o704, NOT_READ),
         (Path.mkdir, 0o701, NOT_READ),
@@ -137,7 +137,7 @@ def test_another_folder_is_looked_at_and_kept(host: Host) -> None:
         "path": "/srv/b"
     }
     host.look = lambda _: (1, "")
-    with pytest.raises(engine.EngineError, match="no folder"):
+    with pytest.raises(engine.EngineError, match="isn't a folder"):
         provider.update("/srv/photos", PROPS, PROPS | {"path": "/srv/c"})
 
 

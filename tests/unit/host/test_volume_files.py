@@ -401,7 +401,7 @@ def test_a_folder_with_a_link_elsewhere_stops_the_program_naming_both(tmp_path: 
         image="i",
         files=Files(folders={"": tmp_path}),
     )
-    with pytest.raises(pulumi.RunError, match=f"^{tmp_path} can't be served: link is a link, "):
+    with pytest.raises(pulumi.RunError, match=f"^{tmp_path} can't be served: link is a link that "):
         VolumeFiles("x", args)
 
 

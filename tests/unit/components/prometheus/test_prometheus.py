@@ -267,8 +267,8 @@ def test_own_files_that_cant_be_read_are_named(tmp_path: Path) -> None:
         "config/prometheus/scrape.yml: is not UTF-8 text; save it as UTF-8",
         "config/prometheus/rules/mine.yaml: must be a file that ends in .yml; rename it, or move "
         "it away",
-        "config/prometheus/scrape.yaml: is read by nobody; here stand scrape.yml and rules/*.yml; "
-        "rename it, or move it away",
+        "config/prometheus/scrape.yaml: nothing reads this file; this folder takes scrape.yml and "
+        "rules/*.yml; rename it, or move it away",
     )
 
 

@@ -6,12 +6,12 @@ them; those of whole files in test_site_blocks.py.
 
 BCRYPT = "$2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG"
 HERE = (
-    "is the site's own container, where nothing of yours runs; Homeport runs no programs of yours "
-    "yet. Name a server that the site reaches, or leave it out"
+    "is the site's own container, where nothing of yours runs; Homeport doesn't run your own "
+    "programs yet. Name a server that the site can reach, or remove the line"
 )
 OUTSIDE = (
-    "is outside, and the site reaches nothing there; add egress: true to its file, or give a host "
-    "to that server whole, with upstream: in place of source:"
+    "is outside, and the site can't reach it; add egress: true to its file, or let that server "
+    "answer for a whole host, with upstream: instead of source:"
 )
 NO_PLUGINS = "the official Caddy has no such directive, as plugins aren't part of it"
 
@@ -73,8 +73,8 @@ REFUSED = {
     "8 php in another container": (
         "php_fastcgi wordpress:9000\nfile_server",
         1,
-        "wordpress:9000 is no PHP of yours: PHP runs inside the site, and nothing has to be "
-        "written for it; remove the line, and have runtime: php in the site's file",
+        "wordpress:9000 isn't needed: PHP runs inside the site without such a line; remove the "
+        "line, and set runtime: php in the site's file",
     ),
     "11 a snippet": (
         "import cors https://example.org",
@@ -101,7 +101,7 @@ REFUSED = {
     "18 a certificate of one's own": (
         "tls internal",
         1,
-        "tls is the gateway's matter, as homeport:tls of the stack's file says; remove it",
+        "tls belongs to the gateway (homeport:tls in the stack's file); remove it",
     ),
     "18 another address": (
         "bind 127.0.0.1",
@@ -126,13 +126,12 @@ WHOLE_FILES = {
     "14 a wildcard": (
         'hosts: ["*.example.org"]\nsource: {folder: sites/blog}\n',
         "config/sites/blog.yaml:1: hosts.0 is '*.example.org': certificates for a wildcard need a "
-        "DNS plugin, which the official Caddy hasn't; list the hosts themselves",
+        "DNS plugin, which the official Caddy doesn't have; list each host",
     ),
     "20 a variable of the environment": (
         'hosts: ["blog.{$BASE_DOMAIN}"]\nsource: {folder: sites/blog}\n',
-        "config/sites/blog.yaml:1: hosts.0 is 'blog.{$BASE_DOMAIN}': nothing of the environment is "
-        "read; a host of one label, such as blog, stands below the stack's domain "
-        "(homeport:domain)",
+        "config/sites/blog.yaml:1: hosts.0 is 'blog.{$BASE_DOMAIN}': placeholders aren't read; a "
+        "host of one label, such as blog, gets the stack's domain (homeport:domain)",
     ),
 }
 """A site's file, and what is said of it; "" where it is taken."""

@@ -29,7 +29,7 @@ ENVIRONMENT = "reads the server's environment or files; write the value itself"
 FILES = "may read or show what isn't the site's; remove it"
 THAT = "may read what isn't the site's; remove that"
 OUTSIDE = "is not the site's content; leave root at /srv/current or below"
-NO_ADDRESS = "is no address to ask; name host and port, such as api.example.org:80"
+NO_ADDRESS = "isn't an address; name host and port, such as api.example.org:80"
 CLOSES = "} closes the site's own block; remove it"
 IMPORTS = "import reads the server's files; write the lines themselves"
 EXPRESSION = "expression may read the server's environment or files; use other matchers"
@@ -125,7 +125,7 @@ BAD: dict[str, tuple[str, int, str]] = {
     "a password in plain": (
         "basic_auth {\n  ada secret\n}",
         2,
-        "ada has no hash of bcrypt or argon2id behind the name, so no password would ever fit; "
+        "ada has no bcrypt or argon2id hash after the name, so no password would ever match; "
         "`htpasswd -nB NAME` or `caddy hash-password` makes one",
     ),
     # Out of the block.
@@ -148,7 +148,7 @@ BAD: dict[str, tuple[str, int, str]] = {
     "tls": (
         "header A b\ntls internal",
         2,
-        "tls is the gateway's matter, as homeport:tls of the stack's file says; remove it",
+        "tls belongs to the gateway (homeport:tls in the stack's file); remove it",
     ),
     "a log file": ("log {\n  output file /srv/log\n}", 1,
                    site_blocks.REFUSED["18 a log of one's own"][2]),
@@ -246,7 +246,7 @@ BAD: dict[str, tuple[str, int, str]] = {
     "a root as a variable in disguise": (
         "route {\n  vars {x}root /etc\n  file_server\n}",
         2,
-        "{x}root is no name of a variable; write one without a placeholder",
+        "{x}root isn't a variable's name; write one without a placeholder",
     ),
     "a template of a listing": (
         "file_server {\n  browse /srv/current/page.html\n}",
@@ -296,16 +296,16 @@ BAD: dict[str, tuple[str, int, str]] = {
                                   "remote_ip is the gateway for every visitor; write client_ip, "
                                   "which is the visitor"),
     "every visitor sent to https": ("header A b\nredir https://{host}{uri}", 2,
-                                    "redir sends every visitor to where they are, for ever; remove "
-                                    "it: the gateway sends visitors to HTTPS by itself"),
+                                    "redir redirects every visitor to the same URL, for ever; "
+                                    "remove it: the gateway sends visitors to HTTPS by itself"),
     "a password that is no hash": (
         "basic_auth {\n  bob JDEkYWJj\n}",
         2,
-        "bob has no hash of bcrypt or argon2id behind the name, so no password would ever fit; "
+        "bob has no bcrypt or argon2id hash after the name, so no password would ever match; "
         "`htpasswd -nB NAME` or `caddy hash-password` makes one",
     ),
-    "a status of 1": ("respond no 1", 1, "1 is no status of an answer; write one from 200 to 599"),
-    "an error of 999": ("error 999", 1, "999 is no status of an answer; write one from 200 to 599"),
+    "a status of 1": ("respond no 1", 1, "1 isn't a valid status; write one from 200 to 599"),
+    "an error of 999": ("error 999", 1, "999 isn't a valid status; write one from 200 to 599"),
     "a path behind a script by pattern": (
         "@a path_regexp ^/index\\.php/admin\nrespond @a no",
         1,
@@ -339,7 +339,7 @@ BAD: dict[str, tuple[str, int, str]] = {
     "nobody's password": (
         "basic_auth {\n}",
         1,
-        "basic_auth has no account, so no password would ever fit; add one",
+        "basic_auth has no account, so no password would ever match; add one",
     ),
     "a file in an escaped word": ("import\\ /srv/current/*.caddy", 1, IMPORTS),
     "a file in an escaped quote": ("\\`import` /srv/current/*.caddy", 1, IMPORTS),
@@ -353,8 +353,8 @@ BAD: dict[str, tuple[str, int, str]] = {
     "php-fpm by another name": (
         "reverse_proxy localhost:9000 {\n  transport fastcgi {\n    split .php\n  }\n}",
         1,
-        "localhost:9000 is no PHP of yours: PHP runs inside the site, and nothing has to be "
-        "written for it; remove the line, and have runtime: php in the site's file",
+        "localhost:9000 isn't needed: PHP runs inside the site without such a line; remove the "
+        "line, and set runtime: php in the site's file",
     ),
     "the folder of releases": ("handle {\n  file_server {\n    root /srv\n  }\n}", 3,
                                f"/srv {OUTSIDE}"),

@@ -465,7 +465,7 @@ class Clock:
             120,
             130,
         ),
-        (UNKNOWN, "vault.example.org answers with a certificate that isn't known here", 15, 30),
+        (UNKNOWN, "vault.example.org answers with a certificate that isn't trusted here", 15, 30),
         (
             requests.exceptions.ConnectionError(),
             "the gateway doesn't answer at 192.0.2.7:443",

@@ -352,7 +352,7 @@ def test_a_snapshot_with_a_flipped_bit_is_none(data: st.DataObject) -> None:
         at = data.draw(st.integers(10, len(content) - 1).filter(lambda at: at != last))
         content[at] ^= 1 << data.draw(st.integers(0, 7))
         file.write_bytes(content)
-        with pytest.raises(CommandError, match="only a part of one; nothing was changed"):
+        with pytest.raises(CommandError, match="is incomplete; nothing was changed"):
             vault_snapshot.restore(Context("local", loading.of_files, {"file": str(file)}))
 
 
@@ -362,7 +362,9 @@ def test_what_is_no_snapshot_is_told_before_anybody_is_asked(
 ) -> None:
     file = tmp_path / "README.md"
     file.write_bytes(content)
-    with pytest.raises(CommandError, match=r"README.md is no snapshot of a vault, or only a part"):
+    with pytest.raises(
+        CommandError, match=r"README.md isn't a snapshot of a vault, or is incomplete"
+    ):
         vault_snapshot.restore(Context("local", loading.of_files, {"file": str(file)}))
 
 
@@ -446,7 +448,9 @@ def test_only_a_vault_that_never_was_whole_is_emptied(
         assert vault_reset.run(context) == 0
         assert done == [{"the-volume": "/var/lib/openbao"}]
         return
-    with pytest.raises(CommandError, match=r"first start was whole.*`make logs NAME=vault STACK=p"):
+    with pytest.raises(
+        CommandError, match=r"first start was complete.*`make logs NAME=vault STACK=p"
+    ):
         vault_reset.run(context)
     assert not container.stopped
     assert not done
