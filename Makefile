@@ -1,9 +1,9 @@
-# Every target works on the stack `local` unless STACK=… names another one. Where a command would
-# ask, YES=1 answers yes.
+# Every target works on the stack `local` unless STACK=… names another one. YES=1 answers yes if a
+# command would ask.
 SHELL = /bin/bash
 STACK = local
-# What a person gives is data, for make and the shell alike: recipes read it as the shell's own
-# variables, with nothing in it expanded.
+# Values that a person gives are data. Recipes read them as variables of the shell, so neither make
+# nor the shell expands anything in them.
 override export STACK := $(value STACK)
 override export NAME := $(value NAME)
 override export FILE := $(value FILE)
@@ -11,67 +11,67 @@ override export REGISTRY := $(value REGISTRY)
 override export KEEP := $(value KEEP)
 override export TOPIC := $(value TOPIC)
 run = . ./activate && python -m commands
-# Half of what unit tests take is waiting, so three are as many as keep two cores busy.
+# Unit tests wait for half of their time, so three processes keep two cores busy.
 parallel = --numprocesses 3 --dist worksteal
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
-up: setup ## bring the stack to what the files in config/ say
+up: setup ## bring the host to what the files in config/ say
 	@$(run) up --stack "$$STACK"
 
 preview: engine ## show what `make up` would change
 	@$(run) preview --stack "$$STACK"
 
-drift: engine ## show where the host differs from the files; exit code 2 where it does
+drift: engine ## show where the host differs from the files; exit code 2 if it does
 	@$(run) drift --stack "$$STACK"
 
 outdated: venv ## show newer versions of images and packages
 	@$(run) outdated
 
-down: engine ## take the stack down, keeping its data
+down: engine ## take the stack down and keep its data
 	@$(run) down --stack "$$STACK"
 
-purge: engine ## list the data that `make down` kept, and delete it
+purge: engine ## list the data that `make down` kept, ask, and delete it
 	@$(run) purge --stack "$$STACK"
 
-status: engine ## components, their health and their URLs
+status: engine ## show the components, their health and their URLs
 	@$(run) status --stack "$$STACK"
 
-logs: engine ## what a component prints: make logs NAME=welcome
+logs: engine ## follow what a component prints: make logs NAME=welcome
 	@$(run) logs --stack "$$STACK" --name="$$NAME"
 
 user: engine ## give somebody a password: make user NAME=alice [REGISTRY=write], or FILE=.htpasswd
 	@$(run) user --stack "$$STACK" --name="$$NAME" --file="$$FILE" --registry="$$REGISTRY"
 
-users: engine ## who has a password, and what they may do
+users: engine ## list who has a password, and their rights
 	@$(run) users --stack "$$STACK"
 
-registry-gc: engine ## remove images that no tag names; KEEP=5 keeps five tags of each first
+registry-gc: engine ## remove images that no tag names; KEEP=5 first keeps only the newest five tags of each
 	@$(run) registry-gc --stack "$$STACK" --keep="$$KEEP"
 
-ca: engine ## the certificate of the stack's own CA
+ca: engine ## print the certificate of the stack's own CA
 	@$(run) ca --stack "$$STACK"
 
-trust: engine ## the line to type for this machine to trust that CA
+trust: engine ## print the line that makes this machine trust that CA
 	@$(run) trust --stack "$$STACK"
 
-vault-key: engine ## make the secrets that the vault is opened with, where they are missing
+vault-key: engine ## add the missing secrets that open the vault
 	@$(run) vault-key --stack "$$STACK"
 
-vault-snapshot: engine ## write all that the vault holds to a file: make vault-snapshot FILE=vault.snap
+vault-snapshot: engine ## write everything that the vault holds to a file: make vault-snapshot FILE=vault.snap
 	@$(run) vault-snapshot --stack "$$STACK" --file="$$FILE"
 
-vault-restore: engine ## put a snapshot in place of all that the vault holds: make vault-restore FILE=vault.snap
+vault-restore: engine ## ask, and replace what the vault holds with a snapshot: make vault-restore FILE=vault.snap
 	@$(run) vault-restore --stack "$$STACK" --file="$$FILE"
 
-vault-reset: engine ## empty the vault's storage where its first start failed half-way
+vault-reset: engine ## empty the vault's storage if its first start failed half-way
 	@$(run) vault-reset --stack "$$STACK"
 
-check: lint ## format, lint, types and unit tests
+check: lint ## check format, lint and types, and run the unit tests
 	@.venv/bin/python -m pytest tests/unit $(parallel)
 
-test: setup ## all tests
+test: setup ## run all tests
 	@setup/images
 	@setup/test-tools
 	@. ./activate && python -m pytest tests/unit $(parallel) && python -m pytest tests/e2e --numprocesses 2 --dist loadfile

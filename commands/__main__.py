@@ -62,20 +62,20 @@ COMMANDS = {
     "preview": ("show what up would change", pulumi_cli.preview),
     "drift": ("show where the host differs from the files", drift.run),
     "outdated": ("show newer versions of images and packages", outdated.run),
-    "down": ("remove everything but data volumes", pulumi_cli.down),
+    "down": ("remove everything except data volumes", pulumi_cli.down),
     "purge": ("delete the data volumes that down left", purge.run),
-    "status": ("components, their health and URLs", status.run),
+    "status": ("show the components, their health and URLs", status.run),
     "logs": ("follow the log of a component", logs.run),
-    "user": ("keep the hash of somebody's password", user.run),
+    "user": ("store the hash of somebody's password", user.run),
     "users": ("list who has a password, and their rights", user.users),
-    "registry-gc": ("remove what no tag of the image registry names", registry_gc.run),
+    "registry-gc": ("remove images that no tag names", registry_gc.run),
     "ca": ("print the certificate of the stack's own CA", ca.run),
-    "trust": ("print the line that makes this machine trust it", ca.trust),
-    "vault-key": ("make the secrets that the vault is opened with", vault_key.run),
-    "vault-snapshot": ("write all that the vault holds to a file", vault_snapshot.save),
-    "vault-restore": ("put a snapshot in place of what it holds", vault_snapshot.restore),
-    "vault-reset": ("empty the vault after a failed first start", vault_reset.run),
-    "probe": ("ask every URL through the public door", probe.run),
+    "trust": ("print the line that makes this machine trust that CA", ca.trust),
+    "vault-key": ("add the missing secrets that open the vault", vault_key.run),
+    "vault-snapshot": ("write everything that the vault holds to a file", vault_snapshot.save),
+    "vault-restore": ("replace what the vault holds with a snapshot", vault_snapshot.restore),
+    "vault-reset": ("empty the vault's storage after a failed first start", vault_reset.run),
+    "probe": ("ask every URL through the gateway", probe.run),
 }
 
 OPTIONS = {
@@ -85,7 +85,7 @@ OPTIONS = {
     "vault-snapshot": ["file"],
     "vault-restore": ["file"],
 }
-"""What commands are told besides the stack, as the make targets name it."""
+"""Options of each command besides --stack, by the names that the make targets use."""
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
