@@ -119,8 +119,8 @@ def root_certificate(docker_host: str, stack: str) -> str:
 
 
 def find_root_certificate(docker_host: str, stack: str) -> str:
-    """The same; empty where there is none. Read through a container of the gateway, be it stopped:
-    nobody else mounts the volume, which holds keys too.
+    """The same; empty if there is none. Reads it through a container of the gateway, even a stopped
+    one: nothing else mounts the volume, because it also holds keys.
     """
     labels = [f"homeport.stack={stack}", f"homeport.component={ROUTER}"]
     try:

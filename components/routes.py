@@ -66,9 +66,9 @@ class Guard:
     writers: frozenset[str] | None = None
     """Who may do more than read, which is GET and HEAD; None where all may do all."""
     denied: str = ""
-    """What a reader who writes is told, with 403."""
+    """The text that a reader gets with 403 when they try to write."""
     open: str = ""
-    """A path that tells whether the service answers, for which nobody is asked. The upstream gets
+    """A path that shows whether the service answers, and that needs no password. The upstream gets
     a GET without a body."""
     closed: str = ""
     """What a writer is told, with 503, while a command keeps the component from being written;
@@ -77,7 +77,7 @@ class Guard:
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Requests for a host, or for a path of it and all below, and what is done with them."""
+    """Requests for a host, or for a path of it and everything below, and how to handle them."""
 
     component: str
     """Whose route it is: the name of its access log."""

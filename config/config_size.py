@@ -16,8 +16,8 @@ _MOST_KIB = 120  # as what needs a backslash there counts double
 
 
 def check(file: str, config: Mapping[str, object]) -> None:
-    """Raises ConfigError where the `config` of a stack's file is too large, naming its largest
-    value. What is encrypted counts as it is when it is opened.
+    """Raises ConfigError if the `config` of a stack's file is too large, and names its largest
+    value. Encrypted values count with their decrypted size.
     """
     sizes = {key: size for key, value in config.items() for key, size in _sizes(key, value)}
     if sum(sizes.values()) <= _MOST_KIB * 1024:

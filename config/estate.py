@@ -33,7 +33,7 @@ class Estate:
     entrance: Entrance
     """Where its gateway listens, and how it is reached."""
     in_vault: tuple[DeclaredKey, ...] = ()
-    """What the vault shall hold, where there is one."""
+    """The declared contents of the vault, if the stack has one."""
     watched: OwnFiles = field(default_factory=OwnFiles)
     """What a person adds to Prometheus."""
 

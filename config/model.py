@@ -1,4 +1,4 @@
-"""How what is wrong in a file is told to a person."""
+"""Turns validation errors into sentences for a person."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ _WORDS = {
     "bool_parsing": "must be true or false",
     "ip_v4_address": "must be an IPv4 address, such as 127.0.0.1",
 }
-"""What is allowed, in the words of who writes the file; pydantic's own speak of Python."""
+"""What is allowed, in words for the person who writes the file; pydantic's own words are about
+Python."""
 
 Path = tuple[int | str, ...]
 """Where a value stands in its file: `("hosts", 0)`."""
@@ -47,9 +48,9 @@ def problems_of(
     where: Callable[[Path], str],
     prefix: str = "",
 ) -> list[str]:
-    """One sentence for each error: where it stands, the field, its value, what is allowed.
+    """One sentence for each error: the place, the field, its value, what is allowed.
 
-    `where` names the place of a path in the person's own file, for example
+    `where` turns a path into its place in the person's own file, for example
     `config/sites/blog.yaml:3`; `prefix` is what that file writes before each field.
     """
     return [_sentence(one, model, where, prefix) for one in error.errors()]
@@ -132,7 +133,7 @@ _PASSWORD = re.compile(r"(https?://|ssh://[^\s/@:]*:)[^\s/@]+@")
 
 
 def shown_key(key: str) -> str:
-    """A field's name, in quotes where it would break the line that tells about it."""
+    """A field's name, in quotes if it would break the line of the error."""
     return _without_password(key if key.isprintable() else repr(key))
 
 

@@ -29,7 +29,7 @@ _WEAKER = {
 
 
 def weakness(hashed: str) -> str:
-    """Why this hash of a password isn't taken; empty where it is. The hash itself isn't told."""
+    """Why this hash of a password is refused; empty if it isn't. Never contains the hash itself."""
     if form := _BCRYPT.fullmatch(hashed):
         rounds = int(form["rounds"])
         if LEAST_ROUNDS <= rounds <= _MOST_ROUNDS:
@@ -45,7 +45,7 @@ def weakness(hashed: str) -> str:
 
 
 def user_name(text: str) -> str:
-    """The name as it is. Raises ValueError with what is allowed."""
+    """The name, unchanged. Raises ValueError with what is allowed."""
     if not _NAME.fullmatch(text):
         raise ValueError(
             "not a user's name; use 1 to 64 letters, digits and . _ @ + -, a letter or digit first"

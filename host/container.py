@@ -50,8 +50,8 @@ class ContainerArgs:
     writes a volume."""
     mounts: Sequence[Mount | Bind] = ()
     unlisted: str = ""
-    """A folder in memory whose names nobody can read: who doesn't know them finds no mount there.
-    Empty where there is none."""
+    """A folder in memory whose names nobody can list: whoever doesn't know a name can't find a
+    mount. Empty means no such folder."""
     ports: Sequence[Port] = ()
     env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     capabilities: Sequence[str] = ()

@@ -26,11 +26,11 @@ _RESOURCE = re.compile(r"^resource (.+) \[.*\] failed to register$")
 
 
 def leave_dependents_of_failures() -> None:
-    """Leave what depends on a failed resource as it is, and bring everything else about.
+    """Leave resources that depend on a failed one as they are, and go on with all others.
 
-    The program then fails with one sentence. It has to: the engine takes a program that
-    ends well for the whole list of what shall exist, and would delete what was left out,
-    the old version of the failed site among it.
+    The program must then fail, which it does with one sentence. If it ended well, the engine would
+    take its resources for the complete list, and delete those that were left out, such as the old
+    version of the failed site.
     """
     RPCManager.do_rpc = _tolerant_do_rpc  # type: ignore[method-assign]  # see the module's text
     stack.wait_for_rpcs = _wait_then_fail

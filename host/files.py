@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # renderers hand texts on, and need nothing of Pulumi
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """What stands in the volume, below `current/`, and what is done around a change."""
+    """What the volume contains below `current/`, and what runs around a change."""
 
     public: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Texts by path."""
@@ -26,8 +26,8 @@ class Files:
     validate: Sequence[str] = ()
     """Command that fails on a bad candidate. It sees the files where the service would."""
     reason: str = ""
-    """Module whose `reason_in` finds, in what a command printed, why it failed; else all of it is
-    told."""
+    """Module whose `reason_in` finds why a command failed in what it printed; otherwise the error
+    has all of the output."""
     shown_as: str = ""
     """Folder of the person's own files among these; errors call them by it."""
     reload: Sequence[str] = ()

@@ -18,7 +18,7 @@ from host.apply_provider import ApplyProvider
 from host.provider import Props
 from host.user import USER
 
-# Its exit code tells what is wrong.
+# Its exit code is the reason.
 _LOOK = "[ -d /folder ] || exit 1; [ -r /folder ] && [ -x /folder ] || exit 2"
 _WRONG = {
     1: "on the Docker host, that isn't a folder; name the folder that contains it",

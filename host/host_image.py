@@ -21,13 +21,13 @@ from host.provider import Props, gone
 # Built from images/, never pulled: whoever owned that name at a registry could run code here.
 _OWN = "homeport/"
 _LOGS = Path(".engine/logs")
-# Seconds in which an engine may say nothing: one that hands an image on writes all of it to its
-# disk before the first byte, one that is given it unpacks all of it before it answers.
+# Seconds in which an engine may be silent: when it exports an image it first writes all of it to
+# its disk, and when it imports one it unpacks all of it before it answers.
 _PATIENCE = 900
 
 
 class HostImageProvider(ApplyProvider):
-    """Create, read, update of `HostImage`. An image that nobody uses any more is left alone."""
+    """Create, read and update of `HostImage`. It never removes an image."""
 
     named_after = "ref"
     compared = ("docker_host", "ref")

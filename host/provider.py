@@ -1,8 +1,8 @@
-"""What all dynamic resources have in common: what goes wrong in one is told in a sentence.
+"""What all dynamic resources share: an error reaches a person as one sentence.
 
 The Python SDK hands an exception to the engine as `Exception calling application: …` and prints a
-traceback. A servicer's method may end the call itself instead (`ServicerContext.abort`), and its
-own `context` is the only way to it: it stands in the frame that calls the provider (the SDK's
+traceback. A servicer's method may end the call itself instead (`ServicerContext.abort`). Its
+`context` is only found in the frame that calls the provider (the SDK's
 `pulumi/dynamic/__main__.py`, version 3.255).
 """
 

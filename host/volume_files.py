@@ -103,8 +103,9 @@ class VolumeFilesArgs:
     mount: str
     """Where the service mounts the volume: candidates are validated at the same path."""
     folder: str = ""
-    """The folder of the volume in which they stand, where the volume is shared: nothing else of it
-    is read or changed. They belong to the owner of the files, and are removed with the resource."""
+    """The folder of the volume that holds the files, if the volume is shared: nothing outside it is
+    read or changed. The files belong to the owner of the files, and are removed with the resource.
+    """
     image: str
     """The service's image: it validates, and has the `sh`, `ln` and `mv` that switch."""
     files: Files
@@ -113,14 +114,14 @@ class VolumeFilesArgs:
 
 
 class VolumeFiles(Resource, module="homeport", name="VolumeFiles"):
-    """Files in a volume that exists already; removing the volume is left to its owner.
+    """Files in an existing volume; the volume's owner removes the volume.
 
-    In a `folder` of a volume that others write to as well, a marker says whose its content is:
-    once somebody else's marker stands there, nothing is removed with the resource.
+    In a `folder` of a volume that others also write to, a marker names the owner of the content. If
+    it names somebody else, removing the resource removes nothing.
 
-    A change is validated in preview where host and image exist, written beside the old
-    files, switched in at once, and the service reloads. If it refuses, the old files are
-    put back and the update fails. `pulumi refresh` shows what was changed by hand.
+    Preview validates a change if host and image exist. An update writes the new files beside the
+    old ones, switches at once, and reloads the service. If the service refuses, the old files are
+    put back and the update fails. `pulumi refresh` shows changes made by hand.
     """
 
     provider_class: ClassVar[type[ResourceProvider]] = VolumeFilesProvider

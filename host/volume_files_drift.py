@@ -10,9 +10,10 @@ from host.provider import Props
 
 
 def drift(client: docker.DockerClient, props: Props) -> Props:
-    """The properties that differ in the volume, as they stand there; none where all is as written.
+    """The properties that differ, with the values that the volume has; none if everything is as
+    written.
 
-    Text is shown where it is public, else a mark.
+    Public text is shown; secret text is replaced by a mark.
     """
     tree = _current_tree(client, props)
     if file_tree.digest(tree) == props["digest"]:

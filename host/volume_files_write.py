@@ -91,12 +91,12 @@ def remove(props: Props) -> None:
 
 
 def _owner(props: Props) -> int:
-    """Whose all of it is: root's in a volume of its own, where no service changes anything."""
+    """Who owns all files: root in a separate volume, where no service changes anything."""
     return int(props["owner"]) if props.get("folder") else 0
 
 
 def _tree(props: Props) -> dict[str, Entry]:
-    """All files as they shall stand in the volume."""
+    """All files as the volume must contain them."""
     tree: dict[str, Entry] = {}
     for prefix, folder in props["folders"].items():
         content = file_tree.read_folder(Path(folder["path"]))
@@ -153,7 +153,7 @@ def _reload(client: docker.DockerClient, props: Props) -> str:
 
 
 def _said(props: Props, text: str) -> str:
-    """What a service said, or the reason alone. Files are told by the person's own paths."""
+    """The service's output, or only the reason in it. It names files by the person's own paths."""
     at = f"{props['mount']}/{CURRENT}/"
     if reason := props.get("reason"):
         text = str(importlib.import_module(reason).reason_in(text)).replace(at, "")

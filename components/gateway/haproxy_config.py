@@ -24,11 +24,11 @@ _MAX_HELD = 500
 
 
 def haproxy_config(listen: Listen) -> str:
-    """The whole file. Nothing of it depends on routes, so it is never reloaded.
+    """The whole file. Nothing in it depends on routes, so HAProxy never reloads it.
 
-    A visitor whose connection to Caddy fails is handed to `held`, a frontend of HAProxy's own,
-    which waits for Caddy and leads back. Held visitors have slots of their own (`maxconn`), so they
-    can't block each other.
+    If a visitor's connection to Caddy fails, HAProxy passes it to the frontend `held`, which waits
+    for Caddy and passes it back. Held visitors have separate slots (`maxconn`), so they can't block
+    others.
     """
     return f"""\
 global

@@ -52,8 +52,8 @@ class CaddyRouter(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:CaddyRouter", name, None, opts)
         host, at = args.host, args.gateway.at
-        # Whoever writes content could place a link in it to anything that the router reads. This
-        # path has a part that nobody can know, below a folder that nobody can list.
+        # Anyone who writes content could place a link in it to anything that the router reads. So
+        # this path has a part that nobody can guess, below a folder that nobody can list.
         state_at = pulumi.Output.concat(STATE_AT, "/", host.stack_id)
         files = caddy_files(_public_files(args), router_secret_files(args.gateway))
         config = mounted_files(

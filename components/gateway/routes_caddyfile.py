@@ -151,7 +151,7 @@ def _base64(begin: str) -> str:
 
 
 def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
-    """What is done with a request; `more` goes to the upstream, where there is one."""
+    """How a request is handled; `more` are further lines for the upstream, if there is one."""
     match route.handler:
         case Upstream(address=address, patience=patience, paths=paths):
             if paths:
@@ -164,7 +164,7 @@ def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
                 f"lb_try_duration {patience}",
                 "lb_try_interval 100ms",
                 f"stream_close_delay {gateway.stream_close_delay}",
-                # A password has done its part, and the service is told whose it was.
+                # The gateway has checked the password, and tells the service only the user's name.
                 *(_AUTHENTICATED if route.guard else []),
                 *more,
             ).rstrip()

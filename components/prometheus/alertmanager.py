@@ -28,7 +28,7 @@ _NAME, _, _PORT = ALERTMANAGER.partition(":")
 
 @dataclass(frozen=True, kw_only=True)
 class AlertmanagerArgs:
-    """Who is told, and whether Alertmanager may leave the host for it."""
+    """Who gets alerts, and whether Alertmanager may reach them outside the host."""
 
     host: DockerHost
     image: str
@@ -39,7 +39,7 @@ class AlertmanagerArgs:
 
 
 class Alertmanager(pulumi.ComponentResource):
-    """Sends what Prometheus finds. What it has sent already lies in a volume of its own."""
+    """Sends Prometheus' alerts. A separate volume remembers what it has sent."""
 
     def __init__(
         self, name: str, args: AlertmanagerArgs, opts: pulumi.ResourceOptions | None = None

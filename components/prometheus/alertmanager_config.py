@@ -1,4 +1,4 @@
-"""What Alertmanager reads: who is told, and what isn't worth telling."""
+"""Alertmanager's configuration: who gets alerts, and which alerts are suppressed."""
 
 from __future__ import annotations
 

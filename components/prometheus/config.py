@@ -28,7 +28,7 @@ OWN_RULES = "rules"
 """Folder of the person's rules."""
 ROOTS = "root.crt"
 
-# Of what is said, the problems alone.
+# Only the problems of its output.
 CHECK = f"promtool check config {CONFIG_AT}/current/{CONFIG} 2>&1 >/dev/null"
 # By a signal: the URL that reloads would come with one that ends Prometheus, for whoever stands on
 # its network. Whether the new files were taken, its own figures say: they change with every
@@ -198,9 +198,9 @@ def _asked(probe: Probe) -> Mapping[str, object]:
 
 
 def blackbox_yml(probed: Iterable[Probe], *, own_roots: bool) -> str:
-    """How each kind of URL is asked: one question, whose status says all.
+    """How the exporter asks each kind of URL: one request, whose status decides.
 
-    With `own_roots`, TLS is verified with the certificates beside this file alone.
+    With `own_roots`, it verifies TLS only with the certificates beside this file.
     """
     roots = f"{CONFIG_AT}/current/{ROOTS}"
     modules = {
@@ -220,7 +220,7 @@ def blackbox_yml(probed: Iterable[Probe], *, own_roots: bool) -> str:
 
 
 def reload_script(logs: str) -> str:
-    """Tells Prometheus to read its files again; fails where it doesn't take them, and names the
+    """Makes Prometheus read its files again. Fails if Prometheus refuses them, and names the
     command that shows its log.
     """
     said = f"Prometheus did not take the new files; its log says why: {logs}"
@@ -228,7 +228,7 @@ def reload_script(logs: str) -> str:
 
 
 def reload_request(port: str) -> list[str]:
-    """Tells a service to read its files again; fails where it doesn't take them."""
+    """Makes a service read its files again. Fails if the service refuses them."""
     return ["wget", "-q", "-O", "-", "--post-data=", f"http://127.0.0.1:{port}/-/reload"]
 
 

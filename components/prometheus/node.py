@@ -14,7 +14,7 @@ from host.mounts import Bind, Mount
 _ADDRESS = "node-exporter:9100"
 _NAME, _, _PORT = _ADDRESS.partition(":")
 _USER = 65534
-"""Nobody's: what it mounts is another user's."""
+"""Nobody's id, because the files that it mounts belong to another user."""
 _DISKS_AT = "/disks"
 ROOT_FILE = "/etc/os-release"
 """A file of the host that anybody may read. Mounted, it tells the size of the host's root disk."""

@@ -34,9 +34,8 @@ class RootCertificateProvider(Provider):
 
 
 class RootCertificate(Resource, module="homeport", name="RootCertificate"):
-    """Knows the certificate, for what is made of it.
-
-    After `pulumi refresh` it is that of the CA which is there now.
+    """Offers the certificate to other resources. After `pulumi refresh` it is that of the current
+    CA.
     """
 
     value: pulumi.Output[str]

@@ -14,10 +14,10 @@ from values.time import seconds
 
 GATEWAY_DOWN = "GatewayDown"
 BEHIND_GATEWAY = ("SiteDown", "CertificateNearEnd")
-"""Alerts that a dead gateway raises as well, and that nobody needs to be told then."""
+"""Alerts that a dead gateway raises as well. Nobody needs them while it is dead."""
 TARGET_MISSING = "TargetMissing"
 _OWN_ALERT = ("gateway", "registry", PROBE)
-"""Jobs whose silence another alert tells, or tells under more conditions."""
+"""Jobs whose silence another alert reports, or reports under more conditions."""
 _NODE = '{job="node"}'
 """The host's own; a person may scrape other machines."""
 # By whether the CA is the gateway's own: between what is renewed in time and what ends. The gateway
@@ -108,7 +108,7 @@ def _services(alerts: Alerts) -> list[dict[str, object]]:
         ),
         _alert(
             TARGET_MISSING,
-            # A probe can't be asked for, though who shall ask is well: nobody knows of its site.
+            # The exporter runs but couldn't probe this URL, so nobody knows whether the site works.
             f'up{{job!~"{"|".join(_OWN_ALERT)}"}} == 0 or '
             f'(up{{job="{PROBE}"}} == 0 unless on () up{{job="blackbox"}} == 0)',
             "{{ $labels.instance }} of job {{ $labels.job }} can't be scraped",

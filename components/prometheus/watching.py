@@ -11,7 +11,7 @@ from values.prometheus import OwnFiles, PrometheusSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Watching:
-    """How a stack is watched, and who is told."""
+    """How Prometheus watches a stack, and who gets alerts."""
 
     images: Images
     outside: bool

@@ -41,11 +41,11 @@ class PublisherArgs:
 
 
 class Publisher(pulumi.ComponentResource):
-    """Fetches repositories, on a push and now and then, and switches sites to what is new.
+    """Fetches repositories, on a push and at intervals, and switches sites to new versions.
 
-    It alone writes to the volume of all content; a site with a container sees a folder of it
-    (`host/content_view.py`). The list of sites is a file that the service reads again
-    when it changes, so another site replaces nothing.
+    Only the publisher writes to the volume of all content; a site with a container sees one folder
+    of it (`host/content_view.py`). The service reads the list of sites again when that file
+    changes, so another site doesn't replace the publisher.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Publisher(pulumi.ComponentResource):
 
 
 def _files(sources: Sources) -> Iterable[tuple[str, str, Files]]:
-    """What the service reads, by what it is for, and where it sees it."""
+    """The files that the service reads, by purpose, and where it sees them."""
     config = Files(
         public=public_files(sources),
         secret=secret_files(sources),

@@ -28,8 +28,8 @@ _NO_CONTENT = f"""\
 	try_files /
 }}
 {_sorry("@homeport_no_content")}"""
-# A folder of the host is empty where its disk isn't mounted. A list of nothing would be an answer
-# like any other, and nobody would be told. The policy takes folders as well.
+# A folder of the host is empty while its disk isn't mounted. An empty list would be a normal
+# answer, so no alert would fire. The policy matches folders as well.
 _EMPTY = f"""\
 @homeport_empty {{
 	path /
@@ -70,7 +70,7 @@ class SiteServer:
         return self.owned(self.lines, [*self.hidden, *script])
 
     def owned(self, lines: str, hidden: Sequence[str]) -> OwnerLines:
-        """Some of the owner's lines as they stand in the block."""
+        """Some of the owner's lines, as the block contains them."""
         return owner_lines(lines, hidden, root=self.root, php=self.runtime == "php")
 
     @property

@@ -52,15 +52,14 @@ class CaddyfileLinesProvider(ApplyProvider):
 
 
 class CaddyfileLines(Resource, module="homeport", name="CaddyfileLines"):
-    """Fails where lines leave the site's block, or read what isn't the site's.
+    """Fails if lines leave the site's block, or read what doesn't belong to the site.
 
-    A preview asks the same before it begins (`composition/host_problems.py`), where the host can
-    answer.
+    Preview asks the same before it begins (`composition/host_problems.py`), if the host can answer.
 
-    The site's block is adapted alone by the site's own image, under the host `ALONE`: the result
-    must be one server with one route for that host, made of handlers that are allowed, without a
-    placeholder of environment or files, with no other root than the site's content, and hiding
-    what no site shows. Rules that look like protection and are none are refused as well.
+    The site's own image adapts the block alone, under the host `ALONE`. The result must be one
+    server with one route for that host. It may have only allowed handlers, no placeholder of
+    environment or files, and no other root than the site's content, and it must hide what no site
+    shows. Rules that look like protection but protect nothing are refused as well.
     """
 
     def __init__(self, name: str, asked: Props, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -62,9 +62,9 @@ _STATUS_TEST = re.compile(
 def problem_of(
     adapted: dict[str, Any], host: str, hidden: Sequence[str], root: str = ROOT
 ) -> Problem | None:
-    """Why an adapted configuration isn't the one block of a site of that host; None where it is.
+    """Why an adapted configuration isn't exactly one block of one site of that host; None if it is.
 
-    Each of its file servers hides what is `hidden`, and serves what is below `root`.
+    Each of its file servers must hide what is `hidden`, and serve only what is below `root`.
     """
     if "logging" in adapted:
         return "log", " is set up already: the log of `router` has each request; remove it"

@@ -1,6 +1,6 @@
-"""Rules of a PHP site's free lines for what stands behind a script.
+"""Rules of a PHP site's free lines about the path behind a script.
 
-Rules see the script's path alone, but for the paths behind one that they name by `path`.
+Rules see only the script's path, except for paths behind one that they name with `path`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from components.site.own import PATTERNS
 
 
 def problems_of_paths(adapted: Mapping[str, Any]) -> Iterator[Problem]:
-    """Rules for what stands behind a script, where rules see the script's path alone."""
+    """Rules about the path behind a script, though rules see only the script's path."""
     paths = [
         path
         for _, value in walk(adapted)

@@ -1,8 +1,8 @@
-"""Rules of free lines that look like protection and are none, or that answer nobody: found in the
-configuration that Caddy makes of them.
+"""Finds free lines that look like protection but protect nothing, or that never answer anybody. It
+reads the configuration that Caddy makes of them.
 
-A site stands behind the gateway. Its peer is always the gateway, which has ended TLS, and nothing
-but the site itself runs in its container.
+A site is behind the gateway. Its peer is always the gateway, which has ended TLS, and its container
+runs nothing but the site itself.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Server:
 
 
 def problem_of_rules(adapted: Mapping[str, Any], server: Server) -> Problem | None:
-    """The first rule that doesn't do what it seems to; None where there is none."""
+    """The first rule that doesn't do what it seems to do; None if there is none."""
     return next(_problems(adapted, server), None)
 
 

@@ -1,4 +1,4 @@
-"""Free lines of a site's owner, as they stand in the site's block."""
+"""Free lines of a site's owner, as the site's block contains them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ class OwnerLines:
 def owner_lines(
     lines: str, hidden: Sequence[str], *, root: str = ROOT, php: bool = False
 ) -> OwnerLines:
-    """The owner's lines, with each `file_server` of theirs hiding what a site never shows.
+    """The owner's lines, in which every `file_server` hides what a site never shows.
 
-    They name the web root `ROOT`, wherever the site is served from: `root` stands in its place.
+    The owner writes `ROOT` for the web root, wherever the site is served from; `root` replaces it.
 
-    With `php`, the path that rules see ends with the script (`caddy_site_php.script_route`), so a
-    `redir` of the block itself gets what was asked for in place of `{uri}` and `{path}`.
+    With `php`, the path that rules see ends with the script (`caddy_site_php.script_route`). So a
+    `redir` of the block itself gets the requested path and query in place of `{uri}` and `{path}`.
 
-    `{$` stays as it is written, where Caddy would put a variable of its environment in place of
-    it: Caddy takes what stands behind a colon where no variable has the name, here an empty one.
+    `{$` stays as it is written, though Caddy would replace it with a variable of its environment.
+    An empty name with a default after a colon achieves that: no variable has that name, so Caddy
+    takes the default.
     """
     lines = lines.rstrip("\n")
     words = list(tokens(lines))

@@ -1,8 +1,8 @@
 """The part of a PHP site's Caddyfile that runs scripts.
 
-A script is the file that the path names; what stands behind it is PATH_INFO. Caddy's own
-`php_fastcgi` decides that after the owner's rules, so a rule for /tool.php lets /tool.php/x pass,
-and it takes the first .php for the script's end, be it a folder's.
+The path names the script; the rest of the path is PATH_INFO. Caddy's own `php_fastcgi` decides this
+only after the owner's rules, so a rule for /tool.php would let /tool.php/x pass. It also takes the
+first .php for the end of the script, even if that is a folder.
 """
 
 from __future__ import annotations

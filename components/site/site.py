@@ -52,13 +52,12 @@ class CaddySiteArgs:
 class CaddySite(pulumi.ComponentResource):
     """One website: its content, and what serves it.
 
-    A shared one is a folder in the volume of all content, and lines of the gateway's Caddyfile.
-    Another one has a Caddyfile and a container of its own, which serves it on port 80.
+    A shared site is a folder in the volume of all content, and lines of the gateway's Caddyfile.
+    Any other site has its own Caddyfile and container, which serves it on port 80.
 
-    The container starts on the network `idle`, where nobody asks it; once healthy it is
-    promoted to `web`, where the gateway finds it. A change of content or Caddyfile replaces
-    nothing. A redirect or an upstream outside is a route alone. TLS and the public ports are
-    left to the gateway.
+    The container starts on the network `idle`, where nobody asks it. Once healthy it is promoted to
+    `web`, where the gateway finds it. A change of content or Caddyfile replaces nothing. A redirect
+    or an upstream is only a route. The gateway handles TLS and the public ports.
     """
 
     def __init__(

@@ -95,9 +95,9 @@ class VaultAccessProvider(ApplyProvider):
 class VaultAccess(Resource, module="homeport", name="VaultAccess"):
     """People's accounts and policies, and the program's own policy.
 
-    Roles of environments, policies and accounts that the files don't declare are removed, so
-    that nobody is let in by what nobody remembers. It comes before the services: where the
-    vault can't be reached, one resource waits and says so, and not every service.
+    Removes roles of environments, policies and accounts that the files don't declare, so that
+    forgotten access ends. It comes before the services: if the vault can't be reached, only this
+    resource waits and says so.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class VaultAccess(Resource, module="homeport", name="VaultAccess"):
 
 
 def _undeclared(vault: hvac.Client, props: Props) -> Iterator[str]:
-    """The paths of all that lets somebody in whom the files don't name."""
+    """The paths of everything that grants undeclared access."""
     roles = {role_name(environment) for environment in props["environments"]}
     for role in names_at(vault, f"auth/{APPROLE}/role"):
         if role not in roles and role != PROGRAM:
@@ -146,7 +146,7 @@ def _is_bounded(vault: hvac.Client) -> bool:
 
 
 def _is_open(vault: hvac.Client, user: str, policy: str) -> bool:
-    """Whether an account and its policy are as they shall be; its password can't be read."""
+    """Whether an account and its policy are as declared. Its password can't be read."""
     account = read_data(vault, f"auth/{USERPASS}/users/{user}")
     name = PERSON_PREFIX + user
     wanted = {**_USER, "token_policies": [name]}

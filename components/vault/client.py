@@ -89,7 +89,7 @@ def open_vault(reach: Props, *, patient: bool) -> Iterator[hvac.Client]:
 
 
 def read_data(vault: hvac.Client, path: str) -> dict[str, Any]:
-    """What stands at a path; nothing where there is none."""
+    """The value at a path; nothing if there is none."""
     return _data(vault.read(path))
 
 

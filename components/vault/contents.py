@@ -36,7 +36,7 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class VaultContentsArgs:
-    """Which vault, and what it shall hold."""
+    """Which vault, and its declared contents."""
 
     reach: Reach
     environments: Mapping[str, Environment]

@@ -24,8 +24,8 @@ APPROLE = "approle"
 USERPASS = "userpass"
 """Where people log in. The mount is made last of all, so it tells a first start that was whole."""
 WHOLE = f"auth/{USERPASS}/login/_"
-"""What tells anybody who asks (GET) whether the first start was whole: 405 where it was, 403 or
-404 where it wasn't. No user has this name, as a name begins with a letter or digit."""
+"""A GET of this path tells everyone whether the first start was complete: 405 if it was, 403 or 404
+if not. No user can have this name, because names begin with a letter or digit."""
 PROGRAM = "homeport-program"
 """The program's own role, and its policy."""
 

@@ -31,7 +31,7 @@ def half_way(stack: str) -> str:
 
 
 def vault_reason(log: str, stack: str) -> str:
-    """The reason that the log of one start tells; empty where it tells none of these."""
+    """The reason in the log of one start; empty if the log has none of these reasons."""
     if failed_half_way(log):
         return half_way(stack)
     if _OTHER_KEY in _own_lines(log):

@@ -142,9 +142,10 @@ def merged(
     dropped: frozenset[str],
     generate: Callable[[str], str],
 ) -> dict[str, str]:
-    """What an environment shall hold, by key: what it holds, with what is declared enforced.
+    """The keys and values that an environment must have: its current ones, overwritten by the
+    declared ones.
 
-    `generate` is asked for each generated key that it lacks.
+    Calls `generate` for each generated key that is missing.
     """
     kept = {key: value for key, value in current.items() if key not in dropped}
     generated = {
@@ -192,7 +193,7 @@ def _found(vault: hvac.Client, props: Props) -> Props:
 
 
 def _is_open(vault: hvac.Client, path: str, policy: str) -> bool:
-    """Whether an environment's role and policy are as they shall be."""
+    """Whether an environment's role and policy are as declared."""
     role = role_name(path)
     name = SERVICE_PREFIX + role
     settings = read_data(vault, f"auth/{APPROLE}/role/{role}")
