@@ -87,18 +87,19 @@ def what_is_published(estate: Estate) -> Sources:
 
 def _git_source(site: Site, source: Source, estate: Estate) -> GitSource:
     secrets = estate.settings.site_secrets.get(site.name) or SiteSecrets()
-    fetch = estate.remotes[site.name]
-    in_plain = isinstance(fetch, str) and fetch.startswith("http://")
+    url = source.git or ""
+    # Everybody on the way could read a token over plain http. A mirror there is the owner's choice.
+    token = None if url.startswith("http://") else opened(secrets.token)
     return GitSource(
-        url=source.git or "",
-        fetch=fetch,
+        url=url,
+        fetch=estate.remotes[site.name],
         ref=source.ref,
         directory=source.directory or "",
         into=site.published_at,
         every=source.seconds,
         webhooks=[(host, source.webhook) for host in site.full_hosts] if source.webhook else [],
         webhook_secret=opened(secrets.webhook),
-        token=None if in_plain else opened(secrets.token),  # everybody on the way could read it
+        token=token,
         key=opened(secrets.key),
     )
 

@@ -57,13 +57,26 @@ def test_content_comes_from_where_the_file_says(tmp_path: Path) -> None:
     assert content(found["photos"]).host_folder_at == "config/sites/photos.yaml:2"
 
 
-def test_a_token_is_sent_over_https_alone(tmp_path: Path) -> None:
-    secrets = '{"forum": {"token": "t0ken"}}'
-    for mirror, token in (({}, "t0ken"), ({"https://git.example.org/": "http://192.0.2.7/"}, None)):
-        given = {"site_secrets": secrets, "sources": json.dumps({"mirror": mirror})}
-        root = an_estate(tmp_path / str(len(mirror)), EVERY_KIND)
-        estate = loading.load("prod", own_config("prod") | given, root)
-        assert what_is_published(estate).sites["forum"].token == token
+@pytest.mark.parametrize(
+    ("scheme", "mirror", "token"),
+    [
+        ("https", {}, "t0ken"),
+        ("https", {"https://git.example.org/": "http://192.0.2.7/"}, "t0ken"),
+        ("http", {}, None),
+    ],
+    ids=["https", "a mirror of the owner's", "plain http"],
+)
+def test_a_token_is_not_sent_to_a_site_over_plain_http(
+    tmp_path: Path, scheme: str, mirror: dict[str, str], token: str | None
+) -> None:
+    given = {
+        "site_secrets": '{"forum": {"token": "t0ken"}}',
+        "sources": json.dumps({"mirror": mirror}),
+    }
+    forum = f"hosts: [forum]\nsource: {{git: {scheme}://git.example.org/forum}}\n"
+    root = an_estate(tmp_path, {"forum.yaml": forum})
+    estate = loading.load("prod", own_config("prod") | given, root)
+    assert what_is_published(estate).sites["forum"].token == token
 
 
 def test_a_folder_of_the_host_has_a_stand_in_where_the_stack_names_one(tmp_path: Path) -> None:
