@@ -36,8 +36,9 @@ def run(context: Context) -> int:
 
 
 def _follow(argv: Sequence[str], logger: str) -> int:
-    """The lines of one logger alone."""
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as log:
+    """The lines of one logger alone. Caddy writes its log to the standard error."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdout=pipe, stderr=subprocess.STDOUT, text=True) as log:
         for line in log.stdout or ():
             if logger in line:
                 print(line, end="", flush=True)

@@ -49,7 +49,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A docker command line that prints how it was called, and then a log."""
     program = tmp_path / "bin/docker"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\necho "$*" >{tmp_path}/called\ncat {tmp_path}/log\n')
+    program.write_text(f'#!/bin/sh\necho "$*" >{tmp_path}/called\ncat {tmp_path}/log >&2\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     (tmp_path / "log").write_text("")
