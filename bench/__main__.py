@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import nuisance, prometheus, publisher, registry, remote, sites, updates, vault
+from bench import cost, nuisance, prometheus, publisher, registry, remote, sites, updates, vault
 from commands.table import table
 from tests.e2e.checkout import Checkout, over_ssh, this_machine
 from tests.e2e.support.clean import stack_name
@@ -33,6 +33,7 @@ _TOPICS = {
     "updates": Topic(updates.measure, ("socket", "ssh")),
     # Asks containers at their own addresses, which only this machine has a route to.
     "sites": Topic(sites.measure, ("socket",)),
+    "cost": Topic(cost.measure, ("socket",)),
     "nuisance": Topic(nuisance.measure, ("socket",)),
     "publisher": Topic(publisher.measure, ("socket",)),
     "registry": Topic(registry.measure, ("socket",)),
