@@ -1,4 +1,4 @@
-"""The way over from before the rooms: down with the older checkout, up with this one."""
+"""The ways over from older checkouts, with their data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,12 @@ from tests.e2e.checkout import ROOT, WELCOME_MARKER, Checkout, this_machine
 from tests.e2e.support.clean import stack_name
 
 # The last commit whose dynamic resources all stood in components/.
-OLDER = "66299c07ccb6e34bba4c62428d46a5008c8aca5f"
-CODE = ("__main__.py", "commands", "components", "composition", "config", "setup")
+BEFORE_ROOMS = "66299c07ccb6e34bba4c62428d46a5008c8aca5f"
+# The last one whose gateway was two Caddys, and all of whose sites had containers.
+TWO_CADDYS = "2223ac8e7abe4a2660803519935f02ae1bcca903"
+CODE = ("Pulumi.yaml", "__main__.py", "commands", "components", "composition", "config", "setup")
+LATER = ("host", "values")
+"""What wasn't there before the rooms."""
 
 
 @pytest.fixture
@@ -28,18 +32,18 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
         checkout.close()
 
 
-def older(checkout: Checkout, folder: Path) -> Path:
+def older(checkout: Checkout, folder: Path, commit: str, code_of_it: Sequence[str]) -> Path:
     """The same stack's checkout, with the code of before."""
     code = subprocess.run(
-        ["git", "-c", "safe.directory=*", "archive", OLDER, *CODE],
+        ["git", "-c", "safe.directory=*", "archive", commit, *code_of_it],
         cwd=ROOT,
         capture_output=True,
         check=False,
     )
     if code.returncode:
-        pytest.skip(f"this clone doesn't have the commit {OLDER}")
+        pytest.skip(f"this clone doesn't have the commit {commit}")
     shutil.copytree(checkout.folder, folder, symlinks=True)
-    for name in ("host", "values", *CODE):
+    for name in (*CODE, *LATER):
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     with tarfile.open(fileobj=io.BytesIO(code.stdout)) as archive:
@@ -53,7 +57,7 @@ def test_a_stack_of_an_older_checkout_comes_over_with_its_data(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     here = checkout.folder
-    there = older(checkout, tmp_path / "older")
+    there = older(checkout, tmp_path / "older", BEFORE_ROOMS, CODE)
     checkout.folder = there
     checkout.up()
     authority = checkout.ca.read_text()
@@ -69,6 +73,20 @@ def test_a_stack_of_an_older_checkout_comes_over_with_its_data(
 
     checkout.folder = there
     checkout.command("down")
+    checkout.folder = here
+    checkout.up()
+    checkout.serves(checkout.url("welcome"), WELCOME_MARKER)
+    assert checkout.ca.read_text() == authority
+
+
+def test_a_gateway_of_two_caddys_comes_over_by_an_update(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    here = checkout.folder
+    there = older(checkout, tmp_path / "older", TWO_CADDYS, (*CODE, *LATER))
+    checkout.folder = there
+    checkout.up()
+    authority = checkout.ca.read_text()
     checkout.folder = here
     checkout.up()
     checkout.serves(checkout.url("welcome"), WELCOME_MARKER)

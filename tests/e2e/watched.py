@@ -131,9 +131,8 @@ class Watched:
         self._receiver = self._beside.enter_context(AlertReceiver(self._bridge()))
         self._tell(self._receiver)
         self.up()
-        # Whom to tell and what to scrape are files; what is new is the site and who fetches it.
-        new = {self.container(name).id for name in ("journal", "publisher")}
-        assert self.checkout.ids() == before | new
+        # Whom to tell and what to scrape are files; what is new is who fetches the site.
+        assert self.checkout.ids() == before | {self.container("publisher").id}
 
     def _bridge(self) -> str:
         """This machine's address on the network of services."""
@@ -230,7 +229,17 @@ def _seal(watched: Watched) -> None:
     # Nobody may seal it, but who writes policies could give themselves the right.
     more = 'path "sys/seal" { capabilities = ["update", "sudo"] }'
     client.sys.create_or_update_acl_policy(PROGRAM, PROGRAM_POLICY + more)
+    _wait_for_health_check(watched, "vault")  # the next but one restarts a sealed vault
     client.adapter.put("/v1/sys/seal")
+
+
+def _wait_for_health_check(watched: Watched, component: str) -> None:
+    def begun() -> str:
+        state = watched.container(component).attrs["State"]
+        return str(state["Health"]["Log"][-1]["Start"])
+
+    before = begun()
+    wait_until(lambda: begun() != before, f"{component} is looked at")
 
 
 def _target(*, well: bool) -> Callable[[Watched], None]:
