@@ -233,6 +233,12 @@ def _seal(watched: Watched) -> None:
     client.adapter.put("/v1/sys/seal")
 
 
+def _unseal(watched: Watched) -> None:
+    """It does so by itself, once its health check has restarted it."""
+    url = watched.checkout.url("vault") + "v1/sys/health"
+    wait_until(lambda: watched.checkout.serves(url, '"sealed":false'), "the vault is unsealed")
+
+
 def _wait_for_health_check(watched: Watched, component: str) -> None:
     def begun() -> str:
         state = watched.container(component).attrs["State"]
@@ -286,6 +292,6 @@ TROUBLES = {
         {"job": "registry", "severity": "critical"},
     ),
     # Its health check ends it, and it unseals itself.
-    "VaultSealed": Trouble(_seal, _nothing, {"job": "vault", "severity": "critical"}),
+    "VaultSealed": Trouble(_seal, _unseal, {"job": "vault", "severity": "critical"}),
     "TargetMissing": Trouble(_target(well=False), _target(well=True), {"job": "workstation"}),
 }
