@@ -106,5 +106,4 @@ def archive(
 
 def top_of(props: Mapping[str, Any]) -> str:
     """The folder in which releases and the link to one of them stand, seen at the mount."""
-    folder = props.get("folder")
-    return f"{props['mount']}/{folder}" if folder else str(props["mount"])
+    return str(PurePosixPath(props["mount"], props.get("folder", "")))

@@ -10,7 +10,7 @@ import functools
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 import pulumi
@@ -75,7 +75,7 @@ class VolumeFilesProvider(Provider):
         return DiffResult(changes=bool(changed), replaces=replaces, delete_before_replace=False)
 
     def create(self, props: Props) -> CreateResult:
-        name = "/".join(filter(None, (props["volume"], props.get("folder"))))
+        name = str(PurePosixPath(props["volume"], props.get("folder", "")))
         return CreateResult(name, outs=write(props))
 
     def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import secrets
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import cast
 
 import docker
@@ -64,7 +64,7 @@ def write(props: Props) -> Props:
         f"for r in {_RELEASES}/*; do case $r in $old|{release}) ;; *) rm -rf $r ;; esac; done && "
         f"ln -s {release} {CURRENT}.new && mv -T {CURRENT}.new {CURRENT} && echo $old"
     )
-    below = f"{props['folder']}/{release}" if props.get("folder") else release
+    below = str(PurePosixPath(props.get("folder", ""), release))
     archive = file_tree.archive(tree, below, owner=_owner(props))
     old = _in_volume(client, props, switch, archive)
     refusal = _reload(client, props)

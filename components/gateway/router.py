@@ -103,7 +103,8 @@ class CaddyRouter(pulumi.ComponentResource):
 
 
 def _public_files(args: CaddyRouterArgs) -> Mapping[str, pulumi.Output[str]]:
+    files = router_files(args.gateway)
     rendered = pulumi.Output.all(*args.refused).apply(
-        lambda components: router_files(args.gateway.refusing(components))
+        lambda refused: router_files(args.gateway.refusing(refused)) if any(refused) else files
     )
-    return {name: rendered[name] for name in router_files(args.gateway)}
+    return {name: rendered[name] for name in files}
