@@ -15,7 +15,6 @@ from tests.e2e.checkout import Checkout
 from tests.e2e.sites import page
 from tests.e2e.support import containers
 from tests.e2e.support.client import get
-from tests.e2e.support.load import Load
 from tests.e2e.support.waiting import wait_until
 
 _HEALINGS = 3
@@ -68,7 +67,7 @@ def _changes(checkout: Checkout) -> Iterator[tuple[str, str]]:
         ]
         for what, asked, change in changes:
             with ExitStack() as stack:
-                loads = {name: stack.enter_context(_load(checkout, name)) for name in asked}
+                loads = {name: stack.enter_context(checkout.load(name)) for name in asked}
                 change()
                 checkout.up()
             for name, load in loads.items():
@@ -90,15 +89,6 @@ def _another_image(checkout: Checkout) -> Iterator[str]:
             checkout.use_image("php", good)
             checkout.up()
             client.images.remove(other)
-
-
-def _load(checkout: Checkout, name: str) -> Load:
-    return Load(
-        checkout.url(name),
-        marker=f"marker-of-{name}",
-        address=(checkout.place.address, checkout.https),
-        ca=checkout.ca,
-    )
 
 
 def _file_to_answer(checkout: Checkout) -> float:

@@ -22,6 +22,7 @@ import yaml
 
 from tests.e2e.support import containers
 from tests.e2e.support.client import Address, Answer, Http, get, refusal, serves
+from tests.e2e.support.load import Load
 from tests.e2e.support.second_host import SecondHost
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -208,6 +209,27 @@ class Checkout:
     def serves(self, url: str, marker: str, *, http: Http = "1.1") -> Answer:
         """The answer to a URL, which must be 200 and the page's own marker."""
         return serves(url, marker, address=self._address(url), ca=self.ca, http=http)
+
+    def load(
+        self, name: str, *, marker: str = "", share: float = 1, kind: type[Load] = Load
+    ) -> Load:
+        """Visitors of a site, in number; its page has `marker-of-<name>` unless another is given.
+
+        `share` of the pace is theirs, where several sites are asked at once.
+        """
+        return kind(
+            self.url(name),
+            marker=marker or f"marker-of-{name}",
+            address=(self.place.address, self.https),
+            ca=self.ca,
+            share=share,
+        )
+
+    def own_address(self, network: str) -> str:
+        """This machine's address on the stack's network that is called so (`edge`, `services`)."""
+        there = self.docker.networks.list(filters=containers.labelled(self.label))
+        (found,) = [each for each in there if str(each.name).startswith(f"{network}-")]
+        return str(found.attrs["IPAM"]["Config"][0]["Gateway"])
 
     def url(self, host: str, *, scheme: str = "https") -> str:
         """The URL of a host below `localhost`."""

@@ -14,7 +14,6 @@ from tests.e2e.checkout import Checkout, Place
 from tests.e2e.sites import page, program, write
 from tests.e2e.support import containers
 from tests.e2e.support.clean import stack_name
-from tests.e2e.support.load import Load
 
 # Once is enough: nothing here depends on how the host is reached.
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
@@ -76,7 +75,7 @@ def bad(stack: Checkout) -> Iterator[str]:
 def test_no_visitor_sees_a_version_that_does_not_work(stack: Checkout, bad: str) -> None:
     good = stack.image("php")
     with ExitStack() as open_:
-        loads = [open_.enter_context(_load(stack, site)) for site in _FAULTS]
+        loads = [open_.enter_context(stack.load(site, share=1 / len(_FAULTS))) for site in _FAULTS]
         stack.use_image("php", bad)
         for attempt in ("first", "second"):
             page(stack, "neighbour", f"marker-of-neighbour, {attempt} attempt")
@@ -93,16 +92,6 @@ def test_no_visitor_sees_a_version_that_does_not_work(stack: Checkout, bad: str)
         load.check()
     for site in (*_FAULTS, "program"):
         assert _images(stack, site) == {good}, "no failed version is left"
-
-
-def _load(stack: Checkout, site: str) -> Load:
-    return Load(
-        stack.url(site),
-        marker=f"marker-of-{site}",
-        address=(stack.place.address, stack.https),
-        ca=stack.ca,
-        share=1 / len(_FAULTS),
-    )
 
 
 def _images(stack: Checkout, site: str, *, running: bool = False) -> set[str]:

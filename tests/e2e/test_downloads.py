@@ -13,7 +13,6 @@ import pytest
 from tests.e2e.checkout import Checkout
 from tests.e2e.sites import page
 from tests.e2e.support.client import Http, get
-from tests.e2e.support.containers import labelled
 from tests.e2e.support.waiting import wait_until
 
 # Once is enough: nothing here depends on how the host is reached.
@@ -34,11 +33,6 @@ class Trickle:
 @pytest.fixture
 def trickle(few: Checkout) -> Iterator[Trickle]:
     """It stands where the gateway's way out leads."""
-    (edge,) = [
-        network
-        for network in few.docker.networks.list(filters=labelled(few.label))
-        if str(network.name).startswith("edge-")
-    ]
     trickle = Trickle()
 
     class Handler(BaseHTTPRequestHandler):
@@ -54,7 +48,7 @@ def trickle(few: Checkout) -> Iterator[Trickle]:
         def log_message(self, *_: object) -> None:
             """Nothing, instead of a line on standard error."""
 
-    at = edge.attrs["IPAM"]["Config"][0]["Gateway"], 0
+    at = few.own_address("edge"), 0
     with ThreadingHTTPServer(at, Handler) as server:
         trickle.url = "http://{}:{}".format(*server.server_address)
         threading.Thread(target=server.serve_forever).start()

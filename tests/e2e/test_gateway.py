@@ -99,10 +99,7 @@ def test_http_3_is_told_of_with_the_port_that_is_published(estate: Checkout) -> 
 
 def test_visitors_wait_while_the_router_starts_again(estate: Checkout) -> None:
     """New connections are held. What was asked already is answered before the router stops."""
-    at = (estate.place.address, estate.https)
-    with PatientLoad(
-        estate.url("alpha"), marker="marker-of-alpha", address=at, ca=estate.ca
-    ) as load:
+    with estate.load("alpha", kind=PatientLoad) as load:
         time.sleep(1)  # so that connections are kept
         containers.one(estate.docker, estate.label, "router").restart(timeout=30)
     load.check()

@@ -19,21 +19,9 @@ from host.user import USER
 from tests.e2e.checkout import Checkout
 from tests.e2e.sites import page, write
 from tests.e2e.support import containers
-from tests.e2e.support.load import Load
 
 # What visitors meet is the host's own; over SSH, test_remote.py writes and mends such content.
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
-
-
-def load(checkout: Checkout, name: str) -> Load:
-    """Visitors of a site, in number."""
-    return Load(
-        checkout.url(name),
-        marker=f"marker-of-{name}",
-        address=(checkout.place.address, checkout.https),
-        ca=checkout.ca,
-        share=0.5,
-    )
 
 
 def resources(checkout: Checkout) -> int:
@@ -57,7 +45,7 @@ def test_a_site_goes_from_a_container_to_the_gateway_and_back_without_a_failed_r
     few: Checkout,
 ) -> None:
     for contained, shared in (("beta", "alpha"), ("alpha", "beta")):
-        with load(few, "alpha") as alpha, load(few, "beta") as beta:
+        with few.load("alpha", share=0.5) as alpha, few.load("beta", share=0.5) as beta:
             page(few, contained, f"marker-of-{contained}")
             page(few, shared, f"marker-of-{shared}", hosting="shared")
             few.up()
@@ -67,7 +55,7 @@ def test_a_site_goes_from_a_container_to_the_gateway_and_back_without_a_failed_r
 
 
 def test_new_content_fails_no_request_and_leaves_one_release(few: Checkout) -> None:
-    with load(few, "beta") as beta:
+    with few.load("beta", share=0.5) as beta:
         write(few, "sites/beta/more.html", "marker-of-more")
         few.up()
         few.serves(few.url("beta") + "more.html", "marker-of-more")

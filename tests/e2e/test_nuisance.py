@@ -9,7 +9,6 @@ from docker.models.containers import Container
 
 from tests.e2e.checkout import Checkout
 from tests.e2e.support import containers
-from tests.e2e.support.load import Load
 from tests.e2e.support.nuisance import HARMLESS, There, nuisance
 
 # Once is enough: nothing here depends on how the host is reached.
@@ -32,9 +31,7 @@ def test_who_is_broken_slow_or_hostile_hurts_nobody_else(estate: Checkout) -> No
     with ExitStack() as annoyed:
         for annoy in HARMLESS:
             annoyed.enter_context(nuisance(annoy, there))
-        with Load(
-            estate.url("alpha"), marker="marker-of-alpha", address=there.https, ca=estate.ca
-        ) as load:
+        with estate.load("alpha") as load:
             pass
         used = [containers.resident_mib(each) / _limit_mib(each) for each in gateway]
     load.check()

@@ -12,7 +12,6 @@ import pytest
 from tests.e2e import sites
 from tests.e2e.following import EXAMPLES, HOOKED, Following, announcement, page
 from tests.e2e.support import containers, git_server
-from tests.e2e.support.load import Load
 from tests.e2e.support.second_host import requires_root
 from tests.e2e.support.secrets_search import LeakSearch
 from tests.e2e.support.waiting import wait_until
@@ -79,12 +78,7 @@ def test_a_push_and_its_webhook_show_the_new_page(following: Following) -> None:
 @once
 def test_no_request_fails_while_pushes_are_published(following: Following) -> None:
     checkout = following.checkout
-    with Load(
-        following.url("journal"),
-        marker="of-journal",
-        address=(checkout.place.address, checkout.https),
-        ca=checkout.ca,
-    ) as load:
+    with checkout.load("journal", marker="of-journal") as load:
         for number in range(4):
             following.push("journal", f"number-{number}-of-journal")
             following.announce("journal")
@@ -356,12 +350,7 @@ def test_a_site_goes_from_git_to_a_folder_and_back_without_a_failed_request(
     following: Following,
 ) -> None:
     checkout = following.checkout
-    with Load(
-        following.url("added"),
-        marker="of-added",
-        address=(checkout.place.address, checkout.https),
-        ca=checkout.ca,
-    ) as load:
+    with checkout.load("added", marker="of-added") as load:
         sites.page(checkout, "added", "folder-of-added", hosting="shared")
         following.up()
         following.shows("added", "folder-of-added")

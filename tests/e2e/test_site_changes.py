@@ -8,35 +8,23 @@ import pytest
 from tests.e2e.checkout import Checkout
 from tests.e2e.sites import page
 from tests.e2e.support import containers
-from tests.e2e.support.load import Load
 
 # Over SSH the files take another way, which test_stack.py and test_volume_files.py are about; what
 # visitors meet is the host's own.
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
 
 
-def load(checkout: Checkout, name: str) -> Load:
-    """Visitors of a site, in number; there are two sites at once."""
-    return Load(
-        checkout.url(name),
-        marker=f"marker-of-{name}",
-        address=(checkout.place.address, checkout.https),
-        ca=checkout.ca,
-        share=0.5,
-    )
-
-
 def test_adding_editing_and_removing_a_site_replaces_nothing_and_fails_no_request(
     few: Checkout,
 ) -> None:
     before = few.ids()
-    with load(few, "alpha") as alpha:
+    with few.load("alpha", share=0.5) as alpha:
         page(few, "added", "marker-of-added")
         few.up()
         few.serves(few.url("added"), "marker-of-added")
         edited = "hosts: [added]\nsource: {folder: sites/added}\ncaddyfile: header X-Edited yes\n"
         few.write_site("added", edited)
-        with load(few, "added") as added:
+        with few.load("added", share=0.5) as added:
             few.up()
         assert few.get(few.url("added")).headers["x-edited"] == "yes"
         (few.folder / "config/sites/added.yaml").unlink()
@@ -53,7 +41,7 @@ def test_a_new_image_of_a_site_drops_no_request(few: Checkout) -> None:
     here = docker.from_env()
     here.images.get(good).tag("homeport/php", "e2e-next")
     few.use_image("php", "homeport/php:e2e-next")
-    with load(few, "program") as program, load(few, "alpha") as alpha:
+    with few.load("program", share=0.5) as program, few.load("alpha", share=0.5) as alpha:
         few.up()
     program.check()
     alpha.check()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.checkout import ROOT, Checkout
 from tests.e2e.support import containers
-from tests.e2e.support.load import Load, PatientLoad
+from tests.e2e.support.load import PatientLoad
 
 # Once is enough: nothing here depends on how the host is reached.
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
@@ -68,8 +68,7 @@ def test_sites_go_to_another_version_and_back_without_a_failed_request(
 ) -> None:
     current = few.image("site")
     assert _version(few, "alpha") in current
-    at = (few.place.address, few.https)
-    with Load(few.url("alpha"), marker="marker-of-alpha", address=at, ca=few.ca) as load:
+    with few.load("alpha") as load:
         for image in (older, current):
             few.use_image("site", image)
             few.up()
@@ -96,12 +95,10 @@ def test_the_router_goes_to_another_image_and_back_while_visitors_are_held(
     few: Checkout, rebuilt: str
 ) -> None:
     sites = {site: containers.one(few.docker, few.label, site).id for site in ("alpha", "program")}
-    at = (few.place.address, few.https)
     for image in (rebuilt, few.image("gateway")):
         proxy, before = (containers.one(few.docker, few.label, each).id for each in _GATEWAY)
         few.use_image("gateway", image)
-        url, marker = few.url("alpha"), "marker-of-alpha"
-        with PatientLoad(url, marker=marker, address=at, ca=few.ca) as load:
+        with few.load("alpha", kind=PatientLoad) as load:
             few.up()
         load.check()
         router = containers.one(few.docker, few.label, "router")

@@ -17,7 +17,6 @@ from websockets.sync.server import ServerConnection, serve
 
 from tests.e2e.checkout import Checkout
 from tests.e2e.sites import page
-from tests.e2e.support.containers import labelled
 
 # Once is enough: nothing here depends on how the host is reached.
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
@@ -26,12 +25,7 @@ pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
 @pytest.fixture
 def echo(few: Checkout) -> Iterator[str]:
     """The URL of an echo server of this machine, where the gateway's way out leads."""
-    (edge,) = [
-        network
-        for network in few.docker.networks.list(filters=labelled(few.label))
-        if str(network.name).startswith("edge-")
-    ]
-    with serve(_echo, edge.attrs["IPAM"]["Config"][0]["Gateway"], 0) as server:
+    with serve(_echo, few.own_address("edge"), 0) as server:
         host, port = server.socket.getsockname()
         threading.Thread(target=server.serve_forever).start()
         yield f"http://{host}:{port}"

@@ -128,19 +128,13 @@ class Watched:
         journal = f"{{git: {git_server.URL}journal, every: 5s}}"
         checkout.write_site("journal", f"hosts: [journal]\nsource: {journal}\n")
         before = self.checkout.ids()
-        self._receiver = self._beside.enter_context(AlertReceiver(self._bridge()))
+        self._receiver = self._beside.enter_context(
+            AlertReceiver(self.checkout.own_address("services"))
+        )
         self._tell(self._receiver)
         self.up()
         # Whom to tell and what to scrape are files; what is new is who fetches the site.
         assert self.checkout.ids() == before | {self.container("publisher").id}
-
-    def _bridge(self) -> str:
-        """This machine's address on the network of services."""
-        networks = self.checkout.docker.networks.list(
-            filters=containers.labelled(self.checkout.label)
-        )
-        (services,) = [net for net in networks if str(net.name).startswith("services-")]
-        return str(services.attrs["IPAM"]["Config"][0]["Gateway"])
 
     def _tell(self, receiver: AlertReceiver) -> None:
         """Have the receiver told, and scraped."""
