@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+ASKED = "Homeport-Upstream"
+"""The header in which the gateway tells an upstream on its own networks whom it means to ask."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Upstream:

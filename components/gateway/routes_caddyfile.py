@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from components.caddy import block
 from components.gateway.gateway import Gateway
-from components.routes import Files, Guard, Redirect, Refusal, Route, Upstream
+from components.routes import ASKED, Files, Guard, Redirect, Refusal, Route, Upstream
 
 CLOSED = "closed"
 """A folder of the router's data. A file in it, named after a component, has the router answer
@@ -161,6 +161,7 @@ def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
             yield block(
                 f"reverse_proxy {address}",
                 "import not_believed",
+                *([] if "://" in address else [f"header_up {ASKED} {address}"]),
                 f"lb_try_duration {patience}",
                 "lb_try_interval 100ms",
                 f"stream_close_delay {gateway.stream_close_delay}",

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from components.caddy import GLOBAL_OPTIONS, block
+from components.routes import ASKED
 from components.site import php as php_site
 from components.site.content import HIDDEN, ROOT
 from components.site.own import NAMED_ROUTE, PORT, SCRIPT
@@ -79,8 +80,8 @@ class SiteServer:
         return f"hide {' '.join(self.hidden)}"
 
 
-def site_caddyfile(server: SiteServer) -> str:
-    """The whole Caddyfile.
+def site_caddyfile(address: str, server: SiteServer) -> str:
+    """The whole Caddyfile of a site that the gateway finds at this `name:port`.
 
     The health check has a host of its own: its answer depends on no content, and no visitor
     reaches it, because the gateway passes on the site's own hosts alone.
@@ -97,24 +98,33 @@ def site_caddyfile(server: SiteServer) -> str:
                 block("servers", "trusted_proxies static private_ranges"),
             ),
             block(f"http://{HEALTH_HOST}:{PORT}", *health),
-            *_named_routes(server),
-            site_block(server),
+            _named_route(*_meant_for_others(address), *_script_lines(server)),
+            site_block(server, first=True),
         ]
     )
 
 
 def site_alone(server: SiteServer, address: str) -> str:
     """A Caddyfile of nothing but the block that visitors reach, at another address."""
-    options = [block("", *_order(server))] if _order(server) else []
-    return "\n".join([*options, *_named_routes(server), site_block(server, address)])
+    if server.runtime != "php":
+        return site_block(server, address)
+    return "\n".join(
+        [
+            block("", *_order(server)),
+            _named_route(*_script_lines(server)),
+            site_block(server, address, first=True),
+        ]
+    )
 
 
-def site_block(server: SiteServer, address: str = f":{PORT}") -> str:
-    """The block that visitors reach, with the owner's lines in it and nothing beside it."""
-    php = server.runtime == "php"
+def site_block(server: SiteServer, address: str = f":{PORT}", *, first: bool = False) -> str:
+    """The block that visitors reach, with the owner's lines in it and nothing beside it.
+
+    With `first` it runs the named route before anything else.
+    """
     return block(
         address,
-        *([f"invoke {NAMED_ROUTE}"] if php else []),
+        *([f"invoke {NAMED_ROUTE}"] if first else []),
         *site_lines(server, server.owner_lines.rendered),
         *(
             [block("handle_errors 404", f"root * {server.root}", *not_found_lines(server))]
@@ -139,11 +149,27 @@ def site_lines(server: SiteServer, owned: Sequence[str]) -> Sequence[str]:
 
 
 def _order(server: SiteServer) -> Sequence[str]:
-    return php_site.GLOBAL_OPTIONS if server.runtime == "php" else ()
+    """Where the program's parts stand among the owner's lines, which Caddy sorts by name."""
+    return ("order invoke first", *([php_site.ORDER] if server.runtime == "php" else []))
 
 
-def _named_routes(server: SiteServer) -> Sequence[str]:
-    return [php_site.script_route(server.lines)] if server.runtime == "php" else ()
+def _named_route(*lines: str) -> str:
+    return block(f"&({NAMED_ROUTE})", block("route", *lines))
+
+
+def _meant_for_others(address: str) -> Sequence[str]:
+    """What hangs up on a request that the gateway meant for another site.
+
+    Docker gives the address of a stopped container to the next one that starts. So a connection
+    that the gateway was opening to the one may reach the other. The gateway sends a GET again, on a
+    new connection.
+    """
+    others = block("@others", f"header {ASKED} *", f"not header {ASKED} {address}")
+    return (others, "abort @others", f"request_header -{ASKED}")
+
+
+def _script_lines(server: SiteServer) -> Sequence[str]:
+    return php_site.script_lines(server.lines) if server.runtime == "php" else ()
 
 
 def not_found_lines(server: SiteServer) -> Sequence[str]:

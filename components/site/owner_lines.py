@@ -30,7 +30,7 @@ def owner_lines(
 
     The owner writes `ROOT` for the web root, wherever the site is served from; `root` replaces it.
 
-    With `php`, the path that rules see ends with the script (`php.script_route`). So a
+    With `php`, the path that rules see ends with the script (`php.script_lines`). So a
     `redir` of the block itself gets the requested path and query in place of `{uri}` and `{path}`.
 
     `{$` stays as it is written, though Caddy would replace it with a variable of its environment.

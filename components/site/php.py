@@ -8,7 +8,7 @@ first .php for the end of the script, even if that is a folder.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from components.caddy import block
 from components.site.content import HIDDEN, ROOT, hidden_paths, hidden_regexp
@@ -16,7 +16,6 @@ from components.site.own import (
     FPM_HEALTH_ROOT,
     FPM_HEALTH_SOCKET,
     FPM_SOCKET,
-    NAMED_ROUTE,
     PATTERN_FOLLOWED,
     PATTERN_SCRIPT,
     PATTERN_SPLIT,
@@ -26,8 +25,7 @@ from components.site.own import (
 from components.site.tokens import tokens
 
 # The owner's own php_fastcgi comes before the program's reverse_proxy.
-GLOBAL_OPTIONS = ("order invoke first", "order php_fastcgi before reverse_proxy")
-"""Where the parts have their places among the owner's lines, which Caddy sorts by their names."""
+ORDER = "order php_fastcgi before reverse_proxy"
 
 
 LEFTOVERS = (
@@ -62,55 +60,51 @@ def paths_behind(lines: str) -> list[str]:
     return sorted(found)
 
 
-def script_route(lines: str) -> str:
-    """The named route that makes the script's path of a path with something behind a script.
+def script_lines(lines: str) -> Sequence[str]:
+    """The lines of a route that make the script's path of one with something behind a script.
 
     So rules see the path that runs. Where the owner's lines themselves name a path behind a
     script, that path stays whole for them.
     """
     whole = paths_behind(lines)
     there = block("file", f"root {ROOT}", "try_files {path}")
-    return block(
-        f"&({NAMED_ROUTE})",
+    return (
+        # Looked up where they are used, with the path of that moment.
         block(
-            "route",
-            # Looked up where they are used, with the path of that moment.
+            "map {path} {homeport_script} {homeport_behind}",
+            r"~(?s)^(.*?\.php)(/.*)$ ${1} ${2}",
+        ),
+        block(
+            "@behind",
+            f"path_regexp longest {PATTERN_SPLIT}",
+            block("not", f"path_regexp {PATTERN_SCRIPT}", there),
+            *([f"not path {' '.join(whole)}"] if whole else []),
+        ),
+        block(
+            "route @behind",
+            block("@longest file", f"root {ROOT}", "try_files {re.longest.1}"),
+            block("@first file", f"root {ROOT}", "try_files {homeport_script}"),
+            # Below another root the owner's lines may find it. A folder with such a name is
+            # left alone.
             block(
-                "map {path} {homeport_script} {homeport_behind}",
-                r"~(?s)^(.*?\.php)(/.*)$ ${1} ${2}",
+                "@unknown not file",
+                f"root {ROOT}",
+                "try_files {homeport_script}/",
             ),
             block(
-                "@behind",
-                f"path_regexp longest {PATTERN_SPLIT}",
-                block("not", f"path_regexp {PATTERN_SCRIPT}", there),
-                *([f"not path {' '.join(whole)}"] if whole else []),
+                "handle @longest",
+                "vars path_info {re.longest.2}",
+                "rewrite {file_match.relative}",
             ),
             block(
-                "route @behind",
-                block("@longest file", f"root {ROOT}", "try_files {re.longest.1}"),
-                block("@first file", f"root {ROOT}", "try_files {homeport_script}"),
-                # Below another root the owner's lines may find it. A folder with such a name is
-                # left alone.
-                block(
-                    "@unknown not file",
-                    f"root {ROOT}",
-                    "try_files {homeport_script}/",
-                ),
-                block(
-                    "handle @longest",
-                    "vars path_info {re.longest.2}",
-                    "rewrite {file_match.relative}",
-                ),
-                block(
-                    "handle @first",
-                    "vars path_info {homeport_behind}",
-                    "rewrite {file_match.relative}",
-                ),
-                block(
-                    "handle @unknown",
-                    "vars path_info {homeport_behind}",
-                    "rewrite {homeport_script}",
-                ),
+                "handle @first",
+                "vars path_info {homeport_behind}",
+                "rewrite {file_match.relative}",
+            ),
+            block(
+                "handle @unknown",
+                "vars path_info {homeport_behind}",
+                "rewrite {homeport_script}",
             ),
         ),
     )

@@ -86,12 +86,13 @@ class CaddySite(pulumi.ComponentResource):
         """Declare all that serves the content; `name:port` at which the gateway finds it."""
         host = args.host
         alias = f"site-{name}"
+        address = f"{alias}:{PORT}"
         lines = self._check_lines(name, host, content)
         config = mounted_files(
             f"{name}-config",
             host,
             self,
-            caddy_files({"Caddyfile": site_caddyfile(content.server)}),
+            caddy_files({"Caddyfile": site_caddyfile(address, content.server)}),
             component=name,
             image=content.image,
             at=CONFIG_AT,
@@ -133,7 +134,7 @@ class CaddySite(pulumi.ComponentResource):
             there = came_about(promotion, within=_PATIENCE)
             self.refused = there.apply(lambda _: "")
         self.revision = pulumi.Output.concat(container.id, " ", config.written.digest)
-        return f"{alias}:{PORT}"
+        return address
 
     def _share(self, name: str, args: CaddySiteArgs, content: Content) -> pulumi.Output[str]:
         """Declare what brings the content to where the gateway serves it."""

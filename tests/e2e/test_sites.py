@@ -104,6 +104,25 @@ def test_a_site_that_is_down_is_told_plainly_and_soon(estate: Checkout) -> None:
 
 
 @once
+def test_no_site_answers_for_another_whose_address_it_has(estate: Checkout) -> None:
+    """Docker gives a stopped container's address to the next that starts."""
+    program = containers.one(estate.docker, estate.label, "program")
+    networks = program.attrs["NetworkSettings"]["Networks"]
+    (web,) = [name for name in networks if "site-program" in (networks[name]["Aliases"] or ())]
+    network = estate.docker.networks.get(web)
+    network.disconnect(program)
+    network.connect(program, aliases=["site-program", "site-neighbour"])
+    try:
+        found = {estate.get(estate.url("neighbour")).text for _ in range(40)}
+    finally:
+        network.disconnect(program)
+        network.connect(program, aliases=["site-program"])
+    assert len(found) == 1, found
+    assert "marker-of-neighbour" in found.pop()
+    estate.serves(estate.url("program"), "marker-of-program")
+
+
+@once
 @pytest.mark.parametrize("hosting", HOSTINGS)
 def test_an_owners_lines_say_the_same_with_and_without_a_container(
     estate: Checkout, hosting: str

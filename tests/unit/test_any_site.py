@@ -169,7 +169,7 @@ def rendered(estate: Estate) -> tuple[str, list[str]]:
         if isinstance(answer, Content) and answer.shared:
             answer = shared_site(answer.server)
         elif isinstance(answer, Content):
-            sites.append(site_caddyfile(answer.server))
+            sites.append(site_caddyfile("site-any:80", answer.server))
             answer = Upstream(address=f"site-{site.name}:80")
         for host, path in site.locations:
             routes.append(Route(component=site.name, host=host, path=path, handler=answer))

@@ -148,6 +148,8 @@ SHARED = Gateway(
     stream_close_delay="1h",
 )
 
+AT = "site-shop:80"
+
 RENDERED = {
     "haproxy-local.cfg": haproxy_config(LOCAL.at),
     "haproxy-prod.cfg": haproxy_config(PROD.at),
@@ -156,11 +158,15 @@ RENDERED = {
     "router-acme.Caddyfile": router_files(ACME)["Caddyfile"],
     "router-shared.Caddyfile": router_files(SHARED)["Caddyfile"],
     "router-without-sites.Caddyfile": router_files(replace(LOCAL, routes=[]))["Caddyfile"],
-    "site.Caddyfile": site_caddyfile(SiteServer()),
-    "site-listing.Caddyfile": site_caddyfile(SiteServer(listing=True)),
-    "site-not-found.Caddyfile": site_caddyfile(SiteServer(not_found="404/index.html")),
-    "site-php.Caddyfile": site_caddyfile(SiteServer(runtime="php", not_found="lost.html")),
-    "site-free-lines.Caddyfile": site_caddyfile(SiteServer(lines=FREE_LINES)),
+    "site.Caddyfile": site_caddyfile(AT, SiteServer()),
+    "site-listing.Caddyfile": site_caddyfile(AT, SiteServer(listing=True)),
+    "site-not-found.Caddyfile": site_caddyfile(
+        "site-shop:80", SiteServer(not_found="404/index.html")
+    ),
+    "site-php.Caddyfile": site_caddyfile(
+        "site-shop:80", SiteServer(runtime="php", not_found="lost.html")
+    ),
+    "site-free-lines.Caddyfile": site_caddyfile(AT, SiteServer(lines=FREE_LINES)),
     "site-alone.Caddyfile": site_block(SiteServer(lines=FREE_LINES), "http://site.invalid:80"),
 }
 
