@@ -1,45 +1,70 @@
-"""`logs`: what a component prints."""
+"""`logs`: what a component prints, and what visitors asked it for."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+from docker.models.containers import Container
 
 from commands.context import Context
 from commands.error import CommandError
-from components.entrance import ROUTER
+from components.entrance import ACCESS_LOG, ROUTER
+
+# Ends with its standard input, which is ours: Docker leaves what it ran in a container running.
+_FOLLOW = f'tail -n 10000 -F "${ACCESS_LOG}" & cat; kill $!'
 
 
 def run(context: Context) -> int:
-    """Follow the log of the component that NAME says."""
-    name = context.given["name"]
+    """Follow the logs of the component that NAME says, until it ends or Ctrl-C."""
+    name = context.given["name"] or ""
+    own, router = _newest(context, name), _newest(context, ROUTER)
     shared = {site.name for site in context.estate.sites if context.estate.shared(site)}
-    component = ROUTER if name in shared else name
-    containers = context.containers(component=component) if component else []
-    if not containers:
+    if not own and not (router and name in shared):
         names = {c.labels["homeport.component"] for c in context.containers()}
-        names |= shared if ROUTER in names else set()
+        names |= shared if router else set()
         raise CommandError(
             f"{context.make('logs NAME=…')}: {name or 'a name'} is "
             f"{'not a component that runs' if name else 'missing'}; "
             f"there are: {', '.join(sorted(names)) or 'none, as nothing runs'}"
         )
-    newest = max(containers, key=lambda container: str(container.attrs["Created"]))
-    # Of what the gateway prints, little may be the site's.
-    tail = "10000" if name in shared else "200"
     # The docker command line follows well, also over SSH, and ends with Ctrl-C.
-    argv = ["docker", "--host", context.settings.docker_host, "logs", "--follow", "--tail", tail]
-    argv.append(str(newest.id))
-    if name in shared:
-        return _follow(argv, f'"logger":"http.log.access.{name}"')
-    return subprocess.run(argv, check=False).returncode
+    docker = ["docker", "--host", context.settings.docker_host]
+    with _requests(docker, router, name) as requests:
+        if own:
+            argv = [*docker, "logs", "--follow", "--tail", "200", str(own.id)]
+            return subprocess.run(argv, check=False).returncode
+        requests.join()
+    return 0
 
 
-def _follow(argv: Sequence[str], logger: str) -> int:
-    """The lines of one logger alone. Caddy writes its log to the standard error."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen(argv, stdout=pipe, stderr=subprocess.STDOUT, text=True) as log:
-        for line in log.stdout or ():
-            if logger in line:
-                print(line, end="", flush=True)
-    return log.returncode
+def _newest(context: Context, component: str) -> Container | None:
+    there = context.containers(component=component) if component else []
+    return max(there, key=lambda container: str(container.attrs["Created"]), default=None)
+
+
+@contextmanager
+def _requests(docker: list[str], router: Container | None, name: str) -> Iterator[Thread]:
+    """Print what visitors asked the component for, or everybody for the router, in a thread."""
+    logger = '"logger":"http.log.access.' + ("" if name == ROUTER else f'{name}"')
+    argv = [*docker, "exec", "--interactive", str(router.id), "sh", "-c", _FOLLOW] if router else []
+    with subprocess.Popen(
+        argv or ["true"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as following:
+
+        def show() -> None:
+            for line in following.stdout or ():
+                if logger in line:
+                    print(line, end="", flush=True)
+
+        thread = Thread(target=show, daemon=True)
+        thread.start()
+        try:
+            yield thread
+        finally:
+            if following.stdin:
+                following.stdin.close()
+            following.wait()
+            thread.join()

@@ -26,6 +26,12 @@ def block(head: str, *lines: str) -> str:
     return f"{head} {{\n{indented}\n}}\n".lstrip()
 
 
+def no_content(matcher: str) -> str:
+    """The lines that answer where nothing was published yet."""
+    text = "This site has no content yet; please try again in a minute."
+    return f'header {matcher} Retry-After 60\nrespond {matcher} "{text}" 503'
+
+
 def caddy(verb: str, *options: str) -> list[str]:
     """A Caddy command on the configuration that is current."""
     config = f"{CONFIG_AT}/current/Caddyfile"

@@ -9,5 +9,8 @@ ROUTER = "router"
 STATE_AT = "/state"
 """Below it the router mounts the volume with certificates and keys, in a folder named after the id
 of the stack's state."""
+ACCESS_LOG = "ACCESS_LOG"
+"""A variable in the router's container: the file with a line of JSON for each request. The logger
+is `http.log.access.` and the name of the component."""
 ROOT_CERTIFICATE = "caddy/pki/authorities/local/root.crt"
 """Where Caddy keeps the certificate of its own CA, in that volume."""

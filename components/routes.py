@@ -55,6 +55,8 @@ class Files:
     lines: Sequence[str]
     errors: Sequence[ErrorLines] = ()
     """The first that fits answers."""
+    rules: bool = False
+    """Whether the lines are the owner's too. Those may ask what headers say of the visitor."""
 
 
 Handler = Upstream | Redirect | Refusal | Files
@@ -93,5 +95,7 @@ class Route:
     """The owner's address, given to the certificate authority."""
     guard: Guard | None = None
     """None where all may pass."""
+    secret_headers: Sequence[str] = ()
+    """Headers in which visitors send secrets, beside `Authorization` and cookies."""
     visited: bool = True
     """False where only programs come, with questions of their own."""

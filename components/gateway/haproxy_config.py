@@ -29,9 +29,13 @@ def haproxy_config(listen: Listen) -> str:
     If a visitor's connection to Caddy fails, HAProxy passes it to the frontend `held`, which waits
     for Caddy and passes it back. Held visitors have separate slots (`maxconn`), so they can't block
     others.
+
+    A single thread passes on more than Caddy answers, and takes a sixth less time for it than
+    several, which wake each other.
     """
     return f"""\
 global
+	nbthread 1
 	fd-hard-limit 20000
 	log stdout format raw daemon notice
 	lua-load {HOLD_AT}

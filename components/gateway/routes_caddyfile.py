@@ -7,7 +7,8 @@ import re
 import string
 from collections.abc import Iterable, Sequence
 
-from components.caddy import block
+from components.caddy import block, no_content
+from components.content import root_of
 from components.gateway.gateway import Gateway
 from components.routes import ASKED, Files, Guard, Redirect, Refusal, Route, Upstream
 
@@ -30,12 +31,21 @@ _SAID_BY_GATEWAYS = (
 NOT_BELIEVED = block("(not_believed)", *(f"header_up -{name}" for name in _SAID_BY_GATEWAYS))
 """A snippet that removes them. It stands before every `import not_believed`."""
 _SAID_OF_VISITOR = "said-of-visitor"
-# The same for files, whose owners' rules may ask for the scheme. Once for all sites.
+# The same for files whose owners' rules may ask for it. Once for all sites.
 _AS_IT_IS = block(
     f"&({_SAID_OF_VISITOR})",
     *(f"request_header -{name}" for name in ("X-Forwarded*", *_SAID_BY_GATEWAYS)),
     "request_header X-Forwarded-Proto {scheme}",
 )
+
+# Looked at only if a file wasn't found, for all sites at once.
+_EMPTY = "@homeport_no_content"
+_NO_CONTENT = block(
+    _EMPTY,
+    "expression `{err.status_code} == 404`",
+    f'not vars {SITE} ""',
+    block("not file", f"root {root_of(f'{{vars.{SITE}}}')}", "try_files /").rstrip(),
+).rstrip()
 
 _BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 
@@ -66,17 +76,22 @@ def handles(routes: Sequence[Route], gateway: Gateway) -> Iterable[str]:
 
 def named_routes(routes: Iterable[Route]) -> Iterable[str]:
     """What `handles` and `error_handles` invoke: each site's lines once, apart from all others'."""
-    if found := _files(routes):
+    found = _files(routes)
+    if any(files.rules for files in found.values()):
         yield _AS_IT_IS
     for name, files in found.items():
-        yield block(f"&({_named(name)})", *files.lines)
+        yield _named_route(_named(name), files.lines)
         for number, error in enumerate(files.errors):
-            yield block(f"&({_named(name, number)})", *error.lines)
+            yield _named_route(_named(name, number), error.lines)
 
 
 def error_handles(routes: Iterable[Route]) -> Iterable[str]:
     """What is done with the errors of files: the first that fits is taken."""
-    for name, files in _files(routes).items():
+    found = _files(routes)
+    if found:
+        yield _NO_CONTENT
+        yield block(f"handle {_EMPTY}", no_content("*")).rstrip()
+    for name, files in found.items():
         for number, error in enumerate(files.errors):
             named = _named(name, number)
             status = [f"expression `{error.status}`"] if error.status else []
@@ -88,6 +103,11 @@ def _files(routes: Iterable[Route]) -> dict[str, Files]:
     """By site, in the order of their names, however many hosts each has."""
     found = {r.component: r.handler for r in routes if isinstance(r.handler, Files)}
     return dict(sorted(found.items()))
+
+
+def _named_route(name: str, lines: Iterable[str]) -> str:
+    # Without `handle` Caddy takes only the first of several directives that have no matcher.
+    return block(f"&({name})", block("handle", *lines).rstrip())
 
 
 def _named(site: str, error: int | None = None) -> str:
@@ -171,9 +191,10 @@ def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
             ).rstrip()
         case Redirect(to=to, status=status, keep_path=keep_path):
             yield f"redir {to.rstrip('/') + '{uri}' if keep_path else to} {status}"
-        case Files():
+        case Files(rules=rules):
             yield f"vars {SITE} {route.component}"
-            yield f"invoke {_SAID_OF_VISITOR}"
+            if rules:
+                yield f"invoke {_SAID_OF_VISITOR}"
             yield f"invoke {_named(route.component)}"
         case Refusal(status=status, text=text):
             yield f"respond {_quoted(text)} {status}"

@@ -103,7 +103,14 @@ def webhook_routes(sources: Sources) -> list[Route]:
             else:
                 handlers.setdefault(at, Refusal(status=404, text=""))
     return [
-        Route(component=COMPONENT, host=host, path=path, handler=handler, visited=False)
+        Route(
+            component=COMPONENT,
+            host=host,
+            path=path,
+            handler=handler,
+            secret_headers=["X-Gitlab-Token"],
+            visited=False,
+        )
         for (host, path), handler in sorted(handlers.items())
     ]
 

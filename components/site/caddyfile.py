@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from components.caddy import GLOBAL_OPTIONS, block
+from components.caddy import GLOBAL_OPTIONS, block, no_content
 from components.routes import ASKED
 from components.site import php as php_site
 from components.site.content import HIDDEN, ROOT
@@ -15,20 +15,16 @@ from components.site.own import NAMED_ROUTE, PORT, SCRIPT
 from components.site.owner_lines import OwnerLines, owner_lines
 
 HEALTH_HOST = "health.invalid"
+_FIRST = f"invoke {NAMED_ROUTE}"
 
 
 # A folder that isn't there at all: nothing was published yet.
-def _sorry(matcher: str) -> str:
-    text = "This site has no content yet; please try again in a minute."
-    return f'header {matcher} Retry-After 60\nrespond {matcher} "{text}" 503'
-
-
 _NO_CONTENT = f"""\
 @homeport_no_content not file {{
 	root %s
 	try_files /
 }}
-{_sorry("@homeport_no_content")}"""
+{no_content("@homeport_no_content")}"""
 # A folder of the host is empty while its disk isn't mounted. An empty list would be a normal
 # answer, so no alert would fire. The policy matches folders as well.
 _EMPTY = f"""\
@@ -40,7 +36,7 @@ _EMPTY = f"""\
 		try_policy most_recently_modified
 	}}
 }}
-{_sorry("@homeport_empty")}"""
+{no_content("@homeport_empty")}"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,48 +95,54 @@ def site_caddyfile(address: str, server: SiteServer) -> str:
             ),
             block(f"http://{HEALTH_HOST}:{PORT}", *health),
             _named_route(*_meant_for_others(address), *_script_lines(server)),
-            site_block(server, first=True),
+            site_block(server, first=[_FIRST]),
         ]
     )
 
 
 def site_alone(server: SiteServer, address: str) -> str:
-    """A Caddyfile of nothing but the block that visitors reach, at another address."""
+    """A Caddyfile of nothing but the block that visitors reach, at another address.
+
+    Its last line is `log`, which shows that the owner's lines don't end the block.
+    """
     if server.runtime != "php":
-        return site_block(server, address)
+        return site_block(server, address, last=["log"])
     return "\n".join(
         [
             block("", *_order(server)),
             _named_route(*_script_lines(server)),
-            site_block(server, address, first=True),
+            site_block(server, address, first=[_FIRST], last=["log"]),
         ]
     )
 
 
-def site_block(server: SiteServer, address: str = f":{PORT}", *, first: bool = False) -> str:
-    """The block that visitors reach, with the owner's lines in it and nothing beside it.
-
-    With `first` it runs the named route before anything else.
-    """
+def site_block(
+    server: SiteServer,
+    address: str = f":{PORT}",
+    *,
+    first: Sequence[str] = (),
+    last: Sequence[str] = (),
+) -> str:
+    """The block that visitors reach, with the owner's lines in it and nothing beside it."""
     return block(
         address,
-        *([f"invoke {NAMED_ROUTE}"] if first else []),
-        *site_lines(server, server.owner_lines.rendered),
+        *first,
+        f"root * {server.root}",
+        *server.owner_lines.rendered,
+        _NO_CONTENT % server.root,
+        *file_lines(server),
         *(
             [block("handle_errors 404", f"root * {server.root}", *not_found_lines(server))]
             if server.not_found
             else []
         ),
-        "log",
+        *last,
     )
 
 
-def site_lines(server: SiteServer, owned: Sequence[str]) -> Sequence[str]:
-    """What answers: the owner's lines, and files."""
+def file_lines(server: SiteServer) -> Sequence[str]:
+    """What sends files of the root, or runs them."""
     return (
-        f"root * {server.root}",
-        *owned,
-        _NO_CONTENT % server.root,
         *([_EMPTY % server.root] if server.listing else []),
         # A page for what isn't there says that this is no program that answers it all.
         *(php_site.php(front=not server.not_found) if server.runtime == "php" else ()),

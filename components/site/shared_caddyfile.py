@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from components.routes import ErrorLines, Files
-from components.site.caddyfile import SiteServer, not_found_lines, site_lines
+from components.site.caddyfile import SiteServer, file_lines, not_found_lines
 from components.site.tokens import Token, tokens
 
 _STATUS = "{err.status_code}"
@@ -36,7 +36,11 @@ def shared_site(server: SiteServer) -> Files:
     errors.reverse()
     errors.sort(key=lambda error: not error.status)
     rest = "\n".join(piece.text for piece in pieces if piece.directive != "handle_errors")
-    return Files(lines=site_lines(server, _owned(server, rest)), errors=errors)
+    return Files(
+        lines=[f"root * {server.root}", *_owned(server, rest), *file_lines(server)],
+        errors=errors,
+        rules=bool(pieces),
+    )
 
 
 def _owned(server: SiteServer, lines: str) -> Sequence[str]:

@@ -106,6 +106,7 @@ class VaultServer(pulumi.ComponentResource):
                 host=args.at,
                 path="",
                 handler=Upstream(address=f"{COMPONENT}:{PORT}", patience="60s"),
+                secret_headers=["X-Vault-Token"],
             )
         ]
         self.targets = [_FIGURES]

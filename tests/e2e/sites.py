@@ -121,6 +121,7 @@ _RULES = """
     respond "marker-of-410 {err.status_code}"
   }
   handle_errors 5xx {
+    header X-Said of-errors
     respond "marker-of-own-5xx"
   }
 """

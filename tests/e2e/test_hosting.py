@@ -19,6 +19,7 @@ from host.user import USER
 from tests.e2e.checkout import Checkout
 from tests.e2e.sites import page, write
 from tests.e2e.support import containers
+from tests.e2e.support.waiting import wait_until
 
 # What visitors meet is the host's own; over SSH, test_remote.py writes and mends such content.
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
@@ -92,6 +93,10 @@ def test_a_log_is_that_of_the_site(few: Checkout) -> None:
                 break
     assert [line for line in said if "seen=in-the-log" in line]
     assert not [line for line in said if "not=this-one" in line]
+    router = containers.one(few.docker, few.label, "router")
+    wait_until(
+        lambda: "tail" not in str(router.top()["Processes"]), "nothing follows the log any more"
+    )
 
 
 @contextmanager

@@ -146,6 +146,7 @@ def test_an_owners_lines_say_the_same_with_and_without_a_container(
     assert estate.get(top + "new.txt").headers["x-rule"] == "of its owner"
     assert estate.get(top + "old/page").headers["location"] == "/new.txt"
     assert "marker" not in estate.get(top + "private/page.txt").text
+    assert estate.get(top + "broken").headers["x-said"] == "of-errors"
 
 
 @once
@@ -167,6 +168,6 @@ def test_a_site_without_content_says_so(estate: Checkout) -> None:
 @once
 def test_access_logs_are_json_and_named_after_the_site(estate: Checkout) -> None:
     estate.get(estate.url("alpha") + "?seen=in-the-log")
-    log = containers.one(estate.docker, estate.label, "router").logs().decode()
+    log = containers.access_log(containers.one(estate.docker, estate.label, "router"))
     (line,) = [line for line in log.splitlines() if "seen=in-the-log" in line]
     assert '"logger":"http.log.access.alpha"' in line

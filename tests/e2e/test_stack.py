@@ -44,7 +44,7 @@ def test_a_page_answers_over_verified_tls_in_every_http_version(
 @pytest.mark.parametrize("http", ["1.1", "2", "3"])
 def test_the_access_log_has_the_visitors_own_address(checkout: Checkout, http: Http) -> None:
     checkout.get(f"{checkout.url('blog')}?asked-over={http}", http=http)
-    log = containers.one(checkout.docker, checkout.label, "router").logs().decode()
+    log = containers.access_log(containers.one(checkout.docker, checkout.label, "router"))
     (line,) = [line for line in log.splitlines() if f"asked-over={http}" in line]
     ours = checkout.place.address.rpartition(".")[0] + ".1"  # the other end of the cable
     assert json.loads(line)["request"]["client_ip"] == ours

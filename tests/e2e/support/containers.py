@@ -57,6 +57,11 @@ def one(client: docker.DockerClient, stack: str, component: str) -> Container:
     return found[0]
 
 
+def access_log(router: Container) -> str:
+    """A line for each request that the router answered."""
+    return run_in(router, 'cat "${ACCESS_LOG%.log}"*.log')
+
+
 def wait_healthy(client: docker.DockerClient, stack: str, component: str) -> float:
     """Wait up to 60 s until the component's container is healthy: how many seconds it took."""
 

@@ -146,6 +146,8 @@ def _on_docker(client: docker.DockerClient, stack: str) -> Iterator[tuple[str, b
     for container in containers.all_of(client, stack):
         yield f"docker logs {container.name}", container.logs()
         yield f"docker inspect {container.name}", json.dumps(container.attrs).encode()
+        if container.labels.get(containers.COMPONENT) == "router" and container.status == "running":
+            yield "the access log", containers.access_log(container).encode()
     for network in client.networks.list(filters=containers.labelled(stack)):
         yield f"docker inspect {network.name}", json.dumps(network.attrs).encode()
     for volume in client.volumes.list(filters=containers.labelled(stack)):

@@ -1,4 +1,4 @@
-"""`make logs`: which container's log is followed, and which lines of it are a site's."""
+"""`make logs`: which container's log is followed, and which requests are a component's."""
 
 import json
 from dataclasses import dataclass
@@ -44,44 +44,77 @@ def context(root: Path, host: Host, name: str) -> Context:
     return context
 
 
+def access(name: str, uri: str) -> str:
+    return json.dumps({"logger": f"http.log.access.{name}", "uri": uri}, separators=(",", ":"))
+
+
+OWN = access("blog", "/own")
+SHOPS = access("shop_2", "/shop")
+OTHERS = [
+    access("blog2", "/other"),
+    access("welcome", '/"logger":"http.log.access.blog"'),
+]
+
+
 @pytest.fixture
 def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A docker command line that prints how it was called, and then a log."""
+    """A docker command line that writes how it was called, and prints two logs that have ended."""
     program = tmp_path / "bin/docker"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\necho "$*" >{tmp_path}/called\ncat {tmp_path}/log >&2\n')
+    program.write_text(
+        f"""#!/bin/sh
+echo "$*" >>{tmp_path}/called
+case $3 in
+    exec) cat {tmp_path}/accesses ;;
+    logs) sleep 0.3; cat {tmp_path}/log ;;
+esac
+"""
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    (tmp_path / "log").write_text("")
+    (tmp_path / "log").write_text("the shop prints this\n")
+    (tmp_path / "accesses").write_text("\n".join([OTHERS[0], OWN, *OTHERS, SHOPS, OWN]) + "\n")
     return tmp_path
 
 
 def called(folder: Path) -> list[str]:
-    return (folder / "called").read_text().split()
+    return sorted((folder / "called").read_text().splitlines())
 
 
-def test_the_newest_container_of_a_component_is_followed(docker: Path, tmp_path: Path) -> None:
-    host = Host(["shop_2-1", "shop_2-2", "router-1"])
-    assert logs.run(context(tmp_path / "root", host, "shop_2")) == 0
-    assert called(docker)[-5:] == ["logs", "--follow", "--tail", "200", "shop_2-2"]
-
-
-def test_of_a_shared_site_its_own_lines_of_the_router_are_shown(
+def test_what_the_newest_container_prints_is_followed_beside_its_requests(
     docker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def line(logger: str, uri: str) -> str:
-        return json.dumps({"logger": logger, "uri": uri}, separators=(",", ":"))
+    host = Host(["shop_2-1", "shop_2-2", "router-1"])
+    assert logs.run(context(tmp_path / "root", host, "shop_2")) == 0
+    requests, printed = called(docker)
+    assert "exec --interactive router-1 sh -c" in requests
+    assert printed.endswith("logs --follow --tail 200 shop_2-2")
+    assert sorted(capfd.readouterr().out.splitlines()) == ["the shop prints this", SHOPS]
 
-    own = line("http.log.access.blog", "/own")
-    others = [
-        line("http.log.access.blog2", "/other"),
-        line("http.log.access.welcome", '/"logger":"http.log.access.blog"'),
-        line("tls", "http.log.access.blog"),
-    ]
-    (docker / "log").write_text("\n".join([others[0], own, *others[1:], own]) + "\n")
+
+def test_what_a_component_prints_is_followed_without_a_gateway(
+    docker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert logs.run(context(tmp_path / "root", Host(["shop_2-1"]), "shop_2")) == 0
+    assert len(called(docker)) == 1
+    assert capfd.readouterr().out == "the shop prints this\n"
+
+
+def test_a_shared_site_has_its_requests_alone(
+    docker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert logs.run(context(tmp_path / "root", Host(["router-1", "router-2"]), "blog")) == 0
-    assert called(docker)[-1] == "router-2"
-    assert capfd.readouterr().out == f"{own}\n{own}\n"
+    (requests,) = called(docker)
+    assert "router-2" in requests
+    assert capfd.readouterr().out == f"{OWN}\n{OWN}\n"
+
+
+def test_the_router_has_all_requests(
+    docker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert logs.run(context(tmp_path / "root", Host(["router-1"]), "router")) == 0
+    assert len(called(docker)) == 2
+    assert set(capfd.readouterr().out.splitlines()) > {OWN, SHOPS, *OTHERS}
 
 
 @pytest.mark.parametrize("name", ["blog", "shop_2"])

@@ -16,6 +16,7 @@ from components.routes import Files, Guard, Handler, Redirect, Refusal, Route, U
 from components.site.caddyfile import (
     SiteServer,
     lines_begin_at,
+    site_alone,
     site_block,
     site_caddyfile,
 )
@@ -85,6 +86,10 @@ LOCAL = Gateway(
         guarded("read-only", {"alice": "$2b$11$A"}, frozenset()),
         opened("asked", {"alice": "$2b$11$A"}),
         opened("asked-of-nobody", {}),
+        replace(
+            route("vault", "vault.localhost", Upstream(address="vault:8200")),
+            secret_headers=["X-Vault-Token"],
+        ),
         route("page", "page.localhost", Upstream(address="page:80", paths=["/", "/assets/*"])),
     ],
     at=entrance(8080, 8443, internal_ca=True, plain_hosts=("welcome.localhost",)),
@@ -167,7 +172,7 @@ RENDERED = {
         "site-shop:80", SiteServer(runtime="php", not_found="lost.html")
     ),
     "site-free-lines.Caddyfile": site_caddyfile(AT, SiteServer(lines=FREE_LINES)),
-    "site-alone.Caddyfile": site_block(SiteServer(lines=FREE_LINES), "http://site.invalid:80"),
+    "site-alone.Caddyfile": site_alone(SiteServer(lines=FREE_LINES), "http://site.invalid:80"),
 }
 
 

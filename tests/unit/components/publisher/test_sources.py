@@ -103,7 +103,14 @@ def test_a_webhook_is_one_route_for_all_that_share_it_and_without_any_secret_say
         Refusal(status=404, text=""),
     )
     assert webhook_routes(SOURCES) == [
-        Route(component="publisher", host=host, path="/push", handler=handler, visited=False)
+        Route(
+            component="publisher",
+            host=host,
+            path="/push",
+            handler=handler,
+            secret_headers=["X-Gitlab-Token"],
+            visited=False,
+        )
         for host, handler in (
             ("blog.example.org", taken),
             ("notes.example.org", nothing),
