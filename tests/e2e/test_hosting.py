@@ -36,6 +36,10 @@ def test_a_site_is_two_resources_and_no_process(few: Checkout) -> None:
     few.up()
     few.serves(few.url("small"), "marker-of-small")
     assert (resources(few) - before, few.ids()) == (2, ids)
+    router = containers.one(few.docker, few.label, "router")
+    open_files = containers.run_in(router, "ls -l /proc/[0-9]*/fd || true")
+    assert "/logs/access.log" in open_files, "open files are seen"
+    assert "/content" not in open_files
     (few.folder / "config/sites/small.yaml").unlink()
     few.up()
     assert resources(few) == before

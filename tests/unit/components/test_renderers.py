@@ -204,6 +204,17 @@ def test_the_order_of_sites_changes_nothing() -> None:
     assert router_files(replace(PROD, routes=PROD.routes[::-1])) == router_files(PROD)
 
 
+def test_many_hosts_are_looked_for_in_groups() -> None:
+    hosts = [f"s{number:03}.localhost" for number in range(40)]
+    text = router_files(replace(LOCAL, routes=[route("s", host) for host in hosts]))["Caddyfile"]
+    groups = re.findall(r"@hosts\d+ header_regexp Host (\S+)", text)
+    assert len(groups) == 3
+    for host in hosts:
+        assert sum(bool(re.search(group, f"{host.upper()}.:8443")) for group in groups) == 1
+        assert text.count(f"(?:{re.escape(host)})\\.?") == 1, "each has one handle"
+    assert not any(re.search(group, "xs000.localhost") for group in groups)
+
+
 def test_of_a_site_that_is_refused_nothing_is_served_and_nothing_else_changes() -> None:
     before = router_files(SHARED)["Caddyfile"]
     after = router_files(SHARED.refusing(["blog", ""]))["Caddyfile"]
