@@ -42,8 +42,9 @@ https://{host} {{
     reverse_proxy {site}
 }}
 """
-# The same for a site that it serves from files itself.
+# The same for a site that it serves from files itself, and with its log in a file as well.
 _CADDY_OF_FILES = _CADDY.replace("reverse_proxy {site}", "root * {at}/pages\n    file_server")
+_CADDY_LOGGING = _CADDY_OF_FILES.replace("log\n", "log {{\n output file /tmp/access.log\n }}\n")
 _NGINX = """\
 daemon off;
 worker_processes auto;
@@ -84,11 +85,14 @@ RUN apt-get update && apt-get install --yes nginx-light && rm -rf /var/lib/apt/l
 
 
 def caddy(
-    checkout: Checkout, host: str, *, of_files: bool = False
+    checkout: Checkout, host: str, *, of_files: bool = False, log_file: bool = False
 ) -> AbstractContextManager[Container]:
-    """A plain Caddy of the gateway's own version, in front of the site, or with its files."""
+    """A plain Caddy of the gateway's own version, in front of the site, or with its files.
+
+    It logs to its standard error, as people run it, or to a file.
+    """
     command = ["caddy", "run", "--config", f"{_AT}/config", "--adapter", "caddyfile"]
-    config = _CADDY_OF_FILES if of_files else _CADDY
+    config = (_CADDY_LOGGING if log_file else _CADDY_OF_FILES) if of_files else _CADDY
     return _server(checkout, checkout.image("gateway"), command, _said(config, host), host)
 
 

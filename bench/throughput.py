@@ -38,6 +38,7 @@ def throughput(checkout: Checkout, name: str, shared: str) -> list[tuple[str, st
     with (
         caddy(checkout, host) as by_caddy,
         caddy(checkout, f"{shared}.localhost", of_files=True) as with_files,
+        caddy(checkout, f"{shared}.localhost", of_files=True, log_file=True) as logging,
         nginx(checkout, host) as by_nginx,
         tempfile.TemporaryDirectory() as folder,
     ):
@@ -53,7 +54,11 @@ def throughput(checkout: Checkout, name: str, shared: str) -> list[tuple[str, st
             **_asked(f"https://{host}/", servers),
             **_asked(
                 f"https://{shared}.localhost/",
-                {"shared": servers["gateway"], "Caddy with files": (ip(with_files), 443)},
+                {
+                    "shared": servers["gateway"],
+                    "Caddy with files": (ip(with_files), 443),
+                    "Caddy with files and a log file": (ip(logging), 443),
+                },
             ),
             **_asked_over_http_3(f"https://{host}/", http_3, Path(folder)),
         }
@@ -95,7 +100,8 @@ def _ratios(rounds: list[dict[str, Rate]]) -> Iterator[tuple[str, str]]:
     versions = ("", ", HTTP/2", ", HTTP/3")
     compared = [(f"gateway{http}", f"{other}{http}") for other in _OTHERS for http in versions]
     for http in versions[:2]:
-        compared += [(f"shared{http}", f"{other}{http}") for other in ("Caddy with files", "nginx")]
+        others = ("Caddy with files", "Caddy with files and a log file", "nginx")
+        compared += [(f"shared{http}", f"{other}{http}") for other in others]
     for one, other in [("gateway", "site"), *compared]:
         if {one, other} <= rounds[0].keys():
             per_second = statistics.median(r[one].per_second / r[other].per_second for r in rounds)

@@ -20,6 +20,7 @@ from host.provider import Props, Provider, gone
 from host.user import USER
 
 _MARK = "publisher"
+_VOLUME_AT = "/volume"
 
 
 def content_view(
@@ -72,10 +73,11 @@ class ContentFolderProvider(Provider):
         client = engine.connect(props["docker_host"])
         if not engine.has_volume(client, props["volume"]):
             return gone()
-        if engine.has_image(client, props["image"]) and _in_volume(
-            props, "ls", "-d", f"{_top(props)}/releases"
-        ):
-            return gone()
+        volume, image = props["volume"], props["image"]
+        if engine.has_image(client, image):
+            with engine.holder(client, volume, image=image, labels=props["labels"]) as (there, at):
+                if not engine.exists(there, f"{_top(props, at)}/releases"):
+                    return gone()
         return ReadResult(id_, {**props, "path": _path(props)})
 
 
@@ -110,8 +112,8 @@ class ContentFolder(Resource, module="homeport", name="ContentFolder"):
         super().__init__(ContentFolderProvider(), name, props, opts)
 
 
-def _top(props: Props) -> str:
-    return f"/volume/sites/{props['site']}"
+def _top(props: Props, volume_at: str = _VOLUME_AT) -> str:
+    return f"{volume_at}/sites/{props['site']}"
 
 
 def _path(props: Props) -> str:
@@ -126,7 +128,7 @@ def _in_volume(props: Props, *command: str) -> str:
         props["image"],
         command,
         user=f"{USER}:{USER}",
-        volumes={props["volume"]: "/volume"},
+        volumes={props["volume"]: _VOLUME_AT},
         labels=props["labels"],
     ) as container:
         code, output = engine.run_to_end(container)

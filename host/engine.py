@@ -126,6 +126,33 @@ def throwaway(
         container.remove(force=True, v=True)
 
 
+@contextmanager
+def holder(
+    client: docker.DockerClient, volume: str, *, image: str, labels: dict[str, str] | None = None
+) -> Iterator[tuple[Container, str]]:
+    """A container whose archive API reads a volume, and the path at which the volume is in it.
+
+    It is one that mounts the volume anyway, or else a throw-away one, which takes longer.
+    """
+    for found in client.api.containers(all=True, filters={"volume": volume}):
+        at = {mount.get("Name"): mount["Destination"] for mount in found["Mounts"]}
+        if volume in at and THROWAWAY not in found["Labels"]:
+            yield client.containers.get(found["Id"]), at[volume]
+            return
+    at_top = {volume: "/volume"}
+    with throwaway(client, image, ["true"], volumes=at_top, labels=labels) as container:
+        yield container, at_top[volume]
+
+
+def exists(container: Container, path: str) -> bool:
+    """Whether there is something at a path in a container, running or not."""
+    try:
+        container.get_archive(path)  # nothing of it is read
+    except docker.errors.NotFound:
+        return False
+    return True
+
+
 def run_to_end(container: Container) -> tuple[int, str]:
     """Start a container and wait: its exit code and what it printed."""
     container.start()

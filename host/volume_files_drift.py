@@ -35,17 +35,12 @@ def drift(client: docker.DockerClient, props: Props) -> Props:
 
 def _current_tree(client: docker.DockerClient, props: Props) -> dict[str, Entry]:
     """The files that the service sees now; a link is an entry that no digest expects."""
-    with engine.throwaway(
-        client,
-        props["image"],
-        ["true"],
-        volumes={props["volume"]: props["mount"]},
-        labels=props["labels"],
-    ) as container:
+    volume, image, labels = props["volume"], props["image"], props["labels"]
+    with engine.holder(client, volume, image=image, labels=labels) as (container, at):
         try:
             entries = [
                 (entry.name.partition("/")[2], entry, content)
-                for entry, content in engine.unpack(container, top_of(props))
+                for entry, content in engine.unpack(container, top_of({**props, "mount": at}))
             ]
         except docker.errors.NotFound:  # a folder of a volume that somebody emptied
             return {}

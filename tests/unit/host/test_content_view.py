@@ -53,13 +53,22 @@ class Host:
         self.code, self.output = done.returncode, done.stderr
         yield
 
+    @contextmanager
+    def holder(self, _client: object, volume: str, **_: Any) -> Iterator[tuple[None, str]]:
+        assert volume == PROPS["volume"]
+        yield None, "/srv"
+
+    def exists(self, _container: None, path: str) -> bool:
+        return (self.folder / path.removeprefix("/srv/")).exists()
+
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
     host = Host(tmp_path)
     monkeypatch.setattr(engine, "connect", lambda _: host)
     monkeypatch.setattr(engine, "has_image", lambda _client, _ref: True)
-    monkeypatch.setattr(engine, "throwaway", host.throwaway)
+    for name in ("throwaway", "holder", "exists"):
+        monkeypatch.setattr(engine, name, getattr(host, name))
     monkeypatch.setattr(engine, "run_to_end", lambda _: (host.code, host.output))
     return host
 

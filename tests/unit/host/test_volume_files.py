@@ -91,6 +91,11 @@ class Host:
         self.written = {}
         yield self
 
+    @contextmanager
+    def holder(self, _client: object, volume: str, **_: Any) -> Iterator[tuple["Host", str]]:
+        assert volume == "the-volume"
+        yield self, "/etc/service"
+
     def run_to_end(self, _container: object) -> tuple[int, str]:
         if self.ran[-1] in ("service check", "caddy validate"):
             return self.verdict
@@ -118,6 +123,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(engine, "reachable", lambda _: host.answers)
     monkeypatch.setattr(engine, "has_image", lambda _client, _ref: host.has_image)
     monkeypatch.setattr(engine, "throwaway", host.throwaway)
+    monkeypatch.setattr(engine, "holder", host.holder)
     monkeypatch.setattr(engine, "run_to_end", host.run_to_end)
     monkeypatch.setattr(engine, "unpack", host.unpack)
     monkeypatch.setattr(volume_files_write, "_already_validated", set())

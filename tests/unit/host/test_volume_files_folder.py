@@ -64,6 +64,11 @@ class Host:
         self._command = command
         yield self
 
+    @contextmanager
+    def holder(self, _client: object, volume: str, **_: Any) -> Iterator[tuple["Host", str]]:
+        assert volume == PROPS["volume"]
+        yield self, "/state"
+
     def put_archive(self, at: str, archive: bytes) -> None:
         assert at == "/content"
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
@@ -79,7 +84,7 @@ class Host:
 
     def unpack(self, _container: object, path: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
         """Everything below a folder, as Docker's archive has it: with the folder's own name."""
-        at = self.content / path.removeprefix("/content/")
+        at = self.content / path.removeprefix("/state/")
         if not at.exists():
             raise docker.errors.NotFound(path)
         buffer = io.BytesIO()
@@ -102,7 +107,7 @@ class Host:
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
     host = Host(tmp_path)
-    for name in ("throwaway", "run_to_end", "unpack"):
+    for name in ("throwaway", "holder", "run_to_end", "unpack"):
         monkeypatch.setattr(engine, name, getattr(host, name))
     monkeypatch.setattr(engine, "connect", lambda _: host)
     monkeypatch.setattr(engine, "reachable", lambda _: True)
