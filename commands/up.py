@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from commands import failures, leftovers, locks, orphans, ports, probe
@@ -47,11 +48,14 @@ def _welcome_first(context: Context) -> list[dict[str, str]]:
 
 def _print_hosts_line(context: Context) -> None:
     """Browsers and curl know `*.localhost` by themselves; other programs ask the resolver."""
-    served = {urlsplit(url["url"]).hostname or "" for url in context.estate.urls()}
-    hosts = {host for host in served if host.endswith(".localhost") and not _resolves(host)}
+    served = sorted({urlsplit(url["url"]).hostname or "" for url in context.estate.urls()})
+    local = [host for host in served if host.endswith(".localhost")]
+    with ThreadPoolExecutor(32) as pool:  # a resolver may take seconds for a name it doesn't know
+        known = list(pool.map(_resolves, local))
+    hosts = [host for host, resolves in zip(local, known, strict=True) if not resolves]
     if hosts:
         print("\nBrowsers find these by themselves. For other programs, add to /etc/hosts:")
-        print(f"{context.settings.listen.address} {' '.join(sorted(hosts))}")
+        print(f"{context.settings.listen.address} {' '.join(hosts)}")
 
 
 def _resolves(host: str) -> bool:
