@@ -209,13 +209,14 @@ def _https(hosts: Mapping[str, Sequence[Route]], gateway: Gateway) -> str:
 
 
 def _if_asked(
-    name: str, hosts: Iterable[str], gateway: Gateway, lines: Iterable[str]
+    name: str, hosts: Sequence[str], gateway: Gateway, lines: Iterable[str]
 ) -> tuple[str, str]:
     """What is done if one of the hosts was asked for: as it is, or as its absolute name, with or
     without the port.
     """
-    any_of_them = "|".join(map(re.escape, hosts))
-    asked = rf"(?i)^(?:{any_of_them})\.?(:{gateway.at.https})?$"
+    names = "|".join(map(re.escape, hosts))
+    any_of_them = names if len(hosts) == 1 else f"(?:{names})"
+    asked = rf"(?i)^{any_of_them}\.?(:{gateway.at.https})?$"
     return f"@{name} header_regexp Host {asked}", block(f"handle @{name}", *lines).rstrip()
 
 
