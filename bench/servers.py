@@ -25,7 +25,7 @@ _AT = "/bench"
 
 # The gateway's job, done by one server alone: TLS, access logs, compression, figures by host, the
 # same headers, and kept connections to the site.
-_CADDY = """\
+CADDY = """\
 {{
     admin off
     auto_https disable_redirects
@@ -43,8 +43,8 @@ https://{host} {{
 }}
 """
 # The same for a site that it serves from files itself, and with its log in a file as well.
-_CADDY_OF_FILES = _CADDY.replace("reverse_proxy {site}", "root * {at}/pages\n    file_server")
-_CADDY_LOGGING = _CADDY_OF_FILES.replace("log\n", "log {{\n output file /tmp/access.log\n }}\n")
+CADDY_OF_FILES = CADDY.replace("reverse_proxy {site}", "root * {at}/pages\n    file_server")
+CADDY_LOGGING = CADDY_OF_FILES.replace("log\n", "log {{\n output file /tmp/access.log\n }}\n")
 _NGINX = """\
 daemon off;
 worker_processes auto;
@@ -84,15 +84,9 @@ RUN apt-get update && apt-get install --yes nginx-light && rm -rf /var/lib/apt/l
 """
 
 
-def caddy(
-    checkout: Checkout, host: str, *, of_files: bool = False, log_file: bool = False
-) -> AbstractContextManager[Container]:
-    """A plain Caddy of the gateway's own version, in front of the site, or with its files.
-
-    It logs to its standard error, as people run it, or to a file.
-    """
+def caddy(checkout: Checkout, host: str, config: str = CADDY) -> AbstractContextManager[Container]:
+    """A plain Caddy of the gateway's own version, in front of the site, or with its files."""
     command = ["caddy", "run", "--config", f"{_AT}/config", "--adapter", "caddyfile"]
-    config = (_CADDY_LOGGING if log_file else _CADDY_OF_FILES) if of_files else _CADDY
     return _server(checkout, checkout.image("gateway"), command, _said(config, host), host)
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.rates import TOOLS, Rate, build_h3load, h2load, h3load
-from bench.servers import caddy, ip, nginx
+from bench.servers import CADDY_LOGGING, CADDY_OF_FILES, caddy, ip, nginx
 from tests.e2e.checkout import Checkout
 from tests.e2e.support import containers
 from tests.e2e.support.client import Address
@@ -20,6 +20,7 @@ _ROUNDS = 5
 _REQUESTS = 8_000
 _GATEWAY = ("proxy", "router")
 _OTHERS = ("Caddy", "nginx")
+_OTHERS_OF_FILES = ("Caddy with files", "Caddy with files and a log file", "nginx")
 
 
 def throughput(checkout: Checkout, name: str, shared: str) -> list[tuple[str, str]]:
@@ -37,8 +38,8 @@ def throughput(checkout: Checkout, name: str, shared: str) -> list[tuple[str, st
     gateway = [containers.one(checkout.docker, checkout.label, each) for each in _GATEWAY]
     with (
         caddy(checkout, host) as by_caddy,
-        caddy(checkout, f"{shared}.localhost", of_files=True) as with_files,
-        caddy(checkout, f"{shared}.localhost", of_files=True, log_file=True) as logging,
+        caddy(checkout, f"{shared}.localhost", CADDY_OF_FILES) as with_files,
+        caddy(checkout, f"{shared}.localhost", CADDY_LOGGING) as with_log_file,
         nginx(checkout, host) as by_nginx,
         tempfile.TemporaryDirectory() as folder,
     ):
@@ -57,7 +58,7 @@ def throughput(checkout: Checkout, name: str, shared: str) -> list[tuple[str, st
                 {
                     "shared": servers["gateway"],
                     "Caddy with files": (ip(with_files), 443),
-                    "Caddy with files and a log file": (ip(logging), 443),
+                    "Caddy with files and a log file": (ip(with_log_file), 443),
                 },
             ),
             **_asked_over_http_3(f"https://{host}/", http_3, Path(folder)),
@@ -100,8 +101,7 @@ def _ratios(rounds: list[dict[str, Rate]]) -> Iterator[tuple[str, str]]:
     versions = ("", ", HTTP/2", ", HTTP/3")
     compared = [(f"gateway{http}", f"{other}{http}") for other in _OTHERS for http in versions]
     for http in versions[:2]:
-        others = ("Caddy with files", "Caddy with files and a log file", "nginx")
-        compared += [(f"shared{http}", f"{other}{http}") for other in others]
+        compared += [(f"shared{http}", f"{other}{http}") for other in _OTHERS_OF_FILES]
     for one, other in [("gateway", "site"), *compared]:
         if {one, other} <= rounds[0].keys():
             per_second = statistics.median(r[one].per_second / r[other].per_second for r in rounds)

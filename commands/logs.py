@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Thread
 
 from docker.models.containers import Container
@@ -32,11 +32,12 @@ def run(context: Context) -> int:
         )
     # The docker command line follows well, also over SSH, and ends with Ctrl-C.
     docker = ["docker", "--host", context.settings.docker_host]
-    with _requests(docker, router, name) as requests:
+    with _requests(docker, router, name) if router else nullcontext() as requests:
         if own:
             argv = [*docker, "logs", "--follow", "--tail", "200", str(own.id)]
             return subprocess.run(argv, check=False).returncode
-        requests.join()
+        if requests:
+            requests.join()
     return 0
 
 
@@ -46,13 +47,12 @@ def _newest(context: Context, component: str) -> Container | None:
 
 
 @contextmanager
-def _requests(docker: list[str], router: Container | None, name: str) -> Iterator[Thread]:
+def _requests(docker: list[str], router: Container, name: str) -> Iterator[Thread]:
     """Print what visitors asked the component for, or everybody for the router, in a thread."""
     logger = '"logger":"http.log.access.' + ("" if name == ROUTER else f'{name}"')
-    argv = [*docker, "exec", "--interactive", str(router.id), "sh", "-c", _FOLLOW] if router else []
-    with subprocess.Popen(
-        argv or ["true"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as following:
+    argv = [*docker, "exec", "--interactive", str(router.id), "sh", "-c", _FOLLOW]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True) as following:
 
         def show() -> None:
             for line in following.stdout or ():

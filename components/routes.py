@@ -21,6 +21,11 @@ class Upstream:
     """What is passed on of all paths, in Caddy's words (`/assets/*`), and nothing else; all where
     there are none."""
 
+    @property
+    def outside(self) -> bool:
+        """Whether the server is none of the stack's."""
+        return "://" in self.address
+
 
 @dataclass(frozen=True, kw_only=True)
 class Redirect:

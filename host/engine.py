@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import tarfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -126,6 +126,12 @@ def throwaway(
         container.remove(force=True, v=True)
 
 
+def mounted_at(mounts: Iterable[Mapping[str, str]], volume: str) -> str:
+    """Where a container has a volume, by what the engine says of its mounts; empty if nowhere."""
+    found = (mount["Destination"] for mount in mounts if mount.get("Name") == volume)
+    return next(found, "")
+
+
 @contextmanager
 def holder(
     client: docker.DockerClient, volume: str, *, image: str, labels: dict[str, str] | None = None
@@ -135,9 +141,9 @@ def holder(
     It is one that mounts the volume anyway, or else a throw-away one, which takes longer.
     """
     for found in client.api.containers(all=True, filters={"volume": volume}):
-        at = {mount.get("Name"): mount["Destination"] for mount in found["Mounts"]}
-        if volume in at and THROWAWAY not in found["Labels"]:
-            yield client.containers.get(found["Id"]), at[volume]
+        at = mounted_at(found["Mounts"], volume)
+        if at and THROWAWAY not in found["Labels"]:
+            yield client.containers.get(found["Id"]), at
             return
     at_top = {volume: "/volume"}
     with throwaway(client, image, ["true"], volumes=at_top, labels=labels) as container:

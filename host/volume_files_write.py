@@ -140,10 +140,8 @@ def _reload(client: docker.DockerClient, props: Props) -> str:
         return ""
     running = client.containers.list(filters={"volume": props["volume"], "status": "running"})
     for container in running:
-        at = {mount.get("Name"): mount["Destination"] for mount in container.attrs["Mounts"]}
-        if container.attrs["Config"]["Image"] != props["image"] or (
-            at.get(props["volume"]) != props["mount"]
-        ):
+        at = engine.mounted_at(container.attrs["Mounts"], props["volume"])
+        if container.attrs["Config"]["Image"] != props["image"] or at != props["mount"]:
             continue
         code, output = container.exec_run(props["reload"])
         if code:

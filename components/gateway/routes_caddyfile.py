@@ -173,7 +173,7 @@ def _base64(begin: str) -> str:
 def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
     """How a request is handled; `more` are further lines for the upstream, if there is one."""
     match route.handler:
-        case Upstream(address=address, patience=patience, paths=paths):
+        case Upstream(address=address, patience=patience, paths=paths) as upstream:
             if paths:
                 yield f"@elsewhere not path {' '.join(paths)}"
                 yield "respond @elsewhere 404"
@@ -181,7 +181,7 @@ def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
             yield block(
                 f"reverse_proxy {address}",
                 "import not_believed",
-                *([] if "://" in address else [f"header_up {ASKED} {address}"]),
+                *([] if upstream.outside else [f"header_up {ASKED} {address}"]),
                 f"lb_try_duration {patience}",
                 "lb_try_interval 100ms",
                 f"stream_close_delay {gateway.stream_close_delay}",

@@ -134,8 +134,8 @@ def _statuses(route: Route) -> Sequence[int]:
     match route.handler:
         case Redirect(status=status) | Refusal(status=status):
             return (status,)
-        case Upstream(address=address):
-            return () if "://" in address else _OF_A_SITE
+        case Upstream() as upstream:
+            return () if upstream.outside else _OF_A_SITE
         case Files():
             return _OF_A_SITE
 

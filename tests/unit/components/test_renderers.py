@@ -165,12 +165,8 @@ RENDERED = {
     "router-without-sites.Caddyfile": router_files(replace(LOCAL, routes=[]))["Caddyfile"],
     "site.Caddyfile": site_caddyfile(AT, SiteServer()),
     "site-listing.Caddyfile": site_caddyfile(AT, SiteServer(listing=True)),
-    "site-not-found.Caddyfile": site_caddyfile(
-        "site-shop:80", SiteServer(not_found="404/index.html")
-    ),
-    "site-php.Caddyfile": site_caddyfile(
-        "site-shop:80", SiteServer(runtime="php", not_found="lost.html")
-    ),
+    "site-not-found.Caddyfile": site_caddyfile(AT, SiteServer(not_found="404/index.html")),
+    "site-php.Caddyfile": site_caddyfile(AT, SiteServer(runtime="php", not_found="lost.html")),
     "site-free-lines.Caddyfile": site_caddyfile(AT, SiteServer(lines=FREE_LINES)),
     "site-alone.Caddyfile": site_alone(SiteServer(lines=FREE_LINES), "http://site.invalid:80"),
 }
