@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from docker.models.containers import Container
 
 from commands.context import Context
-from commands.health import health
+from commands.health import health, told_by_last_start
 from components.vault.server_config import COMPONENT as VAULT
 from components.vault.server_reason import vault_reason
 from host import engine
@@ -23,10 +24,9 @@ def explain(context: Context) -> None:
             component = container.labels["homeport.component"]
             print(f"\n{component} is {how}; its last lines:", file=sys.stderr)
             print(engine.last_lines(container), file=sys.stderr)
-            if component == VAULT and (
-                reason := vault_reason(engine.last_start(container), context.stack)
-            ):
-                print(reason, file=sys.stderr)
+            reason = partial(vault_reason, stack=context.stack)
+            if component == VAULT and (told := told_by_last_start(container, reason)):
+                print(told, file=sys.stderr)
 
 
 def _waits(container: Container) -> bool:

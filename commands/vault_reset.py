@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 from docker.models.containers import Container
 
 from commands.context import Context
 from commands.error import CommandError
-from commands.health import health
+from commands.health import health, told_by_last_start
 from components.vault.server_config import COMPONENT, DATA_AT, PORT, WHOLE
 from components.vault.server_reason import failed_half_way
 from host import engine
 
-_PATIENCE = 20  # seconds for a start, which is tried again and again
 _ASK = f"wget -q -O - http://127.0.0.1:{PORT}/v1/{WHOLE} 2>&1"
 
 
@@ -54,20 +51,10 @@ def _vault(context: Context) -> Container:
 
 
 def _failed_half_way(container: Container) -> bool:
-    """Whether it said so when it was last started, or serves without what it makes last.
-
-    Where it is starting, its end is awaited.
-    """
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        container.reload()
-        state = container.attrs["State"]
-        if health(container) == "healthy":
-            _, said = container.exec_run(["sh", "-c", _ASK])
-            return b" 403 " in said or b" 404 " in said
-        if failed_half_way(engine.last_start(container)):
-            return True
-        ended = not state["Running"] and not state["Restarting"]
-        if ended or time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
+    """Whether it said so when it was last started, or serves without what it makes last."""
+    if told_by_last_start(container, failed_half_way):
+        return True
+    if health(container) != "healthy":
+        return False
+    _, said = container.exec_run(["sh", "-c", _ASK])
+    return b" 403 " in said or b" 404 " in said

@@ -191,9 +191,13 @@ class Following:
 
     def says(self, pattern: str) -> None:
         """Wait until the publisher has said it."""
-        wait_until(
-            lambda: re.search(pattern, self.log(), re.MULTILINE), f"the publisher says {pattern}"
-        )
+
+        def said() -> bool:
+            log = self.log()
+            assert re.search(pattern, log, re.MULTILINE), log[-2000:]
+            return True
+
+        wait_until(said, f"the publisher says {pattern}")
 
     def publications(self, name: str) -> int:
         """How often a site was published, as the log says."""

@@ -13,6 +13,8 @@ from . import containers
 from .waiting import wait_until
 
 _AT = "/disk"
+_FILLER = f"{_AT}/filler"
+_FILLING = "/tmp/filling"  # noqa: S108 - in a container of its own
 
 
 class SmallDisk:
@@ -63,23 +65,17 @@ class SmallDisk:
         self._keeper.remove(force=True, v=True)
 
     def fill(self) -> None:
-        """Leave no byte of it."""
-        another = f"{_AT}/filler-$(cat /proc/sys/kernel/random/uuid)"
-        fill = "".join(
-            f"dd if=/dev/zero of={another} bs={block} || true\n" for block in ("1M", "1k")
-        )
+        """Leave no byte of it, also where somebody deletes what he doesn't need any more."""
+        containers.run_in(self._keeper, f"touch {_FILLING}")
+        filling = f"while [ -e {_FILLING} ]; do cat /dev/zero >> {_FILLER}; sleep 0.1; done"
+        self._keeper.exec_run(["sh", "-c", f"{filling}; rm {_FILLER}"], detach=True)
         free = f"df {_AT} | awk 'NR == 2 {{ print $4 }}'"
-
-        def full() -> bool:
-            # Again, because somebody may be deleting what he doesn't need any more.
-            containers.run_in(self._keeper, fill)
-            return containers.run_in(self._keeper, free).strip() == "0"
-
-        wait_until(full, "the disk is full")
+        wait_until(lambda: containers.run_in(self._keeper, free).strip() == "0", "the disk is full")
 
     def free(self) -> None:
         """Take away what `fill` wrote."""
-        containers.run_in(self._keeper, f"rm {_AT}/filler-*")
+        gone = f"while [ -e {_FILLER} ]; do sleep 0.1; done"
+        containers.run_in(self._keeper, f"rm {_FILLING}; {gone}")
 
 
 def _output(*command: str) -> str:

@@ -440,6 +440,7 @@ def test_only_a_vault_that_never_was_whole_is_emptied(
         yield
 
     monkeypatch.setattr(vault_reset, "_vault", lambda _context: container)
+    monkeypatch.setattr(engine, "last_start", lambda _container: "")
     monkeypatch.setattr(engine, "throwaway", throwaway)
     monkeypatch.setattr(engine, "run_to_end", lambda _container: (0, ""))
     context = a_context(tmp_path)
