@@ -215,9 +215,9 @@ def test_remotes_that_fail_hold_back_nobody(following: Following) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("silent", "the server (said nothing|didn't answer)"),
-        ("deleted", r"the repository isn't there or isn't public \(404\)"),
-        ("huge", "8 MiB, the limit of sources.limits.mib"),
+        ("silent", "the server (sent nothing|didn't answer)"),
+        ("deleted", r"the repository doesn't exist or isn't public \(404\)"),
+        ("huge", "8 MiB, the limit in sources.limits.mib"),
     ],
 )
 def test_what_can_not_be_fetched_keeps_its_last_page_and_says_why(

@@ -17,7 +17,7 @@ from publisher.sources import SourcesError, load
 
 
 def main(argv: list[str], paths: Paths, port: int = 8000) -> int:
-    """The exit code."""
+    """Run one command. Returns the exit code."""
     match argv:
         case ["check", file]:
             try:
@@ -34,10 +34,10 @@ def main(argv: list[str], paths: Paths, port: int = 8000) -> int:
 
 
 def serve(paths: Paths, port: int) -> None:
-    """Until SIGTERM."""
+    """Serve until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    os.umask(0o022)  # sites' own users read what is published
-    # uvicorn ends gracefully, then raises the signal once more; nobody should take it for a crash.
+    os.umask(0o022)  # the users of sites' containers read what is published
+    # uvicorn ends gracefully, then raises the signal again. That mustn't look like a crash.
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
     uvicorn.run(
         App(paths, Scheduler(paths)).asgi,

@@ -1,4 +1,4 @@
-"""What is answered on port 8000."""
+"""The HTTP service on port 8000: webhooks, metrics, health."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ log = logging.getLogger("publisher")
 
 _MOST_BODY = 5 * 1024 * 1024
 _MOST_BODIES = 32 * 1024 * 1024
-"""Of all bodies that are being read, as anybody may send one."""
+"""The limit for all bodies together that are being read, because anybody may send one."""
 _BODY_SECONDS = 10
 
 
 class App:
-    """The answers of one scheduler."""
+    """Answers requests about the sites of one scheduler."""
 
     def __init__(self, paths: Paths, scheduler: Scheduler) -> None:
         self._paths, self._scheduler = paths, scheduler
         self._held = 0
-        # One rule for all paths and methods: a webhook's path is whatever its site says.
+        # One route for all paths and methods, because each site chooses its webhook's path.
         self.asgi = Starlette(routes=[Route("/{path:path}", self)], lifespan=self._lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,11 +86,11 @@ class App:
         try:
             said = webhook.payload(body, request.headers.get("content-type", ""))
         except webhook.BadPayloadError:
-            return PlainTextResponse("this is no JSON object\n", 400)
+            return PlainTextResponse("the body isn't a JSON object\n", 400)
         names = webhook.pushed(sites, said)
         if stranger := webhook.stranger(sites, said):
             log.warning(
-                "%s: a push to %s, which is none of these sites' repositories",
+                "%s: ignored a push to %s, because no site with this webhook follows it",
                 ", ".join(site.name for site in sites),
                 stranger,
             )
@@ -101,7 +101,7 @@ class App:
     async def _body(self, request: Request) -> bytes:
         """The whole body. Raises HTTPException, TimeoutError, ClientDisconnect.
 
-        One that is too large is read to its end, as a gateway may not hear an answer before that.
+        A body that is too large is read to its end; a gateway may not read an answer before.
         """
         body, refused = bytearray(), 0
         try:
@@ -121,7 +121,7 @@ class App:
         return bytes(body)
 
     def _refused(self, size: int) -> int:
-        """The status of a body that has got too large, else 0."""
+        """The status for a body that has become too large, else 0."""
         if size > _MOST_BODY:
             return 413
         return 503 if self._held > _MOST_BODIES else 0

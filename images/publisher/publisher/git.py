@@ -26,25 +26,25 @@ _SETTINGS = {
     "maintenance.auto": "false",
     "pack.threads": "1",
 }
-# What a repository says of its files in .gitattributes is for those who work on them. This comes
-# before that: what is published are the bytes that were committed.
+# This overrides a repository's .gitattributes, which is meant for those who work on its files: the
+# committed bytes are published.
 _ATTRIBUTES = "* -text -eol -ident -filter -working-tree-encoding\n"
-# What git, curl and ssh say, and what a person would.
+# What git, curl and ssh say, and what a person is told instead.
 _MEANINGS = [
     (r"No space left on device|Disk quota exceeded", DISK_FULL),
-    (r"unable to write", "the host's disk doesn't take what is written"),
-    (r"error: 404|[Rr]epository.*not found", "the repository isn't there or isn't public (404)"),
+    (r"unable to write", "writing to the host's disk failed"),
+    (r"error: 404|[Rr]epository.*not found", "the repository doesn't exist or isn't public (404)"),
     (
         r"could not read (Username|Password)|Authentication failed|error: 40[13]",
-        "the repository isn't there, isn't public, or refuses the token",
+        "the repository doesn't exist, isn't public, or the server refuses the token",
     ),
-    (r"Permission denied \(", "the server refuses the key, or has none to check"),
+    (r"Permission denied \(", "the server refuses the site's key, or the site has none"),
     (
         r"Host key verification failed",
-        "the server's host key isn't among those of sources.known_hosts",
+        "the server's host key isn't in sources.known_hosts",
     ),
-    (r"Operation too slow", "the server said nothing for {silence} seconds"),
-    (r"Could not resolve", "the server's name isn't known"),
+    (r"Operation too slow", "the server sent nothing for {silence} seconds"),
+    (r"Could not resolve", "the server's name can't be resolved"),
     (
         r"ould(n't| not) connect|Connection refused|unreachable|No route",
         "the server can't be reached",
@@ -54,16 +54,16 @@ _MEANINGS = [
 
 
 class RefusedError(Exception):
-    """Why nothing was published, in one sentence to people."""
+    """Why nothing was published, as one sentence for people."""
 
 
 class TooLargeError(RefusedError):
-    """A file would have got larger than it may."""
+    """A file would have exceeded its limit."""
 
 
 @dataclass(frozen=True)
 class Git:
-    """Git with one repository, for one run of one site."""
+    """Runs git on one repository, during one run of one site."""
 
     processes: Processes
     paths: Paths
@@ -82,10 +82,10 @@ class Git:
         within: float | None = None,
         env: Mapping[str, str] | None = None,
     ) -> bytes:
-        """What `git argv` says. Raises RefusedError.
+        """The output of `git argv`. Raises RefusedError.
 
-        No file that it writes gets larger than the site may be, and its output no larger than
-        `most` bytes. It ends `within` seconds, or when the whole run's time is over.
+        No file that git writes may exceed the site's limit, and its output may not exceed
+        `most` bytes. Git ends after `within` seconds, or when the time of the whole run is over.
         """
         left = self.started + self.limits.seconds - time.monotonic()
         seconds = left if within is None else min(left, within)
@@ -99,7 +99,7 @@ class Git:
                 given=given,
                 seconds=max(seconds, 0),
                 tmp=self.paths.temporary,
-                # Told, a fetch says so in words, but a list goes on in vain.
+                # A fetch that is only told prints the reason; a listing would go on in vain.
                 signalled=most is not None,
             )
         except TimeoutError:
@@ -108,19 +108,20 @@ class Git:
                     f"the server didn't answer within {seconds:.0f} seconds"
                 ) from None
             raise RefusedError(
-                f"it took more than {self.limits.seconds} seconds, the limit of "
+                f"the run took more than {self.limits.seconds} seconds, the limit in "
                 "sources.limits.seconds"
             ) from None
         if code == -signal.SIGXFSZ or (code and "File too large" in errors):
             raise TooLargeError(
-                f"it is larger than {self.limits.mib} MiB, the limit of sources.limits.mib"
+                f"the repository is larger than {self.limits.mib} MiB, the limit in "
+                "sources.limits.mib"
             )
         if code:
             raise RefusedError(self._meaning(errors))
         return said
 
     def make(self, object_format: str = "sha1") -> None:
-        """Make the repository, where it is missing. Raises RefusedError."""
+        """Make the repository if it is missing. Raises RefusedError."""
         if not (self.repository / "HEAD").exists():
             self.run("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
         attributes = self.repository / "info/attributes"
@@ -133,8 +134,8 @@ class Git:
                 return meaning.format(silence=self.silence)
         lines = [line.strip() for line in errors.splitlines() if line.strip()]
         telling = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
-        text = telling[0] if telling else "git ended without a word"
-        # A server can put anything here, also what moves a terminal's cursor.
+        text = telling[0] if telling else "git failed without a message"
+        # A server chooses this text, which may contain a terminal's control characters.
         return "".join(letter for letter in text if letter.isprintable())[:200]
 
     def _environment(self) -> dict[str, str]:
@@ -159,7 +160,7 @@ class Git:
         fetch = self.site.fetch or ""
         if fetch.startswith(MIRROR):
             environment["GIT_ALLOW_PROTOCOL"] = "file"
-        # The token stays in its file: git is told a program that reads it when it is asked for.
+        # The token stays in its file; git calls a program that reads it.
         if (token := self.paths.token(self.site.name)).exists():
             environment |= {
                 "GIT_ASKPASS": str(self.paths.askpass),

@@ -1,4 +1,4 @@
-"""What Prometheus reads: how each site goes. A site that is gone has no series."""
+"""The metrics of each site, for Prometheus. A removed site has no series."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from publisher.scheduler import Job, Scheduler
 
 _GAUGES: dict[str, tuple[str, Callable[[Job], float | None]]] = {
     "last_success_timestamp_seconds": (
-        "When the site was last known to be what its repository has.",
+        "Unix time at which the site last matched its repository.",
         lambda job: job.last_success,
     ),
     "last_attempt_timestamp_seconds": (
-        "When the repository was last asked.",
+        "Unix time at which the publisher last asked the repository.",
         lambda job: job.last_attempt,
     ),
-    "duration_seconds": ("How long the last run took.", lambda job: job.seconds),
+    "duration_seconds": ("Duration of the last run.", lambda job: job.seconds),
     "bytes": (
-        "The size of the files that are published.",
+        "Size of the published files.",
         lambda job: job.status.size if job.status else None,
     ),
 }
@@ -38,9 +38,9 @@ class _Sites(Collector):
                 if (value := read(job)) is not None:
                     gauge.add_metric([site], value)
             yield gauge
-        failures = CounterMetricFamily("publisher_failures", "Runs that failed.", labels=["site"])
+        failures = CounterMetricFamily("publisher_failures", "Failed runs.", labels=["site"])
         commit = GaugeMetricFamily(
-            "publisher_commit_info", "The commit that is published.", labels=["site", "commit"]
+            "publisher_commit_info", "The published commit.", labels=["site", "commit"]
         )
         for site, job in self._jobs.items():
             failures.add_metric([site], job.failed)
@@ -51,7 +51,7 @@ class _Sites(Collector):
 
 
 def exposition(scheduler: Scheduler) -> bytes:
-    """The text that is scraped."""
+    """The metrics in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(_Sites(scheduler.jobs))
     return generate_latest(registry)

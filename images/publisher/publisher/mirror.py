@@ -1,4 +1,4 @@
-"""A folder of the stack's mirror, made into the repository that it stands in for."""
+"""Makes a repository from a folder of the stack's mirror, in place of the remote one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import replace
 from publisher.git import Git, RefusedError
 from publisher.sources import MIRROR
 
-# The same files are the same commit, whenever and wherever it is made.
+# The same files always give the same commit.
 _AUTHOR = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -28,13 +28,13 @@ _in_use: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 @contextlib.contextmanager
 def address(git: Git) -> Iterator[str]:
-    """The URL that git fetches: of a mirror's folder, that of a repository made of it.
+    """The URL that git fetches. For a folder of the mirror, that is a repository made from it.
 
-    Nobody makes it anew meanwhile. Raises RefusedError.
+    No other thread replaces this repository meanwhile. Raises RefusedError.
     """
     fetch = git.site.fetch
     if fetch is None:
-        raise RefusedError("no mirror of this stack has it, and the stack contacts nothing outside")
+        raise RefusedError("the stack's mirror doesn't have it, and homeport:outside is false")
     if not fetch.startswith(MIRROR):
         yield fetch
         return
@@ -45,9 +45,9 @@ def address(git: Git) -> Iterator[str]:
 
 
 def _make(git: Git, path: str) -> None:
-    """The repository, unless it is made of the present mirror already.
+    """Make the repository, unless it was already made from the present mirror.
 
-    Each sub-folder of the folder is one branch; the default one is `master`, `main` or the first.
+    Each folder inside becomes a branch; the default one is `master`, else `main`, else the first.
     """
     repository = git.paths.mirror(path)
     made_from = repository / _MADE_FROM
@@ -55,13 +55,13 @@ def _make(git: Git, path: str) -> None:
         release = str(git.paths.mirrors.readlink())
         if made_from.exists() and made_from.read_text() == release:
             return
-        # Resolved once, so that it is of one piece also when the link is switched meanwhile.
+        # Resolved once, so that all files are of one release even if the link is switched.
         folder = git.paths.mirrors.resolve() / path
         branches = sorted(branch for branch in folder.iterdir() if branch.is_dir())
     except FileNotFoundError as error:
-        raise RefusedError(f"the mirror of this stack has no folder {path}") from error
+        raise RefusedError(f"the stack's mirror has no folder {path}") from error
     if not branches:
-        raise RefusedError(f"the mirror's folder {path} has no folders: each would be a branch")
+        raise RefusedError(f"the mirror's folder {path} has no folder for a branch")
 
     new = repository.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)

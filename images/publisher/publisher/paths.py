@@ -1,4 +1,4 @@
-"""Where everything is."""
+"""The paths of everything that the service reads and writes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Paths:
-    """The folders of the container; a test has its own."""
+    """The folders of the container; each test has its own."""
 
     configured: Path = Path("/etc/publisher/current")
-    """What the program wrote. A link that is switched as a whole."""
+    """A link to what the program wrote; the program switches it to a new release."""
     mirrors: Path = Path("/mirror/current")
-    """Folders that stand in for remote repositories. A link that is switched as a whole."""
+    """A link to folders that replace remote repositories, switched in the same way."""
     state: Path = Path("/state")
     """The data volume."""
     askpass: Path = Path("/usr/local/bin/askpass")
@@ -28,7 +28,7 @@ class Paths:
 
     @property
     def temporary(self) -> Path:
-        """Beside the content, as /tmp is small."""
+        """Beside the content, because /tmp is small."""
         return self.state / "tmp"
 
     def webhook_secret(self, site: str) -> Path:
@@ -44,7 +44,7 @@ class Paths:
         return self.state / "git" / site
 
     def mirror(self, path: str) -> Path:
-        """The repository that is made of a mirror's folder."""
+        """The repository that is made from a folder of the mirror."""
         return self.state / "mirror" / f"{path}.git"
 
     def site(self, site: str) -> Path:

@@ -1,4 +1,4 @@
-"""Programs that run for a bounded time, with bounded output, and end with the service."""
+"""Runs programs with limits for time and output, and ends them with the service."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _TAIL = 4096
 
 
 class StoppedError(Exception):
-    """The service ends."""
+    """The service is stopping."""
 
 
 class Processes:
-    """Every git that runs, so that `stop` can end them all."""
+    """Keeps track of every running git, so that `stop` can end them all."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -29,7 +29,7 @@ class Processes:
         self.stopped = False
 
     def stop(self) -> None:
-        """End all, and let no other start."""
+        """End all of them, and let no other start."""
         with self._lock:
             self.stopped = True
             for process in self._running:
@@ -45,10 +45,10 @@ class Processes:
         tmp: Path,
         signalled: bool,
     ) -> tuple[int, bytes, str]:
-        """Exit code, output, and the end of what it said. Raises TimeoutError, StoppedError.
+        """Exit code, output, and the end of stderr. Raises TimeoutError, StoppedError.
 
-        The output goes into a file, whose size the process's own limit bounds: one that reaches it
-        is ended, or, unless `signalled`, told.
+        The output goes into a file, so the process's own limit for files bounds it. At the limit
+        the kernel ends the process, or, unless `signalled`, fails its write.
         """
         end = time.monotonic() + seconds
         with (
@@ -66,8 +66,8 @@ class Processes:
                     stdin=stdin,
                     stdout=stdout,
                     stderr=subprocess.PIPE,
-                    start_new_session=True,  # a group, so that its helpers end with it
-                    restore_signals=signalled,  # Python ignores SIGXFSZ, which git inherits
+                    start_new_session=True,  # its own group, so that git's helpers end with it
+                    restore_signals=signalled,  # Python ignores SIGXFSZ, and git would inherit that
                 )
                 self._running.add(process)
             timer = threading.Timer(seconds, _kill, [process])
@@ -75,7 +75,7 @@ class Processes:
             with process:
                 tail = b""
                 while chunk := cast(BufferedReader, process.stderr).read1(_TAIL):
-                    tail = (tail + chunk)[-_TAIL:]  # a server can make git say any amount
+                    tail = (tail + chunk)[-_TAIL:]  # a server can make git print any amount
                 process.wait()
             timer.cancel()
             with self._lock:

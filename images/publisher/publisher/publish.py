@@ -17,7 +17,7 @@ from publisher.sources import Site
 
 log = logging.getLogger("publisher")
 
-_NOT_OURS = "its content doesn't come from git any more, so it stays as it is"
+_NOT_OURS = "the site's content no longer comes from git, so nothing is published"
 _ASK_SECONDS = 30
 _FETCHED = "refs/published"
 _MOST_PACKS = 20
@@ -28,7 +28,7 @@ _SHA256 = 64  # digits of a commit's name
 
 @dataclass(frozen=True)
 class Status:
-    """What is published. Its file's time is that of the last success."""
+    """What is published. The time of its file is the time of the last success."""
 
     commit: str
     directory: str
@@ -38,7 +38,7 @@ class Status:
 
 
 def read_status(file: Path) -> Status | None:
-    """What was published last, or None where that isn't known."""
+    """What was published last, or None if that isn't known."""
     try:
         return Status(**json.loads(file.read_text()))
     except (OSError, ValueError, TypeError):
@@ -46,9 +46,9 @@ def read_status(file: Path) -> Status | None:
 
 
 def publish(git: Git) -> Status:
-    """Bring a site to what its repository has now. Raises RefusedError, StoppedError.
+    """Publish what the site's repository has now. Raises RefusedError, StoppedError.
 
-    Whatever fails, the release that is served stays.
+    Whatever fails, the served release stays.
     """
     try:
         return _publish(git)
@@ -80,8 +80,12 @@ def _publish(git: Git) -> Status:
         release.sweep(folder)
         raise
     for link in left_out:
-        log.warning("%s: the link %r leads out of what is published: left out", site.name, link)
-    if not release.is_ours(folder):  # any more: fetching took a while
+        log.warning(
+            "%s: left out the link %r, which is absolute or leads out of the published folder",
+            site.name,
+            link,
+        )
+    if not release.is_ours(folder):  # checked again, because fetching took a while
         release.discard(folder, name)
         raise RefusedError(_NOT_OURS)
     release.switch(folder, name)
@@ -127,27 +131,31 @@ def _refs(git: Git, url: str, *wanted: str) -> dict[str, str]:
 
 
 def _missing(git: Git, url: str) -> str:
-    """Why the wanted ref isn't there, and which there are."""
+    """Which ref is missing, and which ones exist."""
     ref = git.site.ref
     of_tags = ref is not None and ref.kind == "tag"
     folder, kinds = ("refs/tags/", "tags") if of_tags else ("refs/heads/", "branches")
     try:
         found = _refs(git, url, f"{folder}*")
     except TooLargeError:
-        found = {}  # too many to be told
+        found = {}  # too many to list
     names = sorted(name.removeprefix(folder) for name in found if not name.endswith("^{}"))
     if not names:
         return f"the repository has no {ref.kind} {ref.name}" if ref else "the repository is empty"
     told = ", ".join([*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])])
-    missing = f"{ref.kind} {ref.name}" if ref else "default branch: HEAD names one that is missing"
-    return f"the repository has no {missing}; its {kinds} are {told}"
+    missing = (
+        f"the repository has no {ref.kind} {ref.name}"
+        if ref
+        else "the repository's HEAD names a branch that doesn't exist"
+    )
+    return f"{missing}; its {kinds} are {told}"
 
 
 def _fetch(git: Git, url: str, newest: str) -> str:
-    """The commit, now in the site's own repository.
+    """Fetch the commit into the site's own repository, and return its name.
 
-    That one is a cache. It is thrown away where a fetch into it failed or was killed, and when it
-    has grown: a full disk or a damaged file can't matter for longer than one run.
+    That repository is a cache. It is deleted if a fetch into it failed or was killed, and when it
+    has grown. So a full disk or a damaged file affects only one run.
     """
     repository = git.repository
     unfinished = repository / "unfinished"

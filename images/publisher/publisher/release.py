@@ -1,7 +1,7 @@
 """What visitors see of a site: `releases/<commit>-<random>`, and `current`, a link to one of them.
 
-A release is made under a name that begins with a dot, and renamed when it is complete. So whatever
-a killed run left behind is known by its name.
+A release gets a name that begins with a dot, and is renamed when it is complete. So the name shows
+what a killed run left behind.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ class Tree:
 
 
 def read_tree(git: Git, commit: str, directory: str) -> Tree:
-    """What is to be published, without submodules. Raises RefusedError where it is too much."""
+    """What to publish, without submodules. Raises RefusedError if it exceeds a limit."""
     name = _folder(git, commit, directory)
     limits = git.limits
     too_many = RefusedError(
-        f"it has more than {limits.files} files, the limit of sources.limits.files"
+        f"the published folder has more than {limits.files} files, the limit in "
+        "sources.limits.files"
     )
     try:
-        # A small repository can hold endless files, so their list is bounded too.
+        # A small repository can have a huge number of files, so the list has a limit too.
         listed = git.run("ls-tree", "-r", "-l", "-z", "--full-tree", name, most=limits.files * 1024)
     except TooLargeError:
         raise too_many from None
@@ -54,14 +55,14 @@ def read_tree(git: Git, commit: str, directory: str) -> Tree:
             links.append(os.fsdecode(path))
     if size > limits.mib * MIB:
         raise RefusedError(
-            f"its files have {size / MIB:.1f} MiB, more than {limits.mib}, the limit of "
+            f"the published files have {size / MIB:.1f} MiB, more than {limits.mib}, the limit in "
             "sources.limits.mib"
         )
     return Tree(b"".join(entries), tuple(links), size)
 
 
 def _folder(git: Git, commit: str, directory: str) -> str:
-    """The name of a folder's tree; links are followed inside the repository."""
+    """The name of a folder's tree. Links inside the repository are followed."""
     asked = f"{commit}:{directory}\n".encode()
     said = git.run("cat-file", "--batch-check", "--follow-symlinks", given=asked)
     name, _, kind = said.partition(b" ")
@@ -73,13 +74,13 @@ def _folder(git: Git, commit: str, directory: str) -> str:
 
 
 def write(git: Git, tree: Tree, folder: Path, commit: str, as_: str) -> tuple[str, list[str]]:
-    """Make a complete release. The answer is its name, and the links that were left out."""
+    """Make a complete release. Returns its name, and the links that were left out."""
     name = f"{commit[:12]}-{secrets.token_hex(4)}"
     new = folder / "releases" / f".{name}"
     top = new / as_
     top.mkdir(parents=True)
     if shutil.disk_usage(top).free < tree.size + _BLOCK * tree.entries.count(b"\0"):
-        raise RefusedError(DISK_FULL)  # git's own words don't tell it
+        raise RefusedError(DISK_FULL)  # git's own message doesn't name this reason
     index = git.repository / "index"
     index.unlink(missing_ok=True)
     git.run("update-index", "-z", "--index-info", given=tree.entries)
@@ -87,9 +88,9 @@ def write(git: Git, tree: Tree, folder: Path, commit: str, as_: str) -> tuple[st
     left_out = [link for link in tree.links if _leaves(top, link)]
     for link in left_out:
         (top / link).unlink()
-    # Else a power cut could leave a published release of empty files.
+    # Otherwise a power cut could leave a published release of empty files.
     if subprocess.run(["sync", "--file-system", new], check=False, capture_output=True).returncode:
-        raise RefusedError("the host's disk doesn't keep what is written")
+        raise RefusedError("the host's disk failed to store what was written")
     new.rename(folder / "releases" / name)
     return name, left_out
 
@@ -101,26 +102,26 @@ def _leaves(top: Path, link: str) -> bool:
 
 
 def current(folder: Path) -> str | None:
-    """The name of the release that is served."""
+    """The name of the served release."""
     link = folder / "current"
     return link.readlink().name if link.is_symlink() and link.is_dir() else None
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether what is served comes from here. Who else writes content puts a marker there, as does
-    whoever makes the folder for this service.
+    """Whether this service wrote the served content. Every writer of content names itself in the
+    file `written-by`.
     """
     marker = folder / "written-by"
     return not marker.exists() or marker.read_text().strip() == "publisher"
 
 
 def discard(folder: Path, name: str) -> None:
-    """Remove a release that nobody saw."""
+    """Remove a release that was never served."""
     shutil.rmtree(folder / "releases" / name)
 
 
 def switch(folder: Path, name: str) -> None:
-    """Serve this release from now on, without a moment in between."""
+    """Serve this release from now on; the switch is atomic."""
     new = folder / ".current"
     new.unlink(missing_ok=True)
     new.symlink_to(Path("releases") / name)
@@ -128,7 +129,7 @@ def switch(folder: Path, name: str) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Delete all releases but the one that is served and the one before."""
+    """Delete all releases except the served one and the one before."""
     releases = folder / "releases"
     served = current(folder)
     complete = [path for path in releases.glob("[!.]*") if path.name != served]

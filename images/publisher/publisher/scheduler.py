@@ -1,4 +1,4 @@
-"""When each site is run: at the start, at its interval, after a push, and again after a failure."""
+"""Decides when to publish each site: at start, at its interval, after a push, after a failure."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ Publish = Callable[[Git], Status]
 
 @dataclass
 class Job:
-    """A site, and how it goes."""
+    """A site, and the outcome of its runs."""
 
     site: Site
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     removed: bool = False
     failures: int = 0
-    """In a row."""
+    """Failed runs in a row."""
     failed: int = 0
-    """Since the service started."""
+    """Failed runs since the service started."""
     status: Status | None = None
     seconds: float | None = None
     last_attempt: float | None = None
@@ -47,7 +47,7 @@ class Job:
 
 
 class Scheduler:
-    """Runs every site in time, a few at once. One event loop uses it."""
+    """Runs every site when it is due, a few at once. One event loop uses it."""
 
     def __init__(self, paths: Paths, run: Publish = publish) -> None:
         self.jobs: dict[str, Job] = {}
@@ -67,7 +67,7 @@ class Scheduler:
         return time.monotonic() - self._looked < _ALIVE_SECONDS
 
     async def follow(self) -> None:
-        """Follow sources.json until cancelled; then end what runs."""
+        """Follow sources.json until cancelled; then end all runs."""
         shutil.rmtree(self._paths.temporary, ignore_errors=True)
         try:
             while True:
@@ -81,12 +81,12 @@ class Scheduler:
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def trigger(self, name: str) -> None:
-        """A push was announced."""
+        """Run a site soon, because a push was announced."""
         if name in self.jobs:
             self.jobs[name].wake.set()
 
     def _look(self) -> None:
-        """Take over sources.json where it was switched."""
+        """Read sources.json if it was switched."""
         try:
             release = str(self._paths.configured.readlink())
         except OSError as error:
@@ -97,7 +97,7 @@ class Scheduler:
         try:
             sources = load(self._paths.sources)
         except SourcesError as error:
-            log.error("the sources stay as they were: %s", error)  # noqa: TRY400 - its sentence says all
+            log.error("the previous sources stay in use: %s", error)  # noqa: TRY400 - no traceback needed
             return
         self._take(sources)
 
@@ -112,10 +112,10 @@ class Scheduler:
             if not job:
                 self._add(site)
             elif job.site != site or job.failures:
-                # What failed may have got what it lacked, such as a token.
+                # A failed site may now have what it lacked, such as a token.
                 job.site = site
                 job.wake.set()
-        log.info("%d sites", len(sites))
+        log.info("following %d sites", len(sites))
 
     def _add(self, site: Site) -> None:
         file = self._paths.status(site.name)
@@ -128,7 +128,7 @@ class Scheduler:
         self._tasks[site.name] = asyncio.create_task(self._keep(job, before))
 
     async def _keep(self, job: Job, before: asyncio.Task[None] | None) -> None:
-        """Run a site for as long as it is configured, and after whoever ran it `before`."""
+        """Run a site as long as it is configured, starting when the task `before` has ended."""
         if before:
             await before
         while not job.removed:
@@ -136,7 +136,7 @@ class Scheduler:
                 async with self._slots_of[server(job.site.fetch)], self._slots:
                     if job.removed:
                         break
-                    job.wake.clear()  # what was announced until now is in this run
+                    job.wake.clear()  # this run includes every push announced so far
                     await asyncio.to_thread(self._once, job)
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: before Python 3.12 it can swallow a cancellation.
@@ -148,14 +148,14 @@ class Scheduler:
         )
 
     def _pause(self, job: Job) -> float:
-        """Seconds until the next run, so spread that sites don't keep step."""
+        """Seconds until the next run, with some randomness so that sites don't run all at once."""
         every = float(job.site.every)
         if job.failures:
             every = min(every, _RETRY_SECONDS * 2.0 ** min(job.failures - 1, 20))
         return every * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
 
     def _once(self, job: Job) -> None:
-        """One run, in a thread of its own."""
+        """One run, in its own thread."""
         site = job.site
         job.last_attempt = time.time()
         git = Git(
@@ -168,8 +168,8 @@ class Scheduler:
         except RefusedError as error:
             self._failed(job, f"{site.url}: {error}")
         except Exception:
-            log.exception("%s: an error that nobody foresaw", site.name)
-            self._failed(job, "see the lines above")
+            log.exception("%s: an unexpected error", site.name)
+            self._failed(job, "nothing was published, because of the unexpected error above")
         else:
             job.failures = 0
             job.last_success = time.time()

@@ -1,7 +1,7 @@
-"""sources.json: which sites there are, and where their content comes from.
+"""sources.json: which sites exist, and where their content comes from.
 
-The program writes it and checks it with this parser in preview, so it refuses whatever it doesn't
-know: the two can't drift apart.
+The program writes the file, and preview checks it with this parser. The parser refuses every
+unknown field, so the two can't drift apart.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Object = dict[str, object]
 Kind = Literal["branch", "tag", "commit"]
 
 MIRROR = "mirror:"
-"""What the address of a folder below `Paths.mirrors` begins with."""
+"""Beginning of the address of a folder below `Paths.mirrors`."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _REMOTE = re.compile(
-    r"https?://[A-Za-z0-9\[][^\s@]*"  # no user: a token is a file of its own
+    r"https?://[A-Za-z0-9\[][^\s@]*"  # no user: a token is in a separate file
     r"|ssh://(\w[\w.-]*@)?[A-Za-z0-9\[][^\s@]*"
     r"|\w[\w.-]*@[A-Za-z0-9][\w.-]*:[^\s@]+",
     re.ASCII,
@@ -42,7 +42,7 @@ class SourcesError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may take, and one site may have."""
+    """Limits for one run and for the files of one site."""
 
     seconds: int
     mib: int
@@ -51,7 +51,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Ref:
-    """What of a repository is published."""
+    """Which version of a repository is published."""
 
     kind: Kind
     name: str
@@ -59,7 +59,7 @@ class Ref:
 
 @dataclass(frozen=True)
 class Webhook:
-    """Where pushes are announced."""
+    """Where the git server announces pushes."""
 
     host: str
     path: str
@@ -71,9 +71,9 @@ class Site:
 
     name: str
     url: str
-    """As the person wrote it: what a webhook names."""
+    """As the person wrote it; a webhook names this one."""
     fetch: str | None
-    """Where it is fetched: a URL, a mirror's folder, or nowhere."""
+    """Where it is fetched: a URL, or a folder of the mirror; None if nowhere."""
     ref: Ref | None
     directory: str
     as_: str
@@ -90,9 +90,9 @@ class Sources:
 
 
 def identity(url: str) -> str:
-    """Server and path of a repository, however it is written.
+    """Server and path of a repository, however its URL is written.
 
-    No case, no port: two that look the same here are at worst fetched once too often.
+    Case and port are dropped. At worst, two repositories look the same, and one is fetched in vain.
     """
     parts = _parts(url)
     path = parts["path"].strip("/").removesuffix(".git").strip("/")
@@ -100,7 +100,7 @@ def identity(url: str) -> str:
 
 
 def server(url: str) -> str:
-    """Whom a fetch asks."""
+    """The server, with its port, that a fetch asks."""
     parts = _parts(url)
     return MIRROR if url.startswith(MIRROR) else parts["server"] + (parts["port"] or "")
 
@@ -114,7 +114,7 @@ def load(file: Path) -> Sources:
     try:
         text = file.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise SourcesError(f"{file}: it can't be read: {error}") from error
+        raise SourcesError(f"{file} can't be read: {error}") from error
     try:
         return parse(text)
     except SourcesError as error:
@@ -126,7 +126,7 @@ def parse(text: str) -> Sources:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SourcesError(f"this is no JSON: {error}") from error
+        raise SourcesError(f"the text isn't JSON: {error}") from error
     top = _object(document, "the file", ("limits", "sites"))
     limits = _object(top["limits"], "limits", ("seconds", "mib", "files"))
     return Sources(
@@ -137,7 +137,7 @@ def parse(text: str) -> Sources:
 
 def _site(name: str, value: object) -> Site:
     at = f"sites.{name}"
-    _text(name, at, _NAME.fullmatch, "a name of small letters, digits, - and _")
+    _text(name, at, _NAME.fullmatch, "a name of lower-case letters, digits, - and _")
     names = ("url", "fetch", "ref", "directory", "as", "every", "webhooks")
     given = _object(value, at, names)
     webhooks = given["webhooks"]
@@ -223,13 +223,13 @@ def _number(value: object, at: str) -> int:
 
 
 def _object(value: object, at: str, names: Iterable[str]) -> Object:
-    """The value where it is an object of just these names."""
+    """The value, if it is an object with exactly these names."""
     given = dict(_entries(value, at))
     for name in names:
         if name not in given:
             raise SourcesError(f"{at}: {name} is missing")
     if unknown := sorted(given.keys() - set(names)):
-        raise SourcesError(f"{at}: {unknown[0]!r} isn't known here")
+        raise SourcesError(f"{at}: there is no field {unknown[0]!r}; allowed: {', '.join(names)}")
     return given
 
 
@@ -242,4 +242,4 @@ def _entries(value: object, at: str) -> list[tuple[str, object]]:
 def _refuse(value: object, at: str, allowed: str) -> NoReturn:
     kinds: dict[type, str] = {dict: "an object", list: "a list"}
     shown = kinds.get(type(value)) or json.dumps(value)[:80]
-    raise SourcesError(f"{at}: {shown} is given; it must be {allowed}")
+    raise SourcesError(f"{at} is {shown}: must be {allowed}")

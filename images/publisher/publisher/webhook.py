@@ -1,6 +1,4 @@
-"""A push as GitHub, Gitea, Forgejo and GitLab announce it: is it genuine, and which sites does it
-name?
-"""
+"""Checks pushes that GitHub, Gitea, Forgejo and GitLab announce, and finds the sites they name."""
 
 from __future__ import annotations
 
@@ -14,12 +12,12 @@ from urllib.parse import parse_qs
 from publisher.paths import Paths
 from publisher.sources import Site, identity
 
-# Headers by who sends them. Gitea and Forgejo send GitHub's as well, from some version on.
+# The headers of each git server. Newer Gitea and Forgejo send GitHub's as well.
 _SIGNATURES = {"x-hub-signature-256": "sha256=", "x-gitea-signature": ""}
 _TOKEN = "x-gitlab-token"  # noqa: S105 - a header's name
 _EVENTS = ("x-github-event", "x-gitea-event", "x-gitlab-event")
 _PUSHES = ("push", "Push Hook", "Tag Push Hook")
-# Where a message has its repository, and how that one is written; GitLab has both.
+# The fields of a message that describe its repository, and those with its URL; GitLab sends both.
 _REPOSITORIES = ("repository", "project")
 _URLS = (
     "clone_url", "ssh_url", "html_url", "git_url", "url",
@@ -29,12 +27,12 @@ _MOST_TOLD = 300
 
 
 class BadPayloadError(ValueError):
-    """A genuine message that says nothing."""
+    """A genuine message whose body can't be read."""
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """A site whose webhook was asked, and its secret."""
+    """A site to which a webhook's URL belongs, and its secret."""
 
     site: Site
     secret: bytes
@@ -49,13 +47,13 @@ def receivers(sites: Iterable[Site], paths: Paths, host: str, path: str) -> list
                 secret = paths.webhook_secret(site.name).read_bytes().rstrip(b"\r\n")
             except OSError:
                 continue
-            if secret:  # with an empty one, anybody could sign
+            if secret:  # anybody could sign with an empty secret
                 found.append(Receiver(site, secret))
     return found
 
 
 def credentials(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
-    """What is said to prove a message, by its header."""
+    """The signatures and tokens of a message, by header."""
     return [
         (name, given.encode("latin-1"))
         for name in (*_SIGNATURES, _TOKEN)
@@ -66,7 +64,7 @@ def credentials(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
 def genuine(
     asked: Iterable[Receiver], given: Iterable[tuple[str, bytes]], body: bytes
 ) -> list[Site]:
-    """The sites whose secret signed the body, or, as GitLab has it, was sent with it."""
+    """The sites whose secret signed the body or, from GitLab, came with it."""
     given = list(given)
     return [
         receiver.site
@@ -76,7 +74,7 @@ def genuine(
 
 
 def _expected(name: str, receiver: Receiver, body: bytes) -> bytes:
-    """What a header has to say."""
+    """The value that a header must have."""
     if name == _TOKEN:
         return receiver.secret
     digest = hmac.new(receiver.secret, body, hashlib.sha256).hexdigest()
@@ -84,13 +82,13 @@ def _expected(name: str, receiver: Receiver, body: bytes) -> bytes:
 
 
 def event(headers: Mapping[str, str]) -> str:
-    """What happened: `push`, `ping`, or a name that doesn't matter here."""
+    """The event: `push`, `ping`, or a name that doesn't matter here."""
     said = next((headers[name] for name in _EVENTS if headers.get(name)), "")
     return "push" if said in _PUSHES else said
 
 
 def payload(body: bytes, content_type: str) -> Mapping[str, object]:
-    """What the body says, as JSON or as a form with a field `payload`. Raises BadPayloadError."""
+    """The body's content, from JSON or from a form's field `payload`. Raises BadPayloadError."""
     try:
         if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
             text = parse_qs(body.decode(), max_num_fields=10)["payload"][0]
@@ -105,7 +103,7 @@ def payload(body: bytes, content_type: str) -> Mapping[str, object]:
 
 
 def urls(said: Mapping[str, object]) -> list[str]:
-    """All ways in which a push names its repository."""
+    """All URLs with which a push names its repository."""
     return [
         url
         for repository in _repositories(said)
@@ -122,7 +120,7 @@ def _repositories(said: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
 
 
 def pushed(sites: Iterable[Site], said: Mapping[str, object]) -> list[str]:
-    """The names of the sites whose repository and ref a push names."""
+    """The names of the sites that follow the repository and ref of a push."""
     named = {identity(url) for url in urls(said)}
     default = [
         repository["default_branch"]
@@ -138,16 +136,16 @@ def pushed(sites: Iterable[Site], said: Mapping[str, object]) -> list[str]:
 
 
 def stranger(sites: Iterable[Site], said: Mapping[str, object]) -> str:
-    """The repository of a push, such as a new name, where none of the sites has it; else ""."""
+    """The repository of a push if no site follows it, such as a renamed one; else ""."""
     named = dict.fromkeys(identity(url) for url in urls(said))
     if any(identity(site.url) in named for site in sites):
         return ""
-    told = ", ".join(named) or "no repository"
+    told = ", ".join(named) or "a repository without a name"
     return "".join(letter for letter in told if letter.isprintable())[:_MOST_TOLD]
 
 
 def _ref(site: Site, default_branch: object) -> str | None:
-    """The ref whose push concerns a site. A commit stays what it is."""
+    """The ref whose push concerns a site. None for a commit, which never changes."""
     if site.ref is None:
         return f"refs/heads/{default_branch}"
     folders = {"branch": "refs/heads/", "tag": "refs/tags/"}

@@ -66,7 +66,10 @@ def test_without_the_right_token_it_says_so(
     box.configure({}, {"credentials/blog.token": token} if token else {})
     with pytest.raises(RefusedError) as refused:
         box.publish(fetch=remote.url)
-    assert str(refused.value) == "the repository isn't there, isn't public, or refuses the token"
+    assert (
+        str(refused.value)
+        == "the repository doesn't exist, isn't public, or the server refuses the token"
+    )
 
 
 def test_another_site_s_token_is_never_sent(box: Box, server: Server, remote: Remote) -> None:
@@ -147,8 +150,8 @@ def test_a_key_opens_a_repository_whose_host_is_known(box: Box, remote: Remote, 
     assert box.served() == {"index.html": "one"}
 
 
-UNKNOWN_HOST = "the server's host key isn't among those of sources.known_hosts"
-REFUSED_KEY = "the server refuses the key, or has none to check"
+UNKNOWN_HOST = "the server's host key isn't in sources.known_hosts"
+REFUSED_KEY = "the server refuses the site's key, or the site has none"
 
 
 @pytest.mark.parametrize(

@@ -86,9 +86,9 @@ def test_it_is_made_without_this_machine_s_clock_and_names(box: Box) -> None:
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
-        (None, "the mirror of this stack has no folder github.com/owner/pages"),
-        ({"other": "file"}, "the mirror of this stack has no folder github.com/owner/pages"),
-        ({"github.com/owner/pages/page": ""}, "has no folders: each would be a branch"),
+        (None, "the stack's mirror has no folder github.com/owner/pages"),
+        ({"other": "file"}, "the stack's mirror has no folder github.com/owner/pages"),
+        ({"github.com/owner/pages/page": ""}, "has no folder for a branch"),
     ],
 )
 def test_what_is_missing_is_said(box: Box, files: dict[str, str] | None, problem: str) -> None:

@@ -47,7 +47,7 @@ def test_an_unchanged_commit_is_left_alone(box: Box, server: Server, remote: Rem
     assert len(server.requests) == 2, "it is asked for its refs alone"
 
 
-NOT_OURS = "its content doesn't come from git any more, so it stays as it is"
+NOT_OURS = "the site's content no longer comes from git, so nothing is published"
 
 
 def taken_over(box: Box) -> None:
@@ -337,7 +337,7 @@ def test_a_pack_over_the_limit_ends_the_fetch(box: Box, remote: Remote) -> None:
     box.publish(fetch=remote.url)
     remote.push({"noise": os.urandom(2 * MIB).hex()})
     said = refusal(box, fetch=remote.url, mib=1)
-    assert said == "it is larger than 1 MiB, the limit of sources.limits.mib"
+    assert said == "the repository is larger than 1 MiB, the limit in sources.limits.mib"
     assert box.served() == {"index.html": "one"}
     assert not box.paths.repository("blog").exists(), "what was fetched in vain takes no space"
     box.publish(fetch=remote.url, mib=8)
@@ -348,7 +348,7 @@ def test_files_over_the_limit_aren_t_written(box: Box, remote: Remote) -> None:
     """They compress so well that they come through."""
     remote.push({"zeros": "0" * 3 * MIB, "more": "0" * MIB})
     assert refusal(box, fetch=remote.url, mib=3) == (
-        "its files have 4.0 MiB, more than 3, the limit of sources.limits.mib"
+        "the published files have 4.0 MiB, more than 3, the limit in sources.limits.mib"
     )
     assert box.releases() == []
 
@@ -356,7 +356,7 @@ def test_files_over_the_limit_aren_t_written(box: Box, remote: Remote) -> None:
 def test_more_files_than_allowed_are_refused(box: Box, remote: Remote) -> None:
     remote.push({str(number): "" for number in range(11)})
     assert refusal(box, fetch=remote.url, files=10) == (
-        "it has more than 10 files, the limit of sources.limits.files"
+        "the published folder has more than 10 files, the limit in sources.limits.files"
     )
     box.publish(fetch=remote.url, files=11)
     assert len(box.served()) == 11
@@ -460,14 +460,13 @@ def test_what_isn_t_there_is_said(box: Box, server: Server, remote: Remote) -> N
     )
     remote.git("symbolic-ref", "HEAD", "refs/heads/master")
     assert refusal(box, fetch=remote.url, ref=None) == (
-        "the repository has no default branch: HEAD names one that is missing; its branches are "
-        "main, old"
+        "the repository's HEAD names a branch that doesn't exist; its branches are main, old"
     )
     for number in range(10):
         remote.git("branch", f"a{number}", "main")
     assert refusal(box, fetch=remote.url, ref=None).endswith("a8, a9, …")
     assert refusal(box, fetch=f"{server.url}/owner/gone") == (
-        "the repository isn't there or isn't public (404)"
+        "the repository doesn't exist or isn't public (404)"
     )
     assert refusal(box, fetch="http://127.0.0.1:1/owner/pages") == ("the server can't be reached")
     empty = server.repository("owner/empty")
@@ -485,13 +484,13 @@ def test_a_repository_that_was_deleted_keeps_its_pages(
 
 def test_a_server_that_says_nothing_is_given_up(box: Box) -> None:
     with silent_server() as (url, _):
-        assert refusal(box, fetch=url, silence=1) == "the server said nothing for 1 seconds"
+        assert refusal(box, fetch=url, silence=1) == "the server sent nothing for 1 seconds"
 
 
 def test_a_run_that_takes_too_long_is_ended(box: Box) -> None:
     with silent_server() as (url, _):
         assert refusal(box, fetch=url, seconds=1) == (
-            "it took more than 1 seconds, the limit of sources.limits.seconds"
+            "the run took more than 1 seconds, the limit in sources.limits.seconds"
         )
     assert running(url) == []
 

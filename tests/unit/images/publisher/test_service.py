@@ -209,7 +209,7 @@ def test_an_unreadable_file_leaves_all_as_it_was(
     service = start()
     until(serves(box, "blog", "one"))
     box.switch(box.etc, {"sources.json": "{"})
-    until(lambda: "the sources stay as they were: " in service.log)
+    until(lambda: "the previous sources stay in use: " in service.log)
     remote.push({"index.html": "two"})
     until(serves(box, "blog", "two"))
     assert service.is_up()
@@ -227,7 +227,7 @@ def test_failing_remotes_hold_nobody_back(
         until(serves(box, "blog", "one"), 15)
         until(lambda: service.metric("failures_total", site="gone"), 15)
         assert len([p for p in service.children() if p.name() == "git"]) <= 4
-        assert "gone: x: the repository isn't there or isn't public (404)\n" in service.log
+        assert "gone: x: the repository doesn't exist or isn't public (404)\n" in service.log
         assert service.metric("failures_total", site="blog") == 0
         assert service.metric("last_success_timestamp_seconds", site="gone") is None
         assert service.is_up()
@@ -275,7 +275,7 @@ def test_sigterm_ends_it_and_its_git(box: Box, start: Callable[[], Service]) -> 
         assert service.process.wait(10) == 0
         _, alive = psutil.wait_procs(children, timeout=1)
         assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
-        assert service.log.splitlines() == ["1 sites"]
+        assert service.log.splitlines() == ["following 1 sites"]
 
 
 def test_metrics_tell_how_a_site_goes(
@@ -303,7 +303,7 @@ def test_it_starts_before_its_files_are_there(
     box: Box, remote: Remote, start: Callable[[], Service]
 ) -> None:
     service = start()
-    until(lambda: "sources.json: it can't be read" in service.log)
+    until(lambda: "sources.json can't be read" in service.log)
     box.configure({"blog": of(remote)})
     until(serves(box, "blog", "one"))
 

@@ -46,26 +46,26 @@ def test_a_whole_file() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{", "this is no JSON: "),
-        ("[" * 100_000, "this is no JSON: "),
-        ("[]", "the file: a list is given; it must be an object"),
+        ("{", "the text isn't JSON: "),
+        ("[" * 100_000, "the text isn't JSON: "),
+        ("[]", "the file is a list: must be an object"),
         ('{"limits": {}}', "the file: sites is missing"),
-        (document(a=entry(every=0)), "sites.a.every: 0 is given; it must be a whole number above"),
-        (document(a=entry(every=True)), "sites.a.every: true is given"),
-        (document(a=entry(ref={"branch": "-x"})), 'sites.a.ref.branch: "-x" is given'),
-        (document(a=entry(ref={"commit": "abc"})), 'sites.a.ref.commit: "abc" is given'),
-        (document(a=entry(ref={"tag": "a", "branch": "b"})), "sites.a.ref: an object is given"),
-        (document(a=entry(directory="../b")), 'sites.a.directory: "../b" is given'),
-        (document(a=entry(as_="/b")), 'sites.a.as: "/b" is given'),
-        (document(a=entry(fetch="file:///etc")), 'sites.a.fetch: "file:///etc" is given'),
+        (document(a=entry(every=0)), "sites.a.every is 0: must be a whole number above"),
+        (document(a=entry(every=True)), "sites.a.every is true"),
+        (document(a=entry(ref={"branch": "-x"})), 'sites.a.ref.branch is "-x"'),
+        (document(a=entry(ref={"commit": "abc"})), 'sites.a.ref.commit is "abc"'),
+        (document(a=entry(ref={"tag": "a", "branch": "b"})), "sites.a.ref is an object"),
+        (document(a=entry(directory="../b")), 'sites.a.directory is "../b"'),
+        (document(a=entry(as_="/b")), 'sites.a.as is "/b"'),
+        (document(a=entry(fetch="file:///etc")), 'sites.a.fetch is "file:///etc"'),
         (document(a=entry(fetch="ext::sh")), "sites.a.fetch"),
         (document(a=entry(fetch="-x@y:z")), "sites.a.fetch"),
         (document(a=entry(fetch="ssh://-oProxyCommand=x/y")), "sites.a.fetch"),
         (document(a=entry(fetch="https://me:secret@host/x")), "without a password"),
         (document(a=entry(fetch="mirror:../x")), "sites.a.fetch"),
-        (document(a=entry(colour="blue")), "sites.a: 'colour' isn't known here"),
+        (document(a=entry(colour="blue")), "sites.a: there is no field 'colour'"),
         (document(a=entry(webhooks=[{"host": "x", "path": "y"}])), "sites.a.webhooks.0.path"),
-        (document(**{"../a": entry()}), 'sites.../a: "../a" is given'),
+        (document(**{"../a": entry()}), 'sites.../a is "../a"'),
     ],
 )
 def test_what_is_wrong_is_named(text: str, problem: str) -> None:
@@ -75,10 +75,10 @@ def test_what_is_wrong_is_named(text: str, problem: str) -> None:
 
 
 def test_a_file_that_can_t_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourcesError, match="nowhere: it can't be read"):
+    with pytest.raises(SourcesError, match="nowhere can't be read"):
         load(tmp_path / "nowhere")
     (tmp_path / "latin").write_bytes(b"\xff")
-    with pytest.raises(SourcesError, match="latin: it can't be read"):
+    with pytest.raises(SourcesError, match="latin can't be read"):
         load(tmp_path / "latin")
 
 

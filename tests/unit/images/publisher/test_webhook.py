@@ -218,8 +218,8 @@ def test_a_push_to_a_repository_that_no_site_follows_is_told(
     assert caplog.messages == [], "a branch that no site follows is nothing new"
     assert answered(hook.ask(push(repository="https://github.com/babolivier/n\x1bew"))) == NOTHING
     assert caplog.messages == [
-        "portfolio, portfolio_new, tagged, fixed: a push to github.com/babolivier/new, which is "
-        "none of these sites' repositories"
+        "portfolio, portfolio_new, tagged, fixed: ignored a push to "
+        "github.com/babolivier/new, because no site with this webhook follows it"
     ]
 
 
