@@ -13,8 +13,16 @@ from . import containers
 from .waiting import wait_until
 
 _AT = "/disk"
-_FILLER = f"{_AT}/filler"
 _FILLING = "/tmp/filling"  # noqa: S108 - in a container of its own
+# A file that is open has blocks in advance, so small files take what a large one gives back.
+_FILL = f"""
+while [ -e {_FILLING} ]; do
+    n=$((n + 1))
+    for block in 1M 1k; do dd if=/dev/zero of={_AT}/filler-$n-$block bs=$block; done
+    sleep 0.1
+done
+rm {_AT}/filler-*
+"""
 
 
 class SmallDisk:
@@ -67,14 +75,13 @@ class SmallDisk:
     def fill(self) -> None:
         """Leave no byte of it, also where somebody deletes what he doesn't need any more."""
         containers.run_in(self._keeper, f"touch {_FILLING}")
-        filling = f"while [ -e {_FILLING} ]; do cat /dev/zero >> {_FILLER}; sleep 0.1; done"
-        self._keeper.exec_run(["sh", "-c", f"{filling}; rm {_FILLER}"], detach=True)
+        self._keeper.exec_run(["sh", "-c", _FILL], detach=True)
         free = f"df {_AT} | awk 'NR == 2 {{ print $4 }}'"
         wait_until(lambda: containers.run_in(self._keeper, free).strip() == "0", "the disk is full")
 
     def free(self) -> None:
         """Take away what `fill` wrote."""
-        gone = f"while [ -e {_FILLER} ]; do sleep 0.1; done"
+        gone = f"while ls {_AT}/filler-*; do sleep 0.1; done"
         containers.run_in(self._keeper, f"rm {_FILLING}; {gone}")
 
 
