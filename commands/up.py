@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from commands import failures, leftovers, locks, orphans, ports, probe
@@ -50,12 +49,10 @@ def _print_hosts_line(context: Context) -> None:
     """Browsers and curl know `*.localhost` by themselves; other programs ask the resolver."""
     served = sorted({urlsplit(url["url"]).hostname or "" for url in context.estate.urls()})
     local = [host for host in served if host.endswith(".localhost")]
-    with ThreadPoolExecutor(32) as pool:  # a resolver may take seconds for a name it doesn't know
-        known = list(pool.map(_resolves, local))
-    hosts = [host for host, resolves in zip(local, known, strict=True) if not resolves]
-    if hosts:
+    # Until the first that it doesn't know: it may take long for each of those, one after the other.
+    if not all(map(_resolves, local)):
         print("\nBrowsers find these by themselves. For other programs, add to /etc/hosts:")
-        print(f"{context.settings.listen.address} {' '.join(hosts)}")
+        print(f"{context.settings.listen.address} {' '.join(local)}")
 
 
 def _resolves(host: str) -> bool:

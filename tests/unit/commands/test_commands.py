@@ -251,17 +251,24 @@ def several_sites(root: Path, stack: str) -> Context:
     return a_context(stack, estate=loading.load(stack, own_config(stack), root))
 
 
-def test_the_hosts_line_names_what_this_machines_resolver_does_not_know(
+def test_the_hosts_line_names_all_where_this_machines_resolver_does_not_know_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(up, "_resolves", lambda host: host == "welcome.localhost")
+    asked = list[str]()
+
+    def resolves(host: str) -> bool:
+        asked.append(host)
+        return host < "c"
+
+    monkeypatch.setattr(up, "_resolves", resolves)
     up._print_hosts_line(several_sites(tmp_path, "local"))
     assert capsys.readouterr().out.splitlines() == [
         "",
         "Browsers find these by themselves. For other programs, add to /etc/hosts:",
-        "127.0.0.1 blog.localhost example.org.localhost www.example.org.localhost "
-        "xn--bcher-kva.example.localhost",
+        "127.0.0.1 blog.localhost example.org.localhost welcome.localhost "
+        "www.example.org.localhost xn--bcher-kva.example.localhost",
     ]
+    assert asked == ["blog.localhost", "example.org.localhost"], "and none after it"
 
 
 def test_there_is_no_hosts_line_where_all_are_known_or_none_is_local(
