@@ -23,6 +23,9 @@ up: setup ## bring the host to what the files in config/ say
 preview: engine ## show what `make up` would change
 	@$(run) preview --stack "$$STACK"
 
+console: engine console-packages ## add, change, preview and publish sites in a browser on this machine
+	@$(run) console --stack "$$STACK"
+
 drift: engine ## show where the host differs from the files; exit code 2 if it does
 	@$(run) drift --stack "$$STACK"
 
@@ -71,7 +74,7 @@ vault-reset: engine ## empty the vault's storage if its first start failed half-
 check: lint ## check format, lint and types, and run the unit tests
 	@.venv/bin/python -m pytest tests/unit $(parallel)
 
-test: setup ## run all tests
+test: setup console-packages ## run all tests
 	@setup/images
 	@setup/test-tools
 	@. ./activate && python -m pytest tests/unit $(parallel) && python -m pytest tests/e2e --numprocesses 2 --dist loadfile
@@ -85,7 +88,7 @@ format: venv ## format the code
 setup: engine ## install what the stack needs on this machine
 	@setup/docker "$$STACK"
 
-lint: venv
+lint: console-packages
 	@.venv/bin/ruff format --check
 	@.venv/bin/ruff check
 	@.venv/bin/mypy
@@ -96,4 +99,7 @@ engine: venv
 venv:
 	@setup/venv
 
-.PHONY: bench ca check down drift engine format help lint logs outdated preview purge registry-gc setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv
+console-packages: venv
+	@setup/console
+
+.PHONY: bench ca check console console-packages down drift engine format help lint logs outdated preview purge registry-gc setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv

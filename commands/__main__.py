@@ -8,6 +8,7 @@ import sys
 
 from commands import (
     ca,
+    console,
     drift,
     logs,
     outdated,
@@ -75,6 +76,7 @@ COMMANDS = {
     "vault-snapshot": ("write everything that the vault holds to a file", vault_snapshot.save),
     "vault-restore": ("replace what the vault holds with a snapshot", vault_snapshot.restore),
     "vault-reset": ("empty the vault's storage after a failed first start", vault_reset.run),
+    "console": ("serve the sites' pages to a browser on this machine", console.run),
     "probe": ("ask every URL through the gateway", probe.run),
 }
 

@@ -15,7 +15,7 @@ from getpass import getpass
 from pathlib import Path
 from typing import Any, TextIO
 
-from commands import old_state
+from commands import live, old_state
 from commands.context import Context
 from commands.error import CommandError
 from commands.progress import Progress, events
@@ -191,4 +191,7 @@ def down(context: Context) -> int:
     known = deployment(context)
     if asks and not context.says_yes(f"This takes down stack {context.stack}, except its data."):
         return 1
-    return told(context, "destroy", "--yes", "--skip-preview", known=known)
+    code = told(context, "destroy", "--yes", "--skip-preview", known=known)
+    if code == 0:
+        live.note(context.stack, {})
+    return code

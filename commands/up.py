@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from urllib.parse import urlsplit
 
-from commands import failures, leftovers, locks, orphans, ports, probe
+from commands import failures, leftovers, live, locks, orphans, ports, probe
 from commands.context import Context
 from commands.pulumi_cli import backend, deployment, told
 from commands.table import table
@@ -13,6 +13,7 @@ from commands.table import table
 
 def run(context: Context) -> int:
     """Update the stack and print its URLs. 0 when the update succeeded and every URL answers."""
+    files = live.digests()
     _ = context.estate  # every problem of every file, before anything is touched
     asks = not context.may_act("updating")
     locks.release_dead(context)
@@ -32,6 +33,7 @@ def run(context: Context) -> int:
     if updated:
         failures.explain(context)
         return updated
+    live.note(context.stack, files)
     # Asked here as well: the update itself asks only when it changed something, and Docker
     # starts a stopped container without waiting for it.
     served = probe.run(context)

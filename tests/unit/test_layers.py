@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.program import ROOT
 
-ROOMS = ("values", "host", "components", "composition", "config", "commands")
+ROOMS = ("values", "host", "components", "composition", "config", "commands", "console")
 PROGRAM = [
     ROOT / "__main__.py",
     *(file for room in (*ROOMS, "images") for file in sorted((ROOT / room).rglob("*.py"))),
@@ -77,6 +77,13 @@ def test_the_files_of_config_know_nothing_that_is_made_of_them() -> None:
     assert knows("config", "components", "composition", "commands", "host") == []
 
 
+def test_the_console_is_a_program_of_its_own_that_no_command_loads() -> None:
+    packages = ("console", "starlette", "uvicorn", "jinja2", "python_multipart")
+    others = [room for room in ROOMS if room != "console"]
+    assert [known for room in others for known in knows(room, *packages)] == []
+    assert knows("console", "components", "composition", "host") == []
+
+
 def test_components_know_neither_files_nor_commands() -> None:
     assert knows("components", "composition", "config", "commands") == []
 
@@ -108,7 +115,7 @@ def test_packages_are_empty(room: str) -> None:
     assert [str(f) for f in (ROOT / room).rglob("__init__.py") if f.read_text()] == []
 
 
-@pytest.mark.parametrize("start", ["__main__", "commands.__main__"])
+@pytest.mark.parametrize("start", ["__main__", "commands.__main__", "console.__main__"])
 def test_the_tower_of_imports_has_eight_floors(start: str) -> None:
     """What stands higher is changed by whatever is changed below."""
     tower = floors(start)

@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from commands import __main__ as program
-from commands import failures, leftovers, locks, orphans, ports, probe, purge, up
+from commands import failures, leftovers, live, locks, orphans, ports, probe, purge, up
 from commands.context import Context
 from commands.error import CommandError
 from commands.pulumi_cli import backend
@@ -596,9 +596,12 @@ def test_at_a_terminal_another_stack_is_shown_first_and_asked_about(
     monkeypatch.setattr(up, "deployment", lambda _: {"resources": [{}, {}]})
     for module, name in ((leftovers, "clear"), (ports, "check_free"), (probe, "run")):
         monkeypatch.setattr(module, name, lambda *_: 0)
+    noted: list[str] = []
+    monkeypatch.setattr(live, "note", lambda stack, _: noted.append(stack))
     monkeypatch.setattr(orphans, "end", lambda: None)
     monkeypatch.setattr(Context, "is_bare", lambda _: False)
     monkeypatch.setattr(up, "_welcome_first", lambda _: [])
     monkeypatch.setattr(up, "_print_hosts_line", lambda _: None)
     assert up.run(a_context("prod", estate=None)) == (0 if "up" in done else 1)
     assert ran == done
+    assert noted == (["prod"] if "up" in done else [])

@@ -128,7 +128,7 @@ def make(*arguments: str) -> list[str]:
 
 
 TARGETS = (
-    "up preview drift outdated down purge status logs user users registry-gc ca trust "
+    "up preview console drift outdated down purge status logs user users registry-gc ca trust "
     "vault-key vault-snapshot vault-restore vault-reset check test bench format setup"
 )
 

@@ -1,0 +1,40 @@
+"""The console's web application: its routes, behind the guard."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from console import pages
+from console.guard import LOGIN, Guard
+from console.state import Console, console_of
+
+ROUTES = (
+    Route(LOGIN, pages.login),
+    Route("/logout", pages.logout, methods=["POST"]),
+    Route("/static/{name}", pages.static),
+    Route("/", pages.sites),
+)
+_WORDS = {404: "There is no such page.", 405: "That can't be done here."}
+
+
+def make_app(console: Console) -> ASGIApp:
+    """The application of one stack, its guard before it."""
+    app = Starlette(routes=ROUTES, exception_handlers={HTTPException: _told, 500: _failed})
+    app.state.console = console
+    return Guard(app, console.address, console.doors, console.refuse)
+
+
+def _told(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    why = _WORDS.get(status, "That isn't possible.")
+    return console_of(request).page(request, "message.html", {"why": why}, status=status)
+
+
+def _failed(request: Request, _: Exception) -> Response:
+    why = "The console failed. The terminal in which it runs says why."
+    return console_of(request).refuse(request, 500, why)

@@ -1,0 +1,86 @@
+"""What the pages share: one stack, its files and git, who may come in, and how a page is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from config.estate import Estate
+from config.model import ConfigError
+from config.settings import LOCAL_STACK, PROJECT
+from console.doors import Doors
+from console.guard import Address
+from console.repository import Repository
+from console.seen import Host
+from values.command_line import make
+
+HERE = Path(__file__).parent
+_PAGES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_STYLE = (HERE / "static/style.css").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Console:
+    """The console of one stack."""
+
+    stack: str
+    root: Path
+    """The checkout."""
+    load: Callable[[], Estate]
+    """Reads the stack's files. Raises ConfigError."""
+    address: Address
+    doors: Doors
+    host: Host
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The checkout's git."""
+        return Repository(self.root)
+
+    def tried(self) -> Estate | ConfigError:
+        """The stack's files, or what is wrong with them."""
+        try:
+            return self.load()
+        except ConfigError as error:
+            return error
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        given: Mapping[str, object] | None = None,
+        *,
+        status: int = 200,
+    ) -> HTMLResponse:
+        """A page, or a part of one, from its template."""
+        text = _PAGES.get_template(template).render(
+            nonce=request.state.nonce,
+            stack=self.stack,
+            project=PROJECT,
+            is_local=self.stack == LOCAL_STACK,
+            make=lambda target: make(self.stack, target),
+            **(given or {}),
+        )
+        return HTMLResponse(text, status)
+
+    def refuse(self, request: Request, status: int, why: str) -> HTMLResponse:
+        """The page of somebody who gets nothing else: it needs no other file."""
+        return self.page(request, "refused.html", {"why": why, "style": _STYLE}, status=status)
+
+
+def console_of(request: Request) -> Console:
+    """The console that a request is for."""
+    console: Console = request.app.state.console
+    return console
