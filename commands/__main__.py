@@ -81,13 +81,16 @@ COMMANDS = {
 }
 
 OPTIONS = {
+    "up": ["steps"],
+    "preview": ["steps", "refresh"],
     "logs": ["name"],
     "user": ["name", "file", "registry"],
     "registry-gc": ["keep"],
     "vault-snapshot": ["file"],
     "vault-restore": ["file"],
 }
-"""Options of each command besides --stack, by the names that the make targets use."""
+"""Options of each command besides --stack, by the names that the make targets use; those of `up`
+and `preview` are for the console."""
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -52,6 +52,8 @@ class Progress:
     """Tells the events of one run to `out`, where a line is kept up to date if it is a terminal."""
 
     out: TextIO
+    steps: TextIO | None = None
+    """Where each step goes as a line of JSON too, for a program that shows them."""
     total: int = 0
     """How many things there are, as far as is known."""
     planning: bool = False
@@ -99,6 +101,7 @@ class Progress:
         self._line(f"{', '.join(ended)}; all else is in {log}")
         for problem in self.problems:
             self._line(f"\n{problem}")
+        self._write({"changes": self.counts, "seconds": self.seconds, "planned": self.planning})
 
     def _begin(self, given: Event) -> None:
         about = given["metadata"]
@@ -107,6 +110,7 @@ class Progress:
         if _is_thing(about) and (refreshing or _STEPS.get(about["op"])):
             self._steps[about["urn"]] = _Step(_name(about), time.monotonic())
         self.planning = bool(given.get("planning"))
+        self._write_step("planned" if self.planning else "begun", about)
         if self.planning and not refreshing:
             self._tell_step(about, "")
 
@@ -119,11 +123,13 @@ class Progress:
                 self._line(f"  … {step.name}: {time.monotonic() - step.began:.0f} s")
             return
         seconds = time.monotonic() - step.began
+        self._write_step("done", about)
         self._tell_step(about, f" ({seconds:.0f} s)" if seconds >= 1 else "")
 
     def _fail(self, given: Event) -> None:
         about = given["metadata"]
         self._steps.pop(about["urn"], None)
+        self._write_step("failed", about)
         self._line(f"  ! {_name(about)} failed")
 
     def _tell_step(self, about: Event, end: str) -> None:
@@ -149,6 +155,19 @@ class Progress:
         self.planning = bool(given.get("isPreview"))
         # Components change with what they are made of.
         self.counts = {op: changes[op] for op in (*_DONE, "same") if changes.get(op)}
+
+    def _write_step(self, how: str, about: Event) -> None:
+        """What a step does, to what, and the names of what changes: values may be secret."""
+        op = _STEPS.get(about["op"])
+        if op and _is_thing(about):
+            keys = sorted({*(about.get("detailedDiff") or ()), *(about.get("diffs") or ())})
+            known = [key for key in keys if not key.startswith("__")]
+            self._write({"step": how, "op": op, "name": _name(about), "type": about["type"],
+                         "urn": about["urn"], "keys": known})  # fmt: skip
+
+    def _write(self, line: Mapping[str, object]) -> None:
+        if self.steps:
+            print(json.dumps(line), file=self.steps, flush=True)
 
     def _enter(self, phase: str) -> None:
         if phase and phase != self._phase:

@@ -39,7 +39,8 @@ def told(context: Context, verb: str, *arguments: str, known: Mapping[str, Any])
     """Run an update, a preview or the like of what the state knows, telling what it does; its exit
     code.
 
-    It asks for nothing but a passphrase. All that Pulumi prints goes to a log file.
+    It asks for nothing but a passphrase. All that Pulumi prints goes to a log file. Each step goes
+    to the file `--steps` too, if that is given.
     """
     logs = ROOT / ".engine/logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -48,8 +49,9 @@ def told(context: Context, verb: str, *arguments: str, known: Mapping[str, Any])
     if context.settings.docker_host.startswith("ssh://"):
         environment.setdefault("PULUMI_PARALLEL", _SSH_PARALLEL)
     environment["PULUMI_DEBUG_COMMANDS"] = "true"  # else there is no --event-log
-    progress = Progress(out=sys.stdout, total=len(known.get("resources", ())))
-    with tempfile.TemporaryDirectory() as folder, _private(log) as output:
+    total = len(known.get("resources", ()))
+    with tempfile.TemporaryDirectory() as folder, _private(log) as output, _steps(context) as steps:
+        progress = Progress(out=sys.stdout, steps=steps, total=total)
         event_log = Path(folder) / "events"
         event_log.touch(mode=0o600)
         argv = ["pulumi", verb, *arguments, "--stack", context.stack, "--non-interactive"]
@@ -60,20 +62,42 @@ def told(context: Context, verb: str, *arguments: str, known: Mapping[str, Any])
                 argv, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             ) as process,
         ):
-            ended = False
-            for event in events(file):
-                if event is not None:
-                    progress.take(event)
-                elif ended:
-                    break
-                else:
-                    ended = process.poll() is not None
-                    progress.tick()
-                    time.sleep(0 if ended else _GLANCE)
-    progress.finish(log.relative_to(ROOT))
+            _follow(file, process, progress)
+        progress.finish(log.relative_to(ROOT))
     if process.returncode and not progress.problems:
         print(_end_of(log), file=sys.stderr)
     return process.returncode
+
+
+def _follow(file: TextIO, process: subprocess.Popen[bytes], progress: Progress) -> None:
+    """Tell the engine's events until it has ended. Ctrl-C reaches it too: it then finishes what it
+    began, and gives its lock back.
+    """
+    ended = False
+    try:
+        for event in events(file):
+            if event is not None:
+                progress.take(event)
+            elif ended:
+                break
+            else:
+                ended = process.poll() is not None
+                progress.tick()
+                time.sleep(0 if ended else _GLANCE)
+    except KeyboardInterrupt:
+        process.wait()
+        raise
+
+
+@contextmanager
+def _steps(context: Context) -> Iterator[TextIO | None]:
+    """Where each step goes as a line of JSON, if the command was told a file."""
+    name = context.given.get("steps")
+    if not name:
+        yield None
+        return
+    with Path(name).open("a", encoding="utf-8") as file:
+        yield file
 
 
 @contextmanager
@@ -135,6 +159,28 @@ def set_config(
     return done.returncode == 0
 
 
+def unlocked(context: Context) -> dict[str, str]:
+    """The environment for commands on the stack: with its passphrase, if the terminal was asked
+    for it.
+
+    Raises CommandError for a passphrase that doesn't open the stack's secrets.
+    """
+    environment = _environment(context)
+    argv = ["pulumi", "config", "--show-secrets", "--non-interactive", "--stack", context.stack]
+    done = subprocess.run(
+        argv,
+        check=False,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode and "incorrect passphrase" in done.stderr:
+        raise CommandError(f"that isn't the passphrase of stack {context.stack}")
+    return environment
+
+
 def _environment(context: Context) -> dict[str, str]:
     """With the passphrase: Pulumi asks for it only where it has the terminal for itself."""
     environment = dict(os.environ)
@@ -181,8 +227,9 @@ def backend() -> str:
 
 
 def preview(context: Context) -> int:
-    """Show what `up` would change, without refreshing."""
-    return told(context, "preview", known=deployment(context))
+    """Show what `up` would change; with `--refresh` it looks at the host first, as `up` does."""
+    refresh = ["--refresh"] if context.given.get("refresh") else []
+    return told(context, "preview", *refresh, known=deployment(context))
 
 
 def down(context: Context) -> int:

@@ -12,6 +12,7 @@ import pulumi
 
 from config import (
     config_size,
+    edited,
     estate_problems,
     git_sites,
     images,
@@ -20,6 +21,7 @@ from config import (
     vault_file,
     vault_values,
 )
+from config.edited import Edited
 from config.estate import Estate
 from config.model import ConfigError
 from config.services import Service
@@ -44,6 +46,8 @@ def of_program() -> Estate:
     config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     try:
         _refuse_local_passphrase(stack)
+        if not pulumi.runtime.is_dry_run():
+            edited.refuse_update()
         estate = load(stack, _own(config))
         _refuse_missing_keys(stack, estate.settings)
     except ConfigError as error:
@@ -53,7 +57,7 @@ def of_program() -> Estate:
     return estate
 
 
-def of_files(stack: str, root: Path = ROOT) -> Estate:
+def of_files(stack: str, root: Path = ROOT, laid_over: Edited | None = None) -> Estate:
     """The estate of a stack, read without the engine: secrets stay encrypted.
 
     Raises ConfigError, also where the stack has no file.
@@ -65,15 +69,23 @@ def of_files(stack: str, root: Path = ROOT) -> Estate:
     if not isinstance(config, dict):
         raise ConfigError([f"{name}: config must be a mapping of keys to values"])
     config_size.check(name, config)
-    return load(stack, _own(config), root)
+    return load(stack, _own(config), root, laid_over)
 
 
-def load(stack: str, config: Mapping[str, object], root: Path = ROOT) -> Estate:
-    """Read every file. Raises ConfigError with the problems of all of them at once."""
+def load(
+    stack: str,
+    config: Mapping[str, object],
+    root: Path = ROOT,
+    laid_over: Edited | None = None,
+) -> Estate:
+    """Read every file, with other texts laid over those of sites: by default what a preview was
+    given. Raises ConfigError with the problems of all of them at once.
+    """
+    over = edited.from_environment() if laid_over is None else laid_over
     problems: list[str] = []
     settings = _tried(problems, lambda: Settings.parse(stack, config))
     roles = _tried(problems, lambda: images.read(root / "config/images.yaml", "config/images.yaml"))
-    sites = list(_sites(problems, root))
+    sites = list(_sites(problems, root, over))
     watched = _tried(problems, lambda: prometheus.read(root)) or OwnFiles()
     in_vault: tuple[DeclaredKey, ...] = ()
     answering: Mapping[str, Service] = {}
@@ -120,10 +132,14 @@ def _tried(problems: list[str], read: Callable[[], _T]) -> _T | None:
         return None
 
 
-def _sites(problems: list[str], root: Path) -> Iterator[Site]:
-    for file in sorted((root / "config/sites").glob("[!.]*")):
-        shown_as = f"config/sites/{file.name}"
-        if site := _tried(problems, functools.partial(site_file.read, file, shown_as, root)):
+def _sites(problems: list[str], root: Path, over: Edited) -> Iterator[Site]:
+    folder = root / "config/sites"
+    names = {file.name for file in folder.glob("[!.]*")} | over.keys()
+    for name in sorted(name for name in names if over.get(name, "") is not None):
+        read = functools.partial(
+            site_file.read, folder / name, f"config/sites/{name}", root, over.get(name)
+        )
+        if site := _tried(problems, read):
             yield site
 
 

@@ -30,8 +30,9 @@ _RESERVED = {
 }
 
 
-def read(file: Path, shown_as: str, root: Path) -> Site:
-    """The site that `file` declares; folders are looked up below `root`.
+def read(file: Path, shown_as: str, root: Path, text: str | None = None) -> Site:
+    """The site that `file` declares, or that this text would in its place; folders are looked up
+    below `root`.
 
     Raises ConfigError with every problem of the file.
     """
@@ -50,7 +51,7 @@ def read(file: Path, shown_as: str, root: Path) -> Site:
         raise ConfigError(
             [f"{shown_as}: {file.stem} is the name of a part of Homeport; rename the file"]
         )
-    yaml_file = YamlFile(file, shown_as)
+    yaml_file = YamlFile(file, shown_as, text)
     try:
         fields = SiteFile.model_validate(yaml_file.data)
     except ValidationError as error:

@@ -17,21 +17,21 @@ it: nested aliases make billions of a few lines."""
 
 
 class YamlFile:
-    """A parsed file: `data` as plain Python values, `place(path)` as `file:line`.
+    """A parsed file, or a text in its place: `data` as plain Python values, `place(path)` as
+    `file:line`.
 
     Raises ConfigError, naming file and line, for a file that can't be read, isn't
     YAML, holds the same key twice, repeats or nests values without end, or isn't a mapping at its
     top.
     """
 
-    def __init__(self, file: FilePath, shown_as: str) -> None:
+    def __init__(self, file: FilePath, shown_as: str, text: str | None = None) -> None:
         self._name = shown_as
         self._lines: dict[Path, int] = {}
         self._first_lines: dict[Path, int] = {}
         self._values = 0
         try:
-            text = file.read_text(encoding="utf-8")
-            node = self._compose(text)
+            node = self._compose(file.read_text(encoding="utf-8") if text is None else text)
             data = self._value(node, ()) if node is not None else {}
         except UnicodeDecodeError as error:
             raise ConfigError([f"{shown_as}: is not UTF-8 text; save it as UTF-8"]) from error

@@ -159,3 +159,37 @@ def test_events_are_read_while_they_are_written(tmp_path: Path) -> None:
 def test_each_thing_that_a_stack_is_made_of_has_a_word(graph: Graph) -> None:
     kinds = {resource.type for resource in graph.resources if not resource.is_component}
     assert {kind for kind in kinds if not kind.startswith("pulumi:")} <= WORDS.keys()
+
+
+def test_a_program_that_asks_gets_each_step_as_json_and_never_a_value() -> None:
+    out, steps = io.StringIO(), io.StringIO()
+    shown = Progress(out=out, steps=steps)
+    planned = about("update", f"{DYNAMIC}VolumeFiles", "router-config")
+    planned["metadata"] |= {
+        "detailedDiff": {"files.Caddyfile": {"diffKind": "update"}, "__provider": {}},
+        "diffs": ["files"],
+        "old": {"inputs": {"files": "planted-old"}},
+        "new": {"inputs": {"files": "planted-new"}},
+    }
+    for event in (
+        *step("refresh", "docker:index/container:Container", "welcome"),
+        {"resourcePreEvent": planned | {"planning": True}},
+        *step("same", "docker:index/container:Container", "welcome"),
+        *step("create", "homeport:index:CaddySite", "blog"),
+        {"resourcePreEvent": about("create-replacement", "docker:index/container:Container", "a")},
+        {"resOutputsEvent": about("create-replacement", "docker:index/container:Container", "a")},
+        {"resOpFailedEvent": about("create", "docker:index/volume:Volume", "b")},
+        summary(update=1, same=2),
+    ):
+        shown.take(event)
+    shown.finish(LOG)
+    lines = [json.loads(line) for line in steps.getvalue().splitlines()]
+    assert [(at.get("step"), at.get("op"), at.get("name"), at.get("keys")) for at in lines] == [
+        ("planned", "update", "files router-config", ["files", "files.Caddyfile"]),
+        ("begun", "replace", "container a", []),
+        ("done", "replace", "container a", []),
+        ("failed", "create", "volume b", []),
+        (None, None, None, None),
+    ]
+    assert lines[-1] == {"changes": {"update": 1, "same": 2}, "seconds": 7, "planned": False}
+    assert "planted" not in steps.getvalue()

@@ -1,0 +1,74 @@
+"""Texts that are laid over the files of sites: what a preview is made of."""
+
+import json
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from config import edited, loading
+from config.edited import VARIABLE, Edited
+from config.estate import Estate
+from config.model import ConfigError
+from tests.unit.program import SEVERAL_SITES, an_estate, own_config
+
+JOURNAL = "hosts: [journal]\nsource: {folder: sites/blog}\n"
+
+
+def load(root: Path, laid_over: Edited | None = None) -> Estate:
+    return loading.load("local", own_config("local"), root, laid_over)
+
+
+def hosts(estate: Estate) -> dict[str, tuple[str, ...]]:
+    return {site.name: site.hosts for site in estate.sites}
+
+
+def test_a_text_takes_the_place_of_a_file(tmp_path: Path) -> None:
+    an_estate(tmp_path, SEVERAL_SITES)
+    before = hosts(load(tmp_path))
+    assert hosts(load(tmp_path, {"blog.yaml": JOURNAL})) == before | {"blog": ("journal",)}
+    assert hosts(load(tmp_path, {"new.yaml": JOURNAL})) == before | {"new": ("journal",)}
+    del before["blog"]
+    assert hosts(load(tmp_path, {"blog.yaml": None})) == before
+    assert (tmp_path / "config/sites/blog.yaml").read_text() == SEVERAL_SITES["blog.yaml"]
+
+
+def test_its_problems_are_those_of_the_file(tmp_path: Path) -> None:
+    """Word for word, with the lines, clashes with other files included."""
+    an_estate(tmp_path, SEVERAL_SITES)
+    bad = "hosts: [welcome, -x]\nsource: {folder: sites/bolg}\nport: 8080\n"
+    for text in (bad, "hosts: [welcome]\nsource: {folder: sites/blog}\n", "a: [", ""):
+        with pytest.raises(ConfigError) as laid_over:
+            load(tmp_path, {"blog.yaml": text})
+        (tmp_path / "config/sites/blog.yaml").write_text(text)
+        with pytest.raises(ConfigError) as written:
+            load(tmp_path)
+        assert laid_over.value.problems == written.value.problems
+        (tmp_path / "config/sites/blog.yaml").write_text(SEVERAL_SITES["blog.yaml"])
+
+
+@pytest.mark.parametrize("name", ["../x.yaml", "proxy.yaml", "x;id.yaml", "-x.yaml", "x.yml"])
+def test_a_name_that_no_file_may_have_is_refused(tmp_path: Path, name: str) -> None:
+    an_estate(tmp_path, {})
+    with pytest.raises(ConfigError, match=r"^config/sites/"):
+        load(tmp_path, {name: JOURNAL})
+
+
+def test_the_programs_of_a_preview_get_it_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    an_estate(tmp_path, SEVERAL_SITES)
+    file = tmp_path / "edited.json"
+    file.write_text(json.dumps({"blog.yaml": JOURNAL, "shop_2.yaml": None}))
+    monkeypatch.setenv(VARIABLE, str(file))
+    assert hosts(load(tmp_path)) == {"blog": ("journal",), "welcome": ("welcome",)}
+    assert set(hosts(load(tmp_path, {}))) == {"blog", "shop_2", "welcome"}
+
+
+def test_an_update_refuses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edited.refuse_update()
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "edited.json"))
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "local")
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
+    with pytest.raises(pulumi.RunError, match="HOMEPORT_EDITED is for a preview alone; unset it"):
+        loading.of_program()
