@@ -7,8 +7,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from config.model import ConfigError
-
 VARIABLE = "HOMEPORT_EDITED"
 """Names a file with the texts as JSON, for the programs of a preview, which start each other."""
 
@@ -23,9 +21,3 @@ def from_environment() -> Edited:
         return {}
     edited: Edited = json.loads(Path(file).read_text(encoding="utf-8"))
     return edited
-
-
-def refuse_update() -> None:
-    """Raise ConfigError where something is laid over: what goes live stands in the files."""
-    if os.environ.get(VARIABLE):
-        raise ConfigError([f"{VARIABLE} is for a preview alone; unset it"])

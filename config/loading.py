@@ -46,8 +46,7 @@ def of_program() -> Estate:
     config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     try:
         _refuse_local_passphrase(stack)
-        if not pulumi.runtime.is_dry_run():
-            edited.refuse_update()
+        _refuse_edited_update()
         estate = load(stack, _own(config))
         _refuse_missing_keys(stack, estate.settings)
     except ConfigError as error:
@@ -175,6 +174,12 @@ def _refuse_local_passphrase(stack: str) -> None:
                 f"`{command_line.pulumi(stack, 'stack change-secrets-provider passphrase')}`"
             ]
         )
+
+
+def _refuse_edited_update() -> None:
+    """What goes live stands in the files."""
+    if os.environ.get(edited.VARIABLE) and not pulumi.runtime.is_dry_run():
+        raise ConfigError([f"{edited.VARIABLE} is for a preview alone; unset it"])
 
 
 def _refuse_missing_keys(stack: str, settings: Settings) -> None:

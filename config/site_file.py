@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from config.model import ConfigError, problems_of
-from config.names import NAME
+from config.names import name_problem
 from config.places import is_folder
 from config.site import Site, SiteFile
 from config.yaml_file import YamlFile
-
-# Names of the other components: labels and volumes are told apart by them.
-_RESERVED = {
-    "host",
-    "proxy",
-    "router",
-    "publisher",
-    "registry",
-    "pypi",
-    "vault",
-    "prometheus",
-    "alertmanager",
-    "blackbox",
-    "node-exporter",
-    "smoke",
-}
 
 
 def read(file: Path, shown_as: str, root: Path, text: str | None = None) -> Site:
@@ -36,21 +19,8 @@ def read(file: Path, shown_as: str, root: Path, text: str | None = None) -> Site
 
     Raises ConfigError with every problem of the file.
     """
-    if file.suffix != ".yaml":
-        raise ConfigError(
-            [f"{shown_as}: a site's file ends in .yaml, such as blog.yaml; rename or move it"]
-        )
-    if not re.fullmatch(NAME, file.stem):
-        raise ConfigError(
-            [
-                f"{shown_as}: a site's file name is 1 to 40 lower-case letters, digits, "
-                "hyphens and underscores before .yaml, such as blog.yaml; rename it"
-            ]
-        )
-    if file.stem in _RESERVED:
-        raise ConfigError(
-            [f"{shown_as}: {file.stem} is the name of a part of Homeport; rename the file"]
-        )
+    if problem := name_problem(file.name, shown_as):
+        raise ConfigError([problem])
     yaml_file = YamlFile(file, shown_as, text)
     try:
         fields = SiteFile.model_validate(yaml_file.data)

@@ -79,13 +79,16 @@ class YamlFile:
         errors better.
         """
         try:
-            depth = 0
+            depth = nodes = 0
             # First: libyaml's loader has no bound on depth, and would end the whole program.
             for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                nodes += isinstance(event, yaml.NodeEvent)
+                if nodes > 2 * _VALUES:  # a value may have a key
+                    raise ConfigError([_too_many(self._name, line)])
                 depth += isinstance(event, yaml.CollectionStartEvent)
                 depth -= isinstance(event, yaml.CollectionEndEvent)
                 if depth > _DEPTH:
-                    line = event.start_mark.line + 1 if event.start_mark else 1
                     raise ConfigError([_too_deep(self._name, line)])
             return yaml.compose(text, Loader=yaml.CSafeLoader)
         except yaml.YAMLError:
@@ -97,12 +100,7 @@ class YamlFile:
         if len(path) > _DEPTH:
             raise ConfigError([_too_deep(self._name, line)])
         if self._values > _VALUES:
-            raise ConfigError(
-                [
-                    f"{self._name}:{line}: has more than {_VALUES} values, each counted as often "
-                    "as aliases (*) repeat it; write them out, or leave some out"
-                ]
-            )
+            raise ConfigError([_too_many(self._name, line)])
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
@@ -124,6 +122,13 @@ def _too_deep(name: str, line: int) -> str:
     return (
         f"{name}:{line}: holds more than {_DEPTH} nested values, or an alias (*) is inside what "
         "it names; nest less"
+    )
+
+
+def _too_many(name: str, line: int) -> str:
+    return (
+        f"{name}:{line}: has more than {_VALUES} values, each counted as often as aliases (*) "
+        "repeat it; write them out, or leave some out"
     )
 
 

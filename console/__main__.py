@@ -9,19 +9,24 @@ import socket
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from commands import locks, pulumi_cli
 from commands.context import Context
 from commands.error import CommandError
 from commands.health import health
 from config import loading
 from config.model import ConfigError
 from config.settings import ROOT
+from console import reading
 from console.app import make_app
 from console.doors import Doors
 from console.guard import LOGIN, Address
+from console.repository import Repository
+from console.runs import Runs
 from console.seen import Host
 from console.state import Console
 
@@ -44,15 +49,30 @@ def main(argv: list[str]) -> int:
 def _serve(stack: str) -> None:
     if not (ROOT / f"Pulumi.{stack}.yaml").is_file():
         raise CommandError(f"there is no stack {stack}: Pulumi.{stack}.yaml is missing")
+    context = Context(stack, loading.of_files)
+    environment = pulumi_cli.unlocked(context)
+    kept = ROOT / f".engine/console/{stack}"
+    repository = Repository(ROOT)
+    load = functools.partial(loading.of_files, stack, ROOT)
     listening = loopback()
     address = Address(listening[0].getsockname()[1])
     console = Console(
         stack=stack,
         root=ROOT,
-        load=functools.partial(loading.of_files, stack),
+        load=load,
+        overview=lambda: reading.overview(lambda: load({}), stack, repository),
+        repository=repository,
         address=address,
         doors=Doors(),
-        host=Host(functools.partial(_health, stack), ROOT / f".engine/console/{stack}/seen.json"),
+        host=Host(functools.partial(_health, stack), kept / "seen.json"),
+        runs=Runs(
+            folder=kept / "runs",
+            command=(sys.executable, "-m", "commands"),
+            stack=stack,
+            environment=environment,
+            updating=functools.partial(locks.holder, stack),
+            mend=functools.partial(_mend, context),
+        ),
     )
     print(f"The console of stack {stack}. Enter prints another link, Ctrl-C ends it.")
     _print_hosts_line(address)
@@ -111,6 +131,11 @@ def _print_hosts_line(address: Address) -> None:
     except OSError:
         print("Most browsers find it by themselves. For Safari, add to /etc/hosts:")
         print(f"127.0.0.1 {name}")
+
+
+def _mend(context: Context) -> None:
+    with suppress(CommandError):  # somebody else's lock is theirs
+        locks.release_dead(context)
 
 
 def _health(stack: str) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from console import pages
+from console import editing, operations, pages
 from console.guard import LOGIN, Guard
 from console.state import Console, console_of
 
@@ -18,6 +18,15 @@ ROUTES = (
     Route("/logout", pages.logout, methods=["POST"]),
     Route("/static/{name}", pages.static),
     Route("/", pages.sites),
+    Route("/new", editing.new),
+    Route("/sites/{name}", editing.edit),
+    Route("/check", editing.check, methods=["POST"]),
+    Route("/preview", editing.preview, methods=["POST"]),
+    Route("/sites/{name}/undo", editing.undo, methods=["POST"]),
+    Route("/waiting", operations.waiting, methods=["POST"]),
+    Route("/runs/{run}", operations.show),
+    Route("/runs/{run}/publish", operations.publish, methods=["POST"]),
+    Route("/runs/{run}/cancel", operations.cancel, methods=["POST"]),
 )
 _WORDS = {404: "There is no such page.", 405: "That can't be done here."}
 
@@ -32,7 +41,7 @@ def make_app(console: Console) -> ASGIApp:
 def _told(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     why = _WORDS.get(status, "That isn't possible.")
-    return console_of(request).page(request, "message.html", {"why": why}, status=status)
+    return console_of(request).say(request, status, why)
 
 
 def _failed(request: Request, _: Exception) -> Response:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console import overview
 from console.state import HERE, console_of
 
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -50,13 +51,21 @@ def static(request: Request) -> Response:
 
 
 def sites(request: Request) -> Response:
-    """The list of sites; for htmx only what changes by itself."""
+    """The list of sites; for htmx only what changes by itself, and nothing if nothing did."""
     console = console_of(request)
     seen, asking = console.host.seen()
+    run = console.runs.latest()
     given = {
-        "overview": overview.of(console.tried(), console.stack, console.repository),
+        "overview": console.overview(),
         "seen": seen,
         "asking": asking,
+        "run": run,
+        "state": run.state if run else "well",
+        "updating": console.runs.updating(),
     }
+    shown = hashlib.sha256(repr(given).encode()).hexdigest()
     is_part = request.headers.get("hx-request") == "true"
-    return console.page(request, "sites-list.html" if is_part else "sites.html", given)
+    if is_part and request.query_params.get("shown") == shown:
+        return Response(status_code=204)
+    template = "sites-list.html" if is_part else "sites.html"
+    return console.page(request, template, given | {"shown": shown})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,47 @@ class Repository:
         counted = self._try("rev-list", "--count", "@{upstream}..HEAD").strip()
         return int(counted) if counted else None
 
+    def history(self, file: str, at_most: int = 5) -> list[Commit]:
+        """The last commits of a file, the newest first."""
+        log = self._try("log", f"-{at_most}", f"--format=%x1e{_FIELDS}", "--", file)
+        return [Commit(*record.strip().split("\x1f")) for record in log.split("\x1e")[1:]]
+
+    def before(self, commit: Commit, file: str) -> str | None:
+        """The text of a file in the commit before; None where it wasn't there.
+
+        Raises RepositoryError for a commit whose predecessor isn't here, as in a shallow clone.
+        """
+        parents = self._git("rev-list", "--parents", "-1", commit.id).split()[1:]
+        if not parents or not self._git("ls-tree", parents[0], "--", file):
+            return None
+        return self._git("show", f"{parents[0]}:{file}")
+
+    def refuse_commit(self) -> None:
+        """Raise RepositoryError where a commit isn't possible now, before anything is written."""
+        if self._git("rev-parse", "--is-inside-work-tree").strip() != "true":
+            raise RepositoryError("this folder is no working tree of git")
+        for sign, what in _UNDER_WAY.items():
+            if (self.root / self._git("rev-parse", "--git-path", sign).strip()).exists():
+                raise RepositoryError(f"a {what} is under way in this checkout; end it first")
+
+    def commit(self, files: Sequence[str], message: str) -> None:
+        """Commit these files as they are, and nothing else; nothing if the last commit has them so.
+
+        Raises RepositoryError with git's reason; what was staged before still is.
+        """
+        listed = self._git("status", "--porcelain", "-z", "--no-renames", "--", *files)
+        if not listed:
+            return
+        new = [entry[3:] for entry in listed.split("\0") if entry.startswith("??")]
+        if new:
+            self._git("add", "--intent-to-add", "--", *new)
+        try:
+            self._git("commit", "--quiet", "--only", f"--message={message}", "--", *files)
+        except RepositoryError:
+            if new:
+                self._try("rm", "--cached", "--force", "--quiet", "--", *new)
+            raise
+
     def _try(self, *arguments: str) -> str:
         """What git prints, or nothing where it fails."""
         try:
@@ -90,9 +131,7 @@ class Repository:
         try:
             out, said = process.communicate(timeout=_TIMEOUT)
         except subprocess.TimeoutExpired as error:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            _end(process)
             raise RepositoryError(
                 f"git {arguments[0]} was ended after {_TIMEOUT} s: a hook, or a key that asks "
                 "for its passphrase, keeps it waiting; type it in a terminal to see"
@@ -100,6 +139,15 @@ class Repository:
         if process.returncode:
             raise RepositoryError(_sentence(arguments[0], said))
         return out
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End git and all that it started; asked first, so that it takes its locks away."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=2)
 
 
 def _environment() -> dict[str, str]:
@@ -118,6 +166,11 @@ def _environment() -> dict[str, str]:
 
 
 def _sentence(command: str, said: str) -> str:
-    lines: Iterable[str] = [line.strip() for line in said.splitlines() if line.strip()]
-    last = next(reversed(list(lines)), "it gives no reason")
-    return f"git {command} failed: {last}"
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    if any("tell me who you are" in line for line in lines):
+        return (
+            "git doesn't know who you are; type `git config user.name …` and "
+            "`git config user.email …` in this checkout"
+        )
+    reasons = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
+    return f"git {command} failed: {reasons[0] if reasons else 'it gives no reason'}"

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from config.estate import Estate
-from config.model import ConfigError
-from config.settings import LOCAL_STACK, PROJECT
+from config.edited import Edited
 from console.doors import Doors
 from console.guard import Address
+from console.overview import Overview
+from console.pasted import Import
 from console.repository import Repository
+from console.run import Run
+from console.runs import Runs
 from console.seen import Host
 from values.command_line import make
 
@@ -38,23 +39,18 @@ class Console:
     stack: str
     root: Path
     """The checkout."""
-    load: Callable[[], Estate]
-    """Reads the stack's files. Raises ConfigError."""
+    load: Callable[[Edited], object]
+    """Reads the stack's files, with texts laid over those of sites. Raises ConfigError."""
+    overview: Callable[[], Overview]
+    """Reads the list of sites."""
+    repository: Repository
+    """The checkout's git."""
     address: Address
     doors: Doors
     host: Host
-
-    @cached_property
-    def repository(self) -> Repository:
-        """The checkout's git."""
-        return Repository(self.root)
-
-    def tried(self) -> Estate | ConfigError:
-        """The stack's files, or what is wrong with them."""
-        try:
-            return self.load()
-        except ConfigError as error:
-            return error
+    runs: Runs
+    import_block: Import | None = None
+    """Makes a site's file of a Caddyfile's block, if this console can do that."""
 
     def page(
         self,
@@ -68,12 +64,14 @@ class Console:
         text = _PAGES.get_template(template).render(
             nonce=request.state.nonce,
             stack=self.stack,
-            project=PROJECT,
-            is_local=self.stack == LOCAL_STACK,
             make=lambda target: make(self.stack, target),
             **(given or {}),
         )
         return HTMLResponse(text, status)
+
+    def say(self, request: Request, status: int, why: str, run: Run | None = None) -> HTMLResponse:
+        """A page with one sentence, and the way to a run that it is about."""
+        return self.page(request, "message.html", {"why": why, "run": run}, status=status)
 
     def refuse(self, request: Request, status: int, why: str) -> HTMLResponse:
         """The page of somebody who gets nothing else: it needs no other file."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -13,13 +17,50 @@ import httpx
 import uvicorn
 
 from config import loading
+from config.edited import Edited
+from config.estate import Estate
+from console import reading
 from console.__main__ import loopback, serving
 from console.app import make_app
 from console.doors import Doors
 from console.guard import Address
+from console.pasted import Import
+from console.repository import Repository
+from console.runs import Runs
 from console.seen import Host
 from console.state import Console
 from tests.unit.program import SEVERAL_SITES, an_estate, own_config
+
+COMMANDS = '''
+"""In place of `python -m commands`: notes how it is called, and does what its folder says."""
+import json, os, pathlib, subprocess, sys, time
+
+here = pathlib.Path(os.environ["FAKE"])
+verb, steps = sys.argv[1], pathlib.Path(sys.argv[sys.argv.index("--steps") + 1])
+edited = os.environ.get("HOMEPORT_EDITED")
+with (here / "calls").open("a") as calls:
+    said = json.loads(pathlib.Path(edited).read_text()) if edited else None
+    print(json.dumps([sys.argv[1:], said]), file=calls)
+print(f"{verb}: hello", flush=True)
+try:
+    while (here / "waits").exists():
+        (here / "began").touch()
+        time.sleep(0.05)
+except KeyboardInterrupt:
+    if (here / "stubborn").exists():
+        child = subprocess.Popen(["sleep", "60"])
+        (here / "child").write_text(str(child.pid))
+        time.sleep(60)
+    time.sleep(0.3)
+    print("ended in good order", flush=True)
+    sys.exit(130)
+with steps.open("a") as out:
+    for line in json.loads((here / "steps").read_text()) if (here / "steps").exists() else []:
+        print(json.dumps(line), file=out)
+if (here / "says").exists():
+    print((here / "says").read_text())
+sys.exit(int((here / "code").read_text()) if (here / "code").exists() else 0)
+'''
 
 
 @dataclass
@@ -52,6 +93,11 @@ class Desk:
         self.root = an_estate(root, sites)
         self.host = HostOfTests()
         self.clock = Clock()
+        self.updating = ""
+        self.import_block: Import | None = None
+        self.commands = root.parent / f"{root.name}-commands" / "commands.py"
+        self.commands.parent.mkdir()
+        self.commands.write_text(COMMANDS)
         self.server: uvicorn.Server | None = None
         (self.root / ".gitignore").write_text("/.engine\n")
         self.git("init", "--quiet", "--initial-branch=main")
@@ -67,13 +113,22 @@ class Desk:
         """Start the console, or start it anew: links, sessions and all that it knew are gone."""
         self.stop()
         settings = own_config("local")
+        repository = Repository(self.root)
+
+        def load(edited: Edited) -> Estate:
+            return loading.load("local", settings, self.root, edited)
+
         self.console = Console(
             stack="local",
             root=self.root,
-            load=lambda: loading.load("local", settings, self.root),
+            load=load,
+            overview=lambda: reading.overview(lambda: load({}), "local", repository),
+            repository=repository,
             address=self.address,
             doors=Doors(self.clock),
             host=Host(self.host.ask, self.root / ".engine/console/local/seen.json"),
+            runs=self.runs(),
+            import_block=self.import_block,
         )
         self.server = serving(make_app(self.console))
         copies = [socket.dup() for socket in self.sockets]
@@ -81,6 +136,17 @@ class Desk:
         self.thread.start()
         while not self.server.started:
             time.sleep(0.01)
+
+    def runs(self) -> Runs:
+        return Runs(
+            folder=self.root / ".engine/console/local/runs",
+            command=(sys.executable, str(self.commands)),
+            stack="local",
+            environment={**os.environ, "FAKE": str(self.commands.parent)},
+            updating=lambda: self.updating,
+            mend=(self.commands.parent / "mended").touch,
+            patience=3,
+        )
 
     def stop(self) -> None:
         """End the console as Ctrl-C does."""
@@ -117,6 +183,37 @@ class Desk:
         client = self.stranger()
         assert client.get(self.link()).status_code == 200
         return client
+
+    def does(self, **files: object) -> None:
+        """What the commands do from now on: `steps`, `says`, `code`, and `waits` while it is so."""
+        for name in ("steps", "says", "code", "waits", "stubborn"):
+            (self.commands.parent / name).unlink(missing_ok=True)
+        for name, what in files.items():
+            text = what if isinstance(what, str) else json.dumps(what)
+            (self.commands.parent / name).write_text(text)
+
+    def calls(self) -> list[tuple[list[str], object]]:
+        """The arguments of each command that ran, and the texts that it was given."""
+        file = self.commands.parent / "calls"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [tuple(json.loads(line)) for line in lines]
+
+    def ends(self, run: str) -> str:
+        """The state of a run once it has one."""
+        found = self.console.runs.get(run)
+        assert found
+        until = time.monotonic() + 20
+        while found.state == "running" and time.monotonic() < until:
+            time.sleep(0.05)
+        return found.state
+
+
+def run_of(answer: httpx.Response) -> str:
+    """The run that an answer leads to."""
+    assert answer.status_code == 303, text_of(answer)
+    found = re.fullmatch(r"/runs/(\d+)", answer.headers["location"])
+    assert found
+    return found[1]
 
 
 def text_of(answer: httpx.Response) -> str:

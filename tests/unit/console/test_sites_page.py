@@ -103,6 +103,20 @@ def test_a_host_that_takes_long_holds_no_page(desk: Desk) -> None:
     assert "not seen yet" in cards(page)["blog"]
 
 
+def test_the_list_is_sent_again_only_if_it_changed(desk: Desk) -> None:
+    browser = desk.browser()
+    page = browser.get("/").text
+    again = page.partition('hx-get="')[2].partition('"')[0]
+    part = {"hx-request": "true"}
+    assert browser.get(again, headers=part).status_code == 204
+    (desk.root / "config/sites/blog.yaml").write_text(
+        "hosts: [changed]\nsource: {folder: sites/blog}\n"
+    )
+    changed = browser.get(again, headers=part)
+    assert "<html" not in changed.text
+    assert "https://changed.localhost:8443" in changed.text
+
+
 def test_commits_that_nobody_pushed_are_counted(desk: Desk) -> None:
     assert "not pushed" not in desk.browser().get("/").text
     bare = desk.root.parent / "forge.git"

@@ -1,0 +1,147 @@
+"""Writing a site's file: the form, what is wrong with the text, and the way back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from config.names import NAME
+from console import candidate, operations
+from console.candidate import SITES, Checked, Draft
+from console.pasted import Import
+from console.repository import RepositoryError
+from console.state import Console, console_of
+
+
+def new(request: Request) -> Response:
+    """The form for a site that isn't there yet."""
+    return _form(console_of(request), request, Draft(is_new=True))
+
+
+def edit(request: Request) -> Response:
+    """The form with a site's file, or with the text of a run that had another one."""
+    console, name = console_of(request), _name(request)
+    file = f"{name}.yaml"
+    now = candidate.text_at(console.root, file)
+    run = console.runs.get(request.query_params.get("from", ""))
+    text = run.about.edited.get(file) if run else now
+    if text is None:
+        raise HTTPException(404)
+    draft = Draft(name=name, text=text, base=candidate.digest(now), is_new=now is None)
+    return _form(console, request, draft, candidate.check(console.load, name, text))
+
+
+async def check(request: Request) -> Response:
+    """What is wrong with a text: a part of the form's page."""
+    console = console_of(request)
+    draft = _draft(await request.form())
+    return await operations.aside(
+        lambda: console.page(
+            request,
+            "sentences.html",
+            {"checked": candidate.check(console.load, draft.name, draft.text), "draft": draft},
+        )
+    )
+
+
+async def preview(request: Request) -> Response:
+    """Start a preview of the text, unless something is wrong with it."""
+    draft = _draft(await request.form())
+    return await operations.aside(lambda: _preview(console_of(request), request, draft))
+
+
+def _preview(console: Console, request: Request, draft: Draft) -> Response:
+    file = f"{draft.name}.yaml"
+    if console.import_block and draft.text and not candidate.is_site_file(draft.text):
+        return _imported(console, request, draft, console.import_block)
+    checked = candidate.check(console.load, draft.name, draft.text)
+    is_named = re.fullmatch(NAME, draft.name) is not None
+    now = candidate.text_at(console.root, file) if is_named else None
+    if draft.is_new and now is not None:
+        own = candidate.Sentence(0, f"{SITES}/{file} is there already; choose another name")
+        checked = Checked(own=(own, *checked.own), others=checked.others)
+    elif is_named and candidate.digest(now) != draft.base:
+        return operations.conflict(console, request, file, now, draft.text)
+    if not checked.is_well:
+        return _form(console, request, draft, checked, status=422)
+    verb = "Add" if now is None else "Change"
+    return operations.start_preview(
+        request, f"{verb} the site {draft.name}", {file: draft.text}, {file: now}
+    )
+
+
+def _imported(console: Console, request: Request, draft: Draft, import_block: Import) -> Response:
+    """The form with what was made of the text, and what found no place in it."""
+    imported = import_block(draft.text)
+    made = Draft(name=draft.name, text=imported.yaml, base=draft.base, is_new=draft.is_new)
+    checked = candidate.check(console.load, made.name, made.text)
+    given = {"told": imported.sentences, "block": draft.text}
+    return _form(console, request, made, checked, given)
+
+
+def undo(request: Request) -> Response:
+    """Start a preview of what the site's file was before its last commit."""
+    console, name = console_of(request), _name(request)
+    file, path = f"{name}.yaml", f"{SITES}/{name}.yaml"
+    now = candidate.text_at(console.root, file)
+    history = console.repository.history(path, 1)
+    if not history:
+        return console.say(request, 409, f"No commit has {path}, so there is nothing to undo.")
+    if path in console.repository.uncommitted():
+        why = f"{path} has changes that no commit has. Publish them first, or drop them with git."
+        return console.say(request, 409, why)
+    try:
+        before = console.repository.before(history[0], path)
+    except RepositoryError as error:
+        return console.say(request, 409, f"{error}.")
+    title = f"Undo the last change of the site {name}"
+    return operations.start_preview(request, title, {file: before}, {file: now})
+
+
+def _form(
+    console: Console,
+    request: Request,
+    draft: Draft,
+    checked: Checked | None = None,
+    more: Mapping[str, object] | None = None,
+    *,
+    status: int = 200,
+) -> Response:
+    path = f"{SITES}/{draft.name}.yaml"
+    given = {
+        "draft": draft,
+        "checked": checked,
+        "history": [] if draft.is_new else console.repository.history(path),
+        "told": (),
+        "block": "",
+        "imports": console.import_block is not None,
+    }
+    return console.page(request, "edit.html", given | dict(more or {}), status=status)
+
+
+def _draft(form: FormData) -> Draft:
+    def value(key: str) -> str:
+        given = form.get(key, "")
+        return "" if isinstance(given, UploadFile) else given
+
+    text = candidate.as_file(value("text"))
+    if len(text.encode()) > candidate.MAX_TEXT:
+        raise HTTPException(413)
+    return Draft(
+        name=value("name").strip(),
+        text=text,
+        base=value("base"),
+        is_new=value("new") == "yes",
+    )
+
+
+def _name(request: Request) -> str:
+    name: str = request.path_params["name"]
+    if not re.fullmatch(NAME, name):
+        raise HTTPException(404)
+    return name

@@ -1,0 +1,143 @@
+"""Previews and updates: starting, watching, cancelling, and publishing what a preview showed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from commands import live
+from config.edited import Edited
+from console import candidate
+from console.candidate import SITES, ChangedError, Draft
+from console.repository import RepositoryError
+from console.run import About, Run
+from console.runs import BusyError, an_about
+from console.state import Console, console_of
+
+
+async def aside(answer: Callable[[], Response]) -> Response:
+    """An answer that takes time, while others go on."""
+    return await run_in_threadpool(answer)
+
+
+def waiting(request: Request) -> Response:
+    """Start a preview of the files as they are."""
+    return start_preview(request, "Put live what waits", {}, {})
+
+
+def start_preview(request: Request, title: str, edited: Edited, before: Edited) -> Response:
+    """Start a preview with these texts laid over the files, and lead to it."""
+    console = console_of(request)
+    about = an_about("preview", title, edited, before, live.digests(console.root))
+    return _start(console, request, about)
+
+
+def show(request: Request) -> Response:
+    """A run, as far as it has come; for htmx only what changes, and nothing if nothing did."""
+    console, run = console_of(request), _run(request)
+    about, state = run.about, run.state
+    seen = f"{run.size}-{state}"
+    is_part = request.headers.get("hx-request") == "true"
+    if is_part and request.query_params.get("seen") == seen:
+        return Response(status_code=204)
+    steps = run.steps
+    files = {f"{SITES}/{file}" for file in about.edited}
+    given = {
+        "run": run,
+        "about": about,
+        "seen": seen,
+        "state": state,
+        "steps": steps,
+        "lines": candidate.difference(about.before, about.edited),
+        "site": next((file.removesuffix(".yaml") for file in about.edited), ""),
+        "own": [found for found in run.sentences if found[0] in files],
+        "also": [path for path in console.repository.uncommitted() if path not in files],
+        "has_changes": bool(steps) or about.edited != about.before,
+        "is_latest": _is_latest(console, run),
+    }
+    return console.page(request, "run-part.html" if is_part else "run.html", given)
+
+
+def cancel(request: Request) -> Response:
+    """End a run."""
+    run = _run(request)
+    console_of(request).runs.cancel(run)
+    return RedirectResponse(f"/runs/{run.name}", 303)
+
+
+def publish(request: Request) -> Response:
+    """Write and commit what a preview showed, and bring the host to it."""
+    console, run = console_of(request), _run(request)
+    about = run.about
+    if about.kind != "preview" or run.state != "well":
+        return console.say(request, 409, "Only a preview that went well can be published.", run)
+    up = an_about("up", about.title, about.edited, about.before, about.others)
+
+    def prepare() -> None:
+        if not _is_latest(console, run):
+            raise BusyError("Something was started after this preview.", console.runs.latest())
+        others = _changed_since(console, about)
+        if others:
+            raise BusyError(f"{', '.join(others)} changed after the preview; preview again.")
+        candidate.put(console.root, console.repository, about.edited, about.before, about.title)
+
+    try:
+        return _start(console, request, up, prepare)
+    except ChangedError as error:
+        return conflict(console, request, error.file, error.now, about.edited[error.file])
+    except RepositoryError as error:
+        return console.say(request, 409, f"Nothing was written: {error}.", run)
+
+
+def conflict(
+    console: Console, request: Request, file: str, now: str | None, mine: str | None
+) -> Response:
+    """Both texts of a file that somebody else changed meanwhile."""
+    draft = Draft(
+        name=file.removesuffix(".yaml"),
+        text=mine or "",
+        base=candidate.digest(now),
+        is_new=now is None,
+    )
+    lines = candidate.difference({file: now}, {file: mine})
+    given = {"draft": draft, "path": f"{SITES}/{file}", "now": now, "lines": lines}
+    return console.page(request, "conflict.html", given, status=409)
+
+
+def _start(
+    console: Console,
+    request: Request,
+    about: About,
+    prepare: Callable[[], None] = lambda: None,
+) -> Response:
+    try:
+        run = console.runs.start(about, prepare)
+    except BusyError as error:
+        return console.say(request, 409, str(error), error.run)
+    return RedirectResponse(f"/runs/{run.name}", 303)
+
+
+def _changed_since(console: Console, about: About) -> list[str]:
+    """Other sites' files that aren't as the preview had them."""
+    now = live.digests(console.root)
+    return sorted(
+        f"{SITES}/{name}.yaml"
+        for name in now.keys() | about.others.keys()
+        if f"{name}.yaml" not in about.edited and now.get(name) != about.others.get(name)
+    )
+
+
+def _is_latest(console: Console, run: Run) -> bool:
+    latest = console.runs.latest()
+    return latest is not None and latest.name == run.name
+
+
+def _run(request: Request) -> Run:
+    run = console_of(request).runs.get(request.path_params["run"])
+    if not run:
+        raise HTTPException(404)
+    return run
