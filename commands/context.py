@@ -83,7 +83,10 @@ class Context:
     def containers(self, *, component: str = "") -> list[Container]:
         """The stack's containers, stopped ones too, ordered by component."""
         labels = [self.label] + ([f"homeport.component={component}"] if component else [])
-        found = self.docker.containers.list(all=True, filters={"label": labels})
+        # One that an update removes meanwhile is none of them.
+        found = self.docker.containers.list(
+            all=True, filters={"label": labels}, ignore_removed=True
+        )
         return sorted(found, key=lambda container: str(container.labels["homeport.component"]))
 
     def make(self, target: str) -> str:

@@ -166,18 +166,20 @@ def unlocked(context: Context) -> dict[str, str]:
     Raises CommandError for a passphrase that doesn't open the stack's secrets.
     """
     environment = _environment(context)
-    argv = ["pulumi", "config", "--show-secrets", "--non-interactive", "--stack", context.stack]
-    done = subprocess.run(
-        argv,
-        check=False,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    if done.returncode and "incorrect passphrase" in done.stderr:
-        raise CommandError(f"that isn't the passphrase of stack {context.stack}")
+    # Each opens secrets only where there are some: in the stack's file, and in its state.
+    for reading in (("config",), ("stack", "export")):
+        argv = ["pulumi", *reading, "--show-secrets", "--non-interactive", "--stack", context.stack]
+        done = subprocess.run(
+            argv,
+            check=False,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if done.returncode and "incorrect passphrase" in done.stderr:
+            raise CommandError(f"that isn't the passphrase of stack {context.stack}")
     return environment
 
 

@@ -32,25 +32,35 @@ class Host:
     """Asks the host at most every some seconds, and keeps what it told last in `file`."""
 
     def __init__(self, ask: Callable[[], Mapping[str, str]], file: Path) -> None:
-        """`ask` returns the health of each component, or raises an exception that is a sentence."""
+        """`ask` returns the health of each component, or raises an exception that is a sentence.
+        One thread asks, so that it can keep its connection.
+        """
         self._ask = ask
         self._file = file
         self._seen = _read(file)
         self._asked = -float(_FRESH)
-        self._thread: threading.Thread | None = None
+        self._wanted = threading.Event()
+        self._answered = threading.Event()
+        self._thread = threading.Thread(target=self._looks, daemon=True)
         self._starting = threading.Lock()
 
     def seen(self) -> tuple[Seen, bool]:
         """What was seen last, and whether the host is being asked right now."""
         with self._starting:
-            stale = time.monotonic() - self._asked >= _FRESH
-            if stale and not (self._thread and self._thread.is_alive()):
-                self._thread = threading.Thread(target=self._look, daemon=True)
-                self._thread.start()
-        asking = self._thread
-        if asking:
-            asking.join(_PATIENCE)
-        return self._seen, bool(asking and asking.is_alive())
+            if not self._wanted.is_set() and time.monotonic() - self._asked >= _FRESH:
+                self._answered.clear()
+                self._wanted.set()
+                if not self._thread.is_alive():
+                    self._thread.start()
+        self._answered.wait(_PATIENCE if self._wanted.is_set() else 0)
+        return self._seen, self._wanted.is_set()
+
+    def _looks(self) -> None:
+        while self._wanted.wait():
+            self._look()
+            self._asked = time.monotonic()
+            self._wanted.clear()
+            self._answered.set()
 
     def _look(self) -> None:
         try:
@@ -60,8 +70,6 @@ class Host:
             self._file.write_text(json.dumps(asdict(self._seen)), encoding="utf-8")
         except Exception as error:  # noqa: BLE001 - whatever keeps it away, a person reads it
             self._seen = Seen(self._seen.health, self._seen.at, why_away=str(error))
-        finally:
-            self._asked = time.monotonic()
 
 
 def _read(file: Path) -> Seen:

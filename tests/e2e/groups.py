@@ -10,6 +10,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 _OVER_SSH = re.compile(r"[\[-]ssh[]-]")
 _SHARED = {
     "test_bad_lines": "estate",
+    "test_console": "few",
     "test_downloads": "few",
     "test_gateway": "estate",
     "test_healing": "few",
@@ -28,7 +29,7 @@ _STACKS_OF_THEIR_OWN = {"test_acme", "test_stack", "test_volume_files"}
 _SECONDS = {
     "ssh": 480,
     "test_prometheus": 400,
-    "few": 350,
+    "few": 450,
     "test_vault_server": 280,
     "test_publisher": 250,
     "test_remote": 240,

@@ -19,8 +19,9 @@ from config.settings import ROOT
 
 ENGINE = """#!/usr/bin/env bash
 case " $* " in
+*" export --show-secrets "*) cat >&2 "$FAKE/in_state"; [[ ! -s $FAKE/in_state ]] ;;
 *" stack export "*) echo '{"deployment": {"resources": []}}' ;;
-*" config "*) cat >&2 "$FAKE/said"; [[ ! -s $FAKE/said ]] ;;
+*" config --show-secrets "*) cat >&2 "$FAKE/said"; [[ ! -s $FAKE/said ]] ;;
 *" preview "*)
     printf '%s\\n' "$@" >"$FAKE/arguments"
     trap 'sleep 1; touch "$FAKE/finished"; exit 1' INT
@@ -39,6 +40,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(ENGINE)
     program.chmod(0o755)
     (tmp_path / "said").touch()
+    (tmp_path / "in_state").touch()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("FAKE", str(tmp_path))
     return tmp_path
@@ -80,8 +82,9 @@ def test_a_passphrase_that_opens_the_secrets_is_kept(engine: Path, said: str) ->
     assert pulumi_cli.unlocked(Context("prod", loading.of_files))["FAKE"] == str(engine)
 
 
-def test_a_passphrase_that_opens_nothing_is_a_sentence(engine: Path) -> None:
-    (engine / "said").write_text("error: could not decrypt: incorrect passphrase")
+@pytest.mark.parametrize("where", ["said", "in_state"])
+def test_a_passphrase_that_opens_nothing_is_a_sentence(engine: Path, where: str) -> None:
+    (engine / where).write_text("error: could not decrypt: incorrect passphrase")
     with pytest.raises(CommandError, match=r"that isn't the passphrase of stack prod"):
         pulumi_cli.unlocked(Context("prod", loading.of_files))
 

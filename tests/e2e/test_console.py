@@ -1,0 +1,199 @@
+"""The console with the real engine: paste, preview, publish, undo, cancel."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import httpx
+import psutil
+import pytest
+
+from tests.e2e.checkout import PASSPHRASE, Checkout
+from tests.e2e.support.waiting import wait_until
+
+# How files reach a host over SSH is what test_stack.py and test_volume_files.py are about.
+pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
+
+SHARED = "hosts: [pasted]\nsource: {folder: sites/pasted}\n"
+CONTAINED = "hosts: [pasted]\nsource: {folder: sites/pasted}\nhosting: container\n"
+REFUSED = (
+    "hosts: [pasted]\nsource: {folder: sites/pasted}\ncaddyfile: |\n  header A b\n  nonsense\n"
+)
+
+
+class Browser:
+    """`python -m console` on a checkout, and somebody who opened its link."""
+
+    def __init__(self, checkout: Checkout) -> None:
+        self.checkout = checkout
+        self.git("init", "--quiet")
+        self.git("config", "user.name", "Ada")
+        self.git("config", "user.email", "ada@example.org")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message=before the console")
+
+    def git(self, *arguments: str) -> str:
+        return self.checkout.run("git", *arguments).stdout
+
+    def __enter__(self) -> Self:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "console", "--stack", self.checkout.stack],
+            cwd=self.checkout.folder,
+            env=self.checkout.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout
+        for line in self.process.stdout:
+            if link := re.search(r"http://(console\.localhost:(\d+))(/login\S+)", line):
+                break
+        else:
+            raise AssertionError("the console printed no link")
+        headers = {"host": link[1], "origin": f"http://{link[1]}"}
+        url = f"http://127.0.0.1:{link[2]}"
+        self.client = httpx.Client(base_url=url, headers=headers, timeout=30)
+        assert self.client.get(link[3]).status_code == 200
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.client.close()
+        self.process.send_signal(2)
+        self.process.communicate(timeout=30)
+
+    def post(self, path: str, **form: str) -> str:
+        """What a form leads to: the path of a run."""
+        answer = self.client.post(path, data=form)
+        assert answer.status_code == 303, answer.text
+        return answer.headers["location"]
+
+    def preview(self, text: str) -> str:
+        """A preview of the site `pasted`, once it ended."""
+        page = self.client.get("/sites/pasted")
+        is_new = page.status_code == 404
+        base = page.text.partition('name="base" value="')[2].partition('"')[0]
+        form = {"new": "yes"} if is_new else {"base": base}
+        return self.ended(self.post("/preview", name="pasted", text=text, **form))
+
+    def ended(self, run: str) -> str:
+        wait_until(lambda: 'class="state running"' not in self.page(run), "an end", seconds=300)
+        return run
+
+    def page(self, path: str) -> str:
+        return self.client.get(path).text
+
+    def is_well(self, run: str) -> bool:
+        return 'class="state well"' in self.page(run)
+
+    def publish(self, preview: str) -> None:
+        run = self.ended(self.post(f"{preview}/publish"))
+        assert self.is_well(run), self.page(run)
+
+
+@pytest.fixture(scope="module")
+def browser(few: Checkout) -> Iterator[Browser]:
+    folder = few.folder / "sites/pasted"
+    folder.mkdir()
+    (folder / "index.html").write_text("<p>marker-of-pasted</p>")
+    with Browser(few) as opened:
+        yield opened
+
+
+def test_nothing_edited_changes_nothing(few: Checkout, browser: Browser) -> None:
+    run = browser.ended(browser.post("/waiting"))
+    assert "Nothing would change." in browser.page(run), browser.page(run)
+    assert "/publish" not in browser.page(run)
+    assert "healthy" in browser.page("/")
+    assert "since it was put live" not in browser.page("/")
+
+
+def test_paste_preview_publish_undo(few: Checkout, browser: Browser) -> None:
+    head, ids, state = browser.git("rev-parse", "HEAD"), few.ids(), few.state()
+    with few.load("alpha", share=0.5) as alpha:
+        preview = browser.preview(SHARED)
+        assert browser.is_well(preview), browser.page(preview)
+        assert "content of pasted" in browser.page(preview) or "pasted" in browser.page(preview)
+        assert browser.git("rev-parse", "HEAD") == head
+        assert browser.git("status", "--porcelain") == ""
+        assert (few.ids(), few.state()) == (ids, state)
+        browser.publish(preview)
+        few.serves(few.url("pasted"), "marker-of-pasted")
+        assert browser.git("log", "--format=%s", f"{head.strip()}..").split("\n")[:-1] == [
+            "Add the site pasted"
+        ]
+        assert browser.git("show", "--format=", "--name-only").split() == [
+            "config/sites/pasted.yaml"
+        ]
+        undo = browser.ended(browser.post("/sites/pasted/undo"))
+        assert browser.is_well(undo), browser.page(undo)
+        browser.publish(undo)
+        assert few.refusal("pasted"), "in the handshake"
+    alpha.check()
+    assert few.ids() == ids
+    assert browser.git("status", "--porcelain") == ""
+
+
+def test_lines_that_caddy_refuses_can_not_be_published(few: Checkout, browser: Browser) -> None:
+    head = browser.git("rev-parse", "HEAD")
+    run = browser.preview(REFUSED)
+    page = browser.page(run)
+    assert 'class="state failed"' in page
+    assert "<strong>Line 5</strong>" in page
+    assert "nonsense" in page
+    assert "/publish" not in page
+    assert browser.client.post(f"{run}/publish").status_code == 409
+    assert browser.git("rev-parse", "HEAD") == head
+
+
+def test_cancel_leaves_no_process_and_no_lock_and_the_next_one_succeeds(
+    few: Checkout, browser: Browser
+) -> None:
+    run = browser.post(f"{browser.preview(CONTAINED)}/publish")
+    locks = few.folder / ".state/.pulumi/locks"
+    wait_until(lambda: "Changing…" in browser.page(run), "a change", seconds=120)
+    assert list(locks.rglob("*.json"))
+    folder = few.folder / f".engine/console/{few.stack}{run}"
+    session = int((folder / "session").read_text())
+    browser.client.post(f"{run}/cancel")
+    browser.ended(run)
+    assert 'class="state cancelled"' in browser.page(run), browser.page(run)
+    wait_until(lambda: not in_session(session), "no process", seconds=30)
+    assert list(locks.rglob("*.json")) == []
+    again = browser.ended(browser.post("/waiting"))
+    assert browser.is_well(again), browser.page(again)
+    browser.publish(again)
+    few.serves(few.url("pasted"), "marker-of-pasted")
+    undo = browser.ended(browser.post("/sites/pasted/undo"))
+    browser.publish(undo)
+
+
+def test_the_passphrase_is_in_nothing_that_the_console_keeps_or_shows(
+    few: Checkout, browser: Browser
+) -> None:
+    kept = [file for file in (few.folder / ".engine/console").rglob("*") if file.is_file()]
+    assert kept
+    assert [file for file in kept if PASSPHRASE.encode() in file.read_bytes()] == []
+    runs = sorted({file.parent.name for file in kept if file.name == "about.json"})
+    assert runs
+    assert [run for run in runs if PASSPHRASE in browser.page(f"/runs/{run}")] == []
+
+
+def in_session(session: int) -> list[int]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(OSError, psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE and os.getsid(process.pid) == session:
+                found.append(process.pid)
+    return found
