@@ -205,7 +205,7 @@ def test_up_prepares_in_order(recorded: Callable[..., list[list[str]]]) -> None:
     assert recorded("up")[:-1] == [["venv"], ["engine"], ["docker", "local"]]
 
 
-TEST_TOOLS = ("sshd", "ssh", "ip", "ps", "curl", "zsh", "openssl", "mkfs.ext4")
+TEST_TOOLS = ("sshd", "ssh", "ip", "ps", "curl", "zsh", "openssl", "mkfs.ext4", "chromium")
 MAKES_AN_ENVIRONMENT = 'mkdir -p $3/bin; printf "#!/bin/sh" >$3/bin/pip; chmod +x $3/bin/pip'
 
 
@@ -217,11 +217,17 @@ def test_missing_test_tools_are_installed_by_apt(tmp_path: Path) -> None:
     machine.has("go", 'touch "$GOBIN/pebble" "$GOBIN/pebble-challtestsrv"; chmod +x "$GOBIN"/*')
     machine.has("python3", MAKES_AN_ENVIRONMENT)
     machine.write("tests/e2e/clients.txt", "twine==1\n")
+    machine.write("tests/e2e/browser.txt", "playwright==1\n")
     (machine.root / ".engine/tools").mkdir(parents=True)
     said = machine.run("setup/test-tools").stderr
     assert said.startswith("Building Pebble v")
     assert "\nInstalling twine, uv and Poetry: done in " in said
-    assert [call.split()[:2] for call in machine.calls()] == [["go", "install"], ["python3", "-m"]]
+    assert "\nInstalling Playwright and axe: done in " in said
+    assert [call.split()[:2] for call in machine.calls()] == [
+        ["go", "install"],
+        ["python3", "-m"],
+        ["python3", "-m"],
+    ]
     machine.log.write_text("")
     assert machine.run("setup/test-tools").stderr == ""
     assert machine.calls() == []
@@ -238,6 +244,7 @@ def test_without_root_it_says_which_test_tools_are_missing(tmp_path: Path) -> No
     (machine.programs / "zsh").unlink()
     machine.has("python3", MAKES_AN_ENVIRONMENT)
     machine.write("tests/e2e/clients.txt", "twine==1\n")
+    machine.write("tests/e2e/browser.txt", "playwright==1\n")
     done = machine.run("setup/test-tools")
     assert done.returncode == 0
     assert done.stderr.startswith(

@@ -1,0 +1,123 @@
+"""A person with a browser, as a program of its own: it has packages that the tests haven't.
+
+    python person.py LINK PATH…
+
+It opens the link, looks at each page in each width and colour, then adds a site by keyboard alone,
+and another without JavaScript. What it found is printed as JSON.
+"""
+
+import json
+import sys
+from typing import Any
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, sync_playwright
+
+GOOD = "source: {folder: sites/blog}\n"
+PATIENCE = 20_000  # milliseconds
+
+
+class Person:
+    def __init__(self, page: Page, origin: str) -> None:
+        self.page = page
+        self.origin = origin
+        self.problems: list[str] = []
+        self.asked: set[str] = set()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda said: self.problems.append(said.text))
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", lambda request: self.asked.add(request.url))
+
+    def looks(self, name: str) -> None:
+        """See what doesn't fit, and what axe finds, in each width and colour."""
+        for width in (320, 1280):
+            self.page.set_viewport_size({"width": width, "height": 800})
+            for colour in ("light", "dark"):
+                self.page.emulate_media(color_scheme=colour)
+                root = "document.documentElement"
+                over = self.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
+                found = [(v["id"], v["nodes"][0]["target"]) for v in violations(self.page)]
+                at = f"{name}, {width}, {colour}"
+                self.problems += [f"{at}: {one}" for one in found]
+                self.problems += [f"{at}: overflows by {over}"] if over > 0 else []
+
+    def tabs_to(self, what: str) -> None:
+        """Press Tab until the focus is on what has this text or id."""
+        focus = "[document.activeElement.id, document.activeElement.textContent.trim()]"
+        for _ in range(60):
+            if what in self.page.evaluate(focus):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"no Tab leads to {what}")
+
+    def adds_by_keyboard(self, name: str) -> dict[str, str]:
+        """Add a site with a mistake, mend it, preview and publish it."""
+        page, keys = self.page, self.page.keyboard
+        page.goto(f"{self.origin}/")
+        self.tabs_to("Add a site")
+        keys.press("Enter")
+        page.wait_for_selector("#name")
+        self.looks("the form")
+        self.tabs_to("name")
+        keys.type(name)
+        keys.press("Tab")
+        keys.type(f"hosts: [{name}]\nsorce: {{folder: sites/blog}}\n")
+        page.wait_for_selector("#sentences li")
+        sentence = page.inner_text("#sentences")
+        self.looks("a sentence")
+        keys.press("Control+a")
+        keys.type(f"hosts: [{name}]\n{GOOD}")
+        page.wait_for_selector(".fits")
+        keys.press("Tab")
+        keys.press("Enter")
+        page.wait_for_selector("#publish")
+        self.looks("the preview")
+        self.tabs_to("publish")
+        keys.press("Enter")
+        page.wait_for_selector("#undo")
+        self.looks("the update")
+        return {"sentence": sentence, "ended": page.inner_text(".state")}
+
+
+def violations(page: Page) -> list[Any]:
+    found: list[Any] = Axe().run(page).response["violations"]
+    return found
+
+
+def adds_without_script(page: Page, origin: str, name: str) -> str:
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{origin}/new")
+    page.fill("#name", name)
+    page.fill("#text", f"hosts: [{name}]\n{GOOD}")
+    page.click("text=Preview")
+    page.click("#publish")  # the page loads itself again until it is there
+    page.wait_for_selector("#undo")
+    return str(page.inner_text(".state"))
+
+
+def main(link: str, *paths: str) -> None:
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(link))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+        )
+        context = browser.new_context()
+        person = Person(context.new_page(), origin)
+        person.page.goto(link)
+        person.page.wait_for_url(f"{origin}/")
+        for path in paths:
+            person.page.goto(f"{origin}{path}")
+            person.looks(path)
+        by_keyboard = person.adds_by_keyboard("typed")
+        kept = context.storage_state()
+        without = browser.new_context(java_script_enabled=False, storage_state=kept)
+        by_forms = adds_without_script(without.new_page(), origin, "plain")
+        browser.close()
+    others = [url for url in person.asked if not url.startswith(f"{origin}/")]
+    found = {"problems": person.problems, "others": others, "by_forms": by_forms}
+    print(json.dumps(found | by_keyboard))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,46 @@
+"""The console's pages in a real browser: by keyboard alone, narrow and wide, light and dark."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.checkout import ROOT
+from tests.unit.console.desk import Desk
+from tests.unit.console.test_runs import STEPS
+from tests.unit.program import EVERY_KIND
+
+PYTHON = ROOT / ".engine/tools/browser/bin/python"
+PERSON = Path(__file__).parent / "support/person.py"
+
+pytestmark = pytest.mark.skipif(
+    not (PYTHON.exists() and shutil.which("chromium")),
+    reason="setup/test-tools installs Chromium, Playwright and axe",
+)
+
+
+def test_a_person_adds_sites_by_keyboard_and_without_javascript(tmp_path: Path) -> None:
+    (root := tmp_path / "checkout").mkdir()
+    desk = Desk(root, EVERY_KIND)
+    desk.does(steps=STEPS, says="a line of the log that is longer than a narrow page " * 4)
+    (desk.root / "sites/blog/index.html").write_text("edited")
+    try:
+        link = f"{desk.address.origin}{desk.link()}"
+        argv = [str(PYTHON), str(PERSON), link, "/", "/sites/photos", "/sites/gone"]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stderr
+    finally:
+        desk.stop()
+    found = json.loads(done.stdout)
+    not_there = "Failed to load resource: the server responded with a status of 404 (Not Found)"
+    assert [problem for problem in found["problems"] if problem != not_there] == []
+    assert found["others"] == []
+    assert "sorce: there is no such field" in found["sentence"]
+    assert found["sentence"].startswith("Line 2")
+    assert found["ended"] == found["by_forms"] == "It is live."
+    committed = desk.git("log", "--format=%s").splitlines()
+    assert committed == ["Add the site plain", "Add the site typed", "The first sites"]
