@@ -16,7 +16,7 @@ from config.settings import ROOT
 def digests(root: Path = ROOT) -> dict[str, str]:
     """The digest of each site's file, by the site's name."""
     files = (root / "config/sites").glob("[!.]*.yaml")
-    return {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return {f.stem: hashlib.sha256(f.read_bytes()).hexdigest() for f in files if f.is_file()}
 
 
 def note(stack: str, put_live: Mapping[str, str], root: Path = ROOT) -> None:

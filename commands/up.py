@@ -13,8 +13,8 @@ from commands.table import table
 
 def run(context: Context) -> int:
     """Update the stack and print its URLs. 0 when the update succeeded and every URL answers."""
-    files = live.digests()
     _ = context.estate  # every problem of every file, before anything is touched
+    files = live.digests()
     asks = not context.may_act("updating")
     locks.release_dead(context)
     orphans.end()

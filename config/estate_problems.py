@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from config.hosts import MAX_HOST, canonical_host
+from config.hosts import CONSOLE, MAX_HOST, canonical_host
 from config.places import below, is_folder, is_url
 from config.services import Service
 from config.settings import LOCAL_STACK, PROJECT, Settings
@@ -20,6 +20,7 @@ def found(
     """The problems of a stack's settings and of all sites."""
     yield from _declared_twice(sites)
     yield from _hosts_too_long(sites)
+    yield from _hosts_of_the_console(sites)
     yield from _hosts_of_services(services, sites)
     yield from _services_in_clear(stack, settings, services)
     yield from _root_missing(stack, settings, root)
@@ -74,6 +75,17 @@ def _hosts_too_long(sites: list[Site]) -> list[str]:
         for site in sites
         for place, location, full in zip(site.hosts_at, site.hosts, site.locations, strict=True)
         if len(full[0]) > MAX_HOST
+    ]
+
+
+def _hosts_of_the_console(sites: list[Site]) -> list[str]:
+    """Cookies ignore ports, so a site there would be sent the console's."""
+    return [
+        f"{place}: hosts has {location!r}, which is {CONSOLE!r} in this stack, where the console "
+        "answers; choose another host"
+        for site in sites
+        for place, location, full in zip(site.hosts_at, site.hosts, site.locations, strict=True)
+        if full[0] == CONSOLE
     ]
 
 

@@ -8,6 +8,8 @@ import idna
 
 MAX_HOST = 253
 """Characters of a whole host name, as DNS bounds it."""
+CONSOLE = "console.localhost"
+"""Where `python -m console` answers on a person's own machine."""
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 
 

@@ -105,8 +105,8 @@ def is_site_file(text: str) -> bool:
 def text_at(root: Path, file: str) -> str | None:
     """The text of a site's file; None where there is none."""
     try:
-        return (root / SITES / file).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+        return (root / SITES / file).read_bytes().decode(errors="replace")
+    except (FileNotFoundError, IsADirectoryError):
         return None
 
 
@@ -148,25 +148,25 @@ def put(root: Path, repository: Repository, edited: Edited, before: Edited, mess
     if not edited:
         return
     repository.refuse_commit()
-    _write(root, edited)
+    paths = [root / SITES / file for file in edited]
+    kept = {path: path.read_bytes() if path.exists() else None for path in paths}
+    texts = zip(paths, edited.values(), strict=True)
+    _write({path: None if text is None else text.encode() for path, text in texts})
     try:
         repository.commit([f"{SITES}/{file}" for file in edited], message)
     except RepositoryError:
-        _write(root, {file: before.get(file) for file in edited})
+        _write(kept)
         raise
 
 
-def _write(root: Path, texts: Mapping[str, str | None]) -> None:
-    for file, text in texts.items():
-        path = root / SITES / file
-        if text is None:
+def _write(contents: Mapping[Path, bytes | None]) -> None:
+    for path, content in contents.items():
+        if content is None:
             path.unlink(missing_ok=True)
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         # Beside it, under a name that no site's file has, so that nobody reads half of it.
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=path.parent, prefix=".", delete=False
-        ) as new:
-            new.write(text)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as new:
+            new.write(content)
         Path(new.name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
         os.replace(new.name, path)  # noqa: PTH105 - as one step

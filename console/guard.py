@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from config.hosts import CONSOLE
 from console.doors import Doors
 
 LOGIN = "/login"
@@ -39,10 +40,10 @@ class Address:
 
     @property
     def host(self) -> str:
-        """Host and port, as a browser names them. A name of its own keeps its cookie from the
-        sites of the local stack, as cookies ignore ports.
+        """Host and port, as a browser names them. The name is its own, and no site may have it,
+        as cookies ignore ports.
         """
-        return f"console.localhost:{self.port}"
+        return f"{CONSOLE}:{self.port}"
 
     @property
     def origin(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -9,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from commands import live
 from config.edited import Edited
 from console import candidate
 from console.candidate import SITES, ChangedError, Draft
@@ -32,7 +32,7 @@ def waiting(request: Request) -> Response:
 def start_preview(request: Request, title: str, edited: Edited, before: Edited) -> Response:
     """Start a preview with these texts laid over the files, and lead to it."""
     console = console_of(request)
-    about = an_about("preview", title, edited, before, live.digests(console.root))
+    about = an_about("preview", title, edited, before, _files(console))
     return _start(console, request, about)
 
 
@@ -122,13 +122,25 @@ def _start(
 
 
 def _changed_since(console: Console, about: About) -> list[str]:
-    """Other sites' files that aren't as the preview had them."""
-    now = live.digests(console.root)
+    """Other files that aren't as the preview had them."""
+    now = _files(console)
+    own = {f"{SITES}/{file}" for file in about.edited}
     return sorted(
-        f"{SITES}/{name}.yaml"
-        for name in now.keys() | about.others.keys()
-        if f"{name}.yaml" not in about.edited and now.get(name) != about.others.get(name)
+        path
+        for path in (now.keys() | about.others.keys()) - own
+        if now.get(path) != about.others.get(path)
     )
+
+
+def _files(console: Console) -> dict[str, str]:
+    """Digests of all files that say what the stack is, by their paths."""
+    root = console.root
+    files = [*root.glob(f"Pulumi.{console.stack}.yaml"), *(root / "config").rglob("[!.]*.y*ml")]
+    return {
+        str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+        if file.is_file()
+    }
 
 
 def _is_latest(console: Console, run: Run) -> bool:

@@ -121,9 +121,6 @@ class Repository:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
                 start_new_session=True,  # without a terminal nobody is asked for a passphrase
             )
         except FileNotFoundError as error:
@@ -137,11 +134,11 @@ class Repository:
                 "for its passphrase, keeps it waiting; type it in a terminal to see"
             ) from error
         if process.returncode:
-            raise RepositoryError(_sentence(arguments[0], said))
-        return out
+            raise RepositoryError(_sentence(arguments[0], said.decode(errors="replace")))
+        return out.decode(errors="replace")
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """End git and all that it started; asked first, so that it takes its locks away."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):

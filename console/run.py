@@ -31,7 +31,7 @@ class About:
     before: Edited = field(default_factory=dict)
     """The texts of these files when it began."""
     others: Mapping[str, str] = field(default_factory=dict)
-    """Digests of all sites' files when it began, by the site's name."""
+    """Digests of all files that say what the stack is when it began, by their paths."""
 
 
 @dataclass(frozen=True)

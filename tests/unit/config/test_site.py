@@ -620,6 +620,24 @@ def test_a_host_that_is_too_long_with_the_stacks_suffix_is_told_with_its_line(
     )
 
 
+@pytest.mark.parametrize("host", ["console", "console.localhost/news"])
+def test_no_site_is_where_the_console_answers(tmp_path: Path, host: str) -> None:
+    """A browser would send it the console's cookie."""
+    root = an_estate(tmp_path, {"blog.yaml": f"hosts: [{host}]\nsource: {{folder: sites/blog}}\n"})
+    with pytest.raises(ConfigError) as caught:
+        loading.load("local", own_config("local"), root)
+    assert caught.value.problems == (
+        f"config/sites/blog.yaml:1: hosts has {host!r}, which is 'console.localhost' in this "
+        "stack, where the console answers; choose another host",
+    )
+
+
+def test_a_site_of_another_stack_may_be_called_console(tmp_path: Path) -> None:
+    text = "hosts: [console]\nsource: {folder: sites/blog}\n"
+    estate = loading.load("prod", own_config("prod"), an_estate(tmp_path, {"blog.yaml": text}))
+    assert estate.sites[0].full_hosts == ["console.example.org"]
+
+
 def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
     root = an_estate(tmp_path, {})
     (root / "config/sites/blog.yaml").write_bytes(b"hosts: [\xff]\n")

@@ -123,14 +123,27 @@ def test_a_file_that_changed_while_it_was_edited_is_a_conflict_too(desk: Desk) -
     assert desk.calls() == []
 
 
-def test_another_sites_file_that_changed_wants_a_new_preview(desk: Desk) -> None:
+@pytest.mark.parametrize("file", ["config/sites/blog.yaml", "config/images.yaml"])
+def test_another_file_that_changed_wants_a_new_preview(desk: Desk, file: str) -> None:
     browser = desk.browser()
     preview = previewed(desk, browser)
-    (desk.root / "config/sites/blog.yaml").write_text("hosts: [journal]\n")
+    with (desk.root / file).open("a") as text:
+        text.write("# somebody else\n")
     answer = browser.post(f"/runs/{preview}/publish")
     assert answer.status_code == 409
-    assert "config/sites/blog.yaml changed after the preview" in text_of(answer)
+    assert f"{file} changed after the preview" in text_of(answer)
     assert not (desk.root / NEW).exists()
+
+
+def test_undo_keeps_every_byte(desk: Desk) -> None:
+    file = desk.root / "config/sites/blog.yaml"
+    file.write_bytes(b"hosts: [blog]\r\nsource: {folder: sites/blog}")
+    before = file.read_bytes()
+    desk.git("commit", "--all", "--quiet", "--message=Of another machine")
+    browser = desk.browser()
+    published(desk, browser, previewed(desk, browser, "blog", TEXT))
+    undone(desk, browser, "blog")
+    assert file.read_bytes() == before
 
 
 def test_of_two_publishes_one_runs_and_the_other_names_it(desk: Desk) -> None:

@@ -64,6 +64,13 @@ def test_files_with_problems_are_told_and_the_sites_still_listed(desk: Desk) -> 
     assert set(cards(page)) == {"blog", "shop_2", "welcome"}
 
 
+def test_what_is_no_file_is_told_and_breaks_no_page(desk: Desk) -> None:
+    (desk.root / "config/sites/odd.yaml").mkdir()
+    browser = desk.browser()
+    assert "config/sites/odd.yaml: can&#39;t be read" in browser.get("/").text
+    assert browser.get("/sites/odd").status_code == 404
+
+
 def test_a_file_or_a_commit_with_a_script_stays_text(desk: Desk) -> None:
     bad = "<script>alert(1)</script>"
     (desk.root / "config/sites/blog.yaml").write_text(f"hosts: ['{bad}']\n")
