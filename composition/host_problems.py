@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.site import lines, lines_adapted, lines_paths, lines_rules, tokens
+from components.site import lines, lines_adapted, lines_paths, lines_rules
 from components.site.served import Content
 from config.estate import Estate
 from config.settings import PROJECT, ROOT
@@ -23,6 +23,7 @@ from host import engine, host_folder
 from host.docker_host import plain_labels
 from host.provider import Props, ToldError
 from host.volume_files import folder_digest
+from values import tokens
 
 _TAKEN = ROOT / ".engine/taken"
 """A file for each set of lines that Caddy and the rules took: they are looked at once."""

@@ -11,7 +11,7 @@ Hosting = Literal["shared", "container"]
 """What serves a site: the gateway itself, or a container of its own."""
 
 # Names of the other components: labels and volumes are told apart by them.
-_RESERVED = {
+RESERVED = {
     "host",
     "proxy",
     "router",
@@ -37,6 +37,6 @@ def name_problem(name: str, shown_as: str) -> str | None:
             f"{shown_as}: a site's file name is 1 to 40 lower-case letters, digits, hyphens and "
             "underscores before .yaml, such as blog.yaml; rename it"
         )
-    if stem in _RESERVED:
+    if stem in RESERVED:
         return f"{shown_as}: {stem} is the name of a part of Homeport; rename the file"
     return None

@@ -20,11 +20,11 @@ from components.site.caddyfile import SiteServer, lines_begin_at, site_alone
 from components.site.lines_adapted import CLOSES, Problem, problem_of
 from components.site.lines_rules import Server, problem_of_rules
 from components.site.own import PORT
-from components.site.tokens import tokens
 from host import engine, file_tree
 from host.apply_provider import ApplyProvider
 from host.file_tree import Entry
 from host.provider import Props
+from values.tokens import tokens
 
 ALONE = "site.invalid"
 """The host under which a site's block is adapted alone: what it says of itself shows there."""

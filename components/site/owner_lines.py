@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from components.site.content import ROOT
-from components.site.tokens import Token, tokens
+from values.tokens import Token, tokens
 
 Insertion = tuple[int, int, str]
 """Where in the lines, how much of them is replaced there, and by what."""

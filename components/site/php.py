@@ -22,7 +22,7 @@ from components.site.own import (
     SCRIPT,
     any_case,
 )
-from components.site.tokens import tokens
+from values.tokens import tokens
 
 # The owner's own php_fastcgi comes before the program's reverse_proxy.
 ORDER = "order php_fastcgi before reverse_proxy"

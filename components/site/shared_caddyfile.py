@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from components.routes import ErrorLines, Files
 from components.site.caddyfile import SiteServer, file_lines, not_found_lines
-from components.site.tokens import Token, tokens
+from values.tokens import Token, tokens
 
 _STATUS = "{err.status_code}"
 

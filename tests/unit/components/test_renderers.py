@@ -22,9 +22,9 @@ from components.site.caddyfile import (
 )
 from components.site.content import HIDDEN
 from components.site.shared_caddyfile import shared_site
-from components.site.tokens import tokens
 from tests.unit.approved import GOLDEN, approved
 from values.entrance import Entrance
+from values.tokens import tokens
 
 
 def route(name: str, at: str, handler: Handler | None = None, *, email: str | None = None) -> Route:

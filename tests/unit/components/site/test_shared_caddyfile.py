@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from components.routes import Files
 from components.site.caddyfile import SiteServer
 from components.site.shared_caddyfile import shared_site
-from components.site.tokens import tokens
+from values.tokens import tokens
 
 ROOT = "/content/sites/blog/current"
 

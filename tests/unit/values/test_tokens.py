@@ -9,8 +9,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.site.tokens import tokens
 from tests.unit.approved import GOLDEN
+from values.tokens import tokens
 
 
 def test_words_are_those_of_caddys_own_lexer() -> None:
