@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from config.edited import Edited
 from config.model import ConfigError
 from config.names import name_problem
 from config.yaml_file import YamlFile
+from console.caddyfile_import.foreign import is_yaml
 from console.repository import Repository, RepositoryError
 
 SITES = "config/sites"
@@ -80,21 +81,28 @@ def check(load: Callable[[Edited], object], name: str, text: str) -> Checked:
 
 
 def _sorted_out(problems: tuple[str, ...], file: str, text: str) -> Checked:
-    lines = text.splitlines()
     own, others = [], []
     for problem in problems:
         if match := re.match(rf"{re.escape(file)}(?::(\d+))?: (.*)", problem, re.DOTALL):
-            line = int(match[1] or 0)
-            quoted = lines[line - 1][:_QUOTED] if 0 < line <= len(lines) else ""
-            own.append(Sentence(line, match[2], quoted))
+            own.append((int(match[1] or 0), match[2]))
         else:
             others.append(problem)
-    own.sort(key=lambda sentence: sentence.line)
-    return Checked(tuple(own), tuple(others))
+    return Checked(at_lines(text, own), tuple(others))
+
+
+def at_lines(text: str, told: Iterable[tuple[int, str]]) -> tuple[Sentence, ...]:
+    """Sentences about lines of a text, in the order of the lines."""
+    lines = ["", *text.splitlines()]
+    return tuple(
+        Sentence(line, said, lines[line].strip()[:_QUOTED] if line < len(lines) else "")
+        for line, said in sorted(told, key=lambda one: one[0])
+    )
 
 
 def is_site_file(text: str) -> bool:
     """Whether a text is YAML with fields, well or not, and nothing of another kind."""
+    if is_yaml(text):
+        return True
     try:
         YamlFile(Path(), "", text)
     except ConfigError as error:

@@ -10,10 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from config.names import NAME
+from config.names import NAME, name_problem
 from console import candidate, operations
+from console.caddyfile_import.importer import Imported, sites_from_caddyfile
 from console.candidate import SITES, Checked, Draft
-from console.pasted import Import
 from console.repository import RepositoryError
 from console.state import Console, console_of
 
@@ -40,26 +40,28 @@ async def check(request: Request) -> Response:
     """What is wrong with a text: a part of the form's page."""
     console = console_of(request)
     draft = _draft(await request.form())
-    return await operations.aside(
-        lambda: console.page(
-            request,
-            "sentences.html",
-            {"checked": candidate.check(console.load, draft.name, draft.text), "draft": draft},
-        )
-    )
+
+    def answer() -> Response:
+        imported = _imported(console, draft)
+        checked = _checked(console, draft, imported)
+        made = len(imported.sites) if imported else 0
+        return console.page(request, "sentences.html", {"checked": checked, "made": made})
+
+    return await operations.aside(answer)
 
 
 async def preview(request: Request) -> Response:
-    """Start a preview of the text, unless something is wrong with it."""
+    """Start a preview of the text, unless something is wrong with it, or it is a Caddyfile."""
     draft = _draft(await request.form())
     return await operations.aside(lambda: _preview(console_of(request), request, draft))
 
 
 def _preview(console: Console, request: Request, draft: Draft) -> Response:
     file = f"{draft.name}.yaml"
-    if console.import_block and draft.text and not candidate.is_site_file(draft.text):
-        return _imported(console, request, draft, console.import_block)
-    checked = candidate.check(console.load, draft.name, draft.text)
+    imported = _imported(console, draft)
+    if imported and imported.sites:
+        return _form_of_imported(console, request, draft, imported)
+    checked = _checked(console, draft, imported)
     is_named = re.fullmatch(NAME, draft.name) is not None
     now = candidate.text_at(console.root, file) if is_named else None
     if draft.is_new and now is not None:
@@ -75,13 +77,37 @@ def _preview(console: Console, request: Request, draft: Draft) -> Response:
     )
 
 
-def _imported(console: Console, request: Request, draft: Draft, import_block: Import) -> Response:
-    """The form with what was made of the text, and what found no place in it."""
-    imported = import_block(draft.text)
-    made = Draft(name=draft.name, text=imported.yaml, base=draft.base, is_new=draft.is_new)
-    checked = candidate.check(console.load, made.name, made.text)
-    given = {"told": imported.sentences, "block": draft.text}
-    return _form(console, request, made, checked, given)
+def _imported(console: Console, draft: Draft) -> Imported | None:
+    """What becomes of a Caddyfile; None for the text of a site's file."""
+    if not draft.text or candidate.is_site_file(draft.text):
+        return None
+    is_named = name_problem(f"{draft.name}.yaml", "") is None
+    taken = {file.stem for file in (console.root / SITES).glob("*.yaml")} - {draft.name}
+    return sites_from_caddyfile(draft.text, name=draft.name if is_named else "", taken=taken)
+
+
+def _checked(console: Console, draft: Draft, imported: Imported | None) -> Checked:
+    if imported is None:
+        return candidate.check(console.load, draft.name, draft.text)
+    told = [(one.line, one.text) for one in imported.sentences]
+    return Checked(own=candidate.at_lines(draft.text, told))
+
+
+def _form_of_imported(
+    console: Console, request: Request, draft: Draft, imported: Imported
+) -> Response:
+    """The form with a site's file that was made of a Caddyfile, what found no place in it, and the
+    files of its other sites.
+    """
+    named = [site for site in imported.sites if site.name == draft.name]
+    site = (named or imported.sites)[0]
+    made = Draft(name=site.name, text=site.yaml, base=draft.base, is_new=draft.is_new)
+    given = {
+        "block": draft.text,
+        "told": _checked(console, draft, imported),
+        "rest": [other for other in imported.sites if other is not site],
+    }
+    return _form(console, request, made, _checked(console, made, None), given)
 
 
 def undo(request: Request) -> Response:
@@ -117,9 +143,7 @@ def _form(
         "draft": draft,
         "checked": checked,
         "history": [] if draft.is_new else console.repository.history(path),
-        "told": (),
         "block": "",
-        "imports": console.import_block is not None,
     }
     return console.page(request, "edit.html", given | dict(more or {}), status=status)
 

@@ -14,7 +14,6 @@ from config.edited import Edited
 from console.doors import Doors
 from console.guard import Address
 from console.overview import Overview
-from console.pasted import Import
 from console.repository import Repository
 from console.run import Run
 from console.runs import Runs
@@ -49,8 +48,6 @@ class Console:
     doors: Doors
     host: Host
     runs: Runs
-    import_block: Import | None = None
-    """Makes a site's file of a Caddyfile's block, if this console can do that."""
 
     def page(
         self,

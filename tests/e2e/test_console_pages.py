@@ -28,6 +28,7 @@ def test_a_person_adds_sites_by_keyboard_and_without_javascript(tmp_path: Path) 
     desk = Desk(root, EVERY_KIND)
     desk.does(steps=STEPS, says="a line of the log that is longer than a narrow page " * 4)
     (desk.root / "sites/blog/index.html").write_text("edited")
+    (desk.root / "sites/pasted").mkdir()
     try:
         link = f"{desk.address.origin}{desk.link()}"
         argv = [str(PYTHON), str(PERSON), link, "/", "/sites/photos", "/sites/gone"]
@@ -43,4 +44,9 @@ def test_a_person_adds_sites_by_keyboard_and_without_javascript(tmp_path: Path) 
     assert found["sentence"].startswith("Line 2")
     assert found["ended"] == found["by_forms"] == "It is live."
     committed = desk.git("log", "--format=%s").splitlines()
-    assert committed == ["Add the site plain", "Add the site typed", "The first sites"]
+    added = ["Add the site plain", "Add the site pasted", "Add the site typed"]
+    assert committed == [*added, "The first sites"]
+    assert found["made"] == (
+        "hosts: [new.example.org]\nsource: {folder: sites/pasted}\nruntime: php\nlisting: true\n"
+    )
+    assert "Line 3 php_fastcgi php:9000 PHP runs inside the site" in " ".join(found["told"].split())

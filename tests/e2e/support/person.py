@@ -3,7 +3,7 @@
     python person.py LINK PATH…
 
 It opens the link, looks at each page in each width and colour, then adds a site by keyboard alone,
-and another without JavaScript. What it found is printed as JSON.
+another of a Caddyfile, and another without JavaScript. What it found is printed as JSON.
 """
 
 import json
@@ -14,6 +14,14 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
+CADDYFILE = """new.example.org {
+	file_server browse
+	php_fastcgi php:9000
+}
+www.example.org {
+	redir https://new.example.org{uri}
+}
+"""
 GOOD = "source: {folder: sites/blog}\n"
 PATIENCE = 20_000  # milliseconds
 
@@ -79,6 +87,27 @@ class Person:
         self.looks("the update")
         return {"sentence": sentence, "ended": page.inner_text(".state")}
 
+    def pastes_a_caddyfile(self, name: str) -> dict[str, str]:
+        """Paste it, read what was made of it, preview and publish it."""
+        page = self.page
+        page.goto(f"{self.origin}/new")
+        page.fill("#name", name)
+        page.fill("#text", CADDYFILE)
+        page.wait_for_selector("#sentences >> text=This is a Caddyfile.")
+        self.looks("a Caddyfile")
+        page.click(".editor button")
+        page.wait_for_selector("text=This was made of the Caddyfile")
+        self.looks("what was made of it")
+        told = {"told": page.inner_text("main"), "made": page.input_value("#text")}
+        with page.context.expect_page() as another:
+            page.click("text=Preview example")
+        another.value.wait_for_selector("#publish")
+        another.value.close()
+        page.click(".editor button")
+        page.click("#publish")
+        page.wait_for_selector("#undo")
+        return told
+
 
 def violations(page: Page) -> list[Any]:
     found: list[Any] = Axe().run(page).response["violations"]
@@ -110,13 +139,14 @@ def main(link: str, *paths: str) -> None:
             person.page.goto(f"{origin}{path}")
             person.looks(path)
         by_keyboard = person.adds_by_keyboard("typed")
+        pasted = person.pastes_a_caddyfile("pasted")
         kept = context.storage_state()
         without = browser.new_context(java_script_enabled=False, storage_state=kept)
         by_forms = adds_without_script(without.new_page(), origin, "plain")
         browser.close()
     others = [url for url in person.asked if not url.startswith(f"{origin}/")]
     found = {"problems": person.problems, "others": others, "by_forms": by_forms}
-    print(json.dumps(found | by_keyboard))
+    print(json.dumps(found | by_keyboard | pasted))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ from console.__main__ import loopback, serving
 from console.app import make_app
 from console.doors import Doors
 from console.guard import Address
-from console.pasted import Import
 from console.repository import Repository
 from console.runs import Runs
 from console.seen import Host
@@ -94,7 +93,6 @@ class Desk:
         self.host = HostOfTests()
         self.clock = Clock()
         self.updating = ""
-        self.import_block: Import | None = None
         self.commands = root.parent / f"{root.name}-commands" / "commands.py"
         self.commands.parent.mkdir()
         self.commands.write_text(COMMANDS)
@@ -128,7 +126,6 @@ class Desk:
             doors=Doors(self.clock),
             host=Host(self.host.ask, self.root / ".engine/console/local/seen.json"),
             runs=self.runs(),
-            import_block=self.import_block,
         )
         self.server = serving(make_app(self.console))
         copies = [socket.dup() for socket in self.sockets]

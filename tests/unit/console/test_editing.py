@@ -3,7 +3,6 @@
 import html
 import re
 import time
-from dataclasses import dataclass
 
 import httpx
 import pytest
@@ -174,53 +173,72 @@ def test_a_bomb_is_answered_within_a_second(desk: Desk, text: str) -> None:
     assert len(said(answer)) == 1
 
 
-@dataclass(frozen=True)
-class Told:
-    line: int
-    text: str
+CADDYFILE = """www.example.org {
+	redir https://example.org{uri}
+}
+new.example.org {
+	root * /srv/new
+	file_server browse
+	php_fastcgi <script>:9000
+	header X y
+}
+"""
 
 
-@dataclass(frozen=True)
-class Made:
-    yaml: str
-    sentences: tuple[Told, ...] = ()
+def written(page: httpx.Response) -> tuple[str, str]:
+    """The name and the text that the form has."""
+    name = re.search(r'id="name" name="name" value="([^"]*)"', page.text)
+    area = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page.text, re.DOTALL)
+    assert name
+    assert area
+    return name[1], html.unescape(area[1])
 
 
-CADDYFILE = "new.example.org {\n  root * /srv\n  log <script>\n}\n"
-
-
-def test_a_pasted_block_becomes_a_sites_file(desk: Desk) -> None:
-    pasted = []
-
-    def import_block(text: str) -> Made:
-        pasted.append(text)
-        made = "hosts: [new.example.org]\nsource: {folder: sites/blog}\n"
-        return Made(made, (Told(3, "log <script> is the gateway's"),))
-
-    desk.import_block = import_block
-    desk.start()
-    answer = desk.browser().post(
-        "/preview", data={"name": "new", "text": CADDYFILE, "new": "yes", "base": ""}
-    )
+def test_a_pasted_caddyfile_fills_the_form_and_says_what_found_no_place(desk: Desk) -> None:
+    browser = desk.browser()
+    before = desk.tree()
+    form = {"name": "", "text": CADDYFILE.replace("\n", "\r\n"), "new": "yes", "base": ""}
+    told = browser.post("/check", data=form)
+    assert "the files of 2 sites" in text_of(told)
+    answer = browser.post("/preview", data=form)
     assert answer.status_code == 200
-    assert pasted == [CADDYFILE]
-    assert "hosts: [new.example.org]" in answer.text
-    assert "<strong>Line 3</strong> log &lt;script&gt; is the gateway" in answer.text
-    assert desk.calls() == []  # a person reads it first
+    name, text = written(answer)
+    assert (name, text.splitlines()[0]) == ("example", "hosts: [www.example.org]")
+    named = browser.post("/preview", data=form | {"name": "mine"})
+    name, text = written(named)
+    assert (name, text) == (
+        "mine",
+        "hosts: [new.example.org]\nsource: {host_folder: /srv/new}\nruntime: php\nlisting: true\n"
+        "caddyfile: |\n  header X y\n",
+    )
+    assert "<strong>Line 7</strong> <code>php_fastcgi &lt;script&gt;:9000</code>" in named.text
+    assert "redirect:" in named.text.partition("Other sites of this Caddyfile")[2]
+    assert (desk.tree(), desk.calls()) == (before, [])  # a person reads it first
+    made = {"name": name, "text": text, "new": "yes", "base": ""}
+    assert desk.ends(run_of(browser.post("/preview", data=made))) == "well"
 
 
-def test_a_sites_file_is_never_offered_to_the_import(desk: Desk) -> None:
-    def import_block(_: str) -> Made:
-        raise AssertionError("it is YAML")
+def test_a_caddyfile_in_the_form_of_a_site_keeps_the_sites_name(desk: Desk) -> None:
+    browser = desk.browser()
+    base = browser.get("/sites/blog").text.partition('name="base" value="')[2].partition('"')[0]
+    form = {"name": "blog", "text": "a.example.org {\n\tfile_server\n}\n", "base": base}
+    answer = browser.post("/preview", data=form)
+    assert "config/sites/blog.yaml" in answer.text
+    assert f'name="base" value="{base}"' in answer.text
+    assert "hosts: [a.example.org]\nsource: {folder: sites/blog}\n" in answer.text
 
-    desk.import_block = import_block
-    desk.start()
-    text = "hosts: [new]\nsorce: {folder: sites/blog}\n"
-    answer = desk.browser().post("/preview", data={"name": "new", "text": text, "new": "yes"})
-    assert answer.status_code == 422
 
-
-def test_a_block_that_nobody_can_import_is_no_yaml(desk: Desk) -> None:
-    answer = desk.browser().post("/preview", data={"name": "new", "text": CADDYFILE, "new": "yes"})
-    assert answer.status_code == 422
-    assert "must be a mapping" in said(answer)[0][1]
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("new.example.org {\n\treverse_proxy localhost:3000\n}\n", "localhost:3000 is a program"),
+        ("server {\n  listen 80;\n  server_name a;\n}\n", "this is nginx's configuration"),
+        ("Dear Bob,\nhow are you?\n", "this isn't a Caddyfile"),
+    ],
+)
+def test_what_becomes_no_site_is_told_in_a_sentence(desk: Desk, text: str, sentence: str) -> None:
+    browser = desk.browser()
+    form = {"name": "new", "text": text, "new": "yes"}
+    for answer in (browser.post("/check", data=form), browser.post("/preview", data=form)):
+        assert [sentence in one for _, one in said(answer)] == [True]
+    assert desk.calls() == []
