@@ -23,6 +23,7 @@ ROUTES = (
     Route("/check", editing.check, methods=["POST"]),
     Route("/preview", editing.preview, methods=["POST"]),
     Route("/sites/{name}/undo", editing.undo, methods=["POST"]),
+    Route("/sites/{name}/remove", editing.remove, methods=["POST"]),
     Route("/waiting", operations.waiting, methods=["POST"]),
     Route("/runs/{run}", operations.show),
     Route("/runs/{run}/publish", operations.publish, methods=["POST"]),

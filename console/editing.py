@@ -29,7 +29,7 @@ def edit(request: Request) -> Response:
     file = f"{name}.yaml"
     now = candidate.text_at(console.root, file)
     run = console.runs.get(request.query_params.get("from", ""))
-    text = run.about.edited.get(file) if run else now
+    text = (run and run.about.edited.get(file)) or now
     if text is None:
         raise HTTPException(404)
     draft = Draft(name=name, text=text, base=candidate.digest(now), is_new=now is None)
@@ -118,15 +118,40 @@ def undo(request: Request) -> Response:
     history = console.repository.history(path, 1)
     if not history:
         return console.say(request, 409, f"No commit has {path}, so there is nothing to undo.")
-    if path in console.repository.uncommitted():
-        why = f"{path} has changes that no commit has. Publish them first, or drop them with git."
-        return console.say(request, 409, why)
+    if lost := _would_lose(console, path):
+        return console.say(request, 409, lost)
     try:
         before = console.repository.before(history[0], path)
     except RepositoryError as error:
         return console.say(request, 409, f"{error}.")
     title = f"Undo the last change of the site {name}"
     return operations.start_preview(request, title, {file: before}, {file: now})
+
+
+async def remove(request: Request) -> Response:
+    """Start a preview without the site's file, if its name was typed."""
+    console, name = console_of(request), _name(request)
+    typed = (await request.form()).get("typed")
+    return await operations.aside(lambda: _remove(console, request, name, is_meant=typed == name))
+
+
+def _remove(console: Console, request: Request, name: str, *, is_meant: bool) -> Response:
+    file = f"{name}.yaml"
+    now = candidate.text_at(console.root, file)
+    if now is None:
+        raise HTTPException(404)
+    if not is_meant:
+        return console.say(request, 422, f"Type {name} beside the button to remove this site.")
+    if lost := _would_lose(console, f"{SITES}/{file}"):
+        return console.say(request, 409, lost)
+    return operations.start_preview(request, f"Remove the site {name}", {file: None}, {file: now})
+
+
+def _would_lose(console: Console, path: str) -> str:
+    """Why a file can't be replaced: git couldn't bring it back. Empty if it could."""
+    if path not in console.repository.uncommitted():
+        return ""
+    return f"{path} has changes that no commit has. Publish them first, or drop them with git."
 
 
 def _form(

@@ -97,7 +97,7 @@ class Guard:
         foreign = origin is not None and origin != self._address.origin
         if cross or foreign or (request.method not in _READS and origin is None):
             return 403, "This request doesn't come from a page of the console."
-        if request.url.path == LOGIN:
+        if request.scope["path"] == LOGIN:
             return None
         if not self._doors.knows(request.cookies.get(self._address.cookie, "")):
             return 401, "Open the link that the terminal printed. Enter there prints another one."

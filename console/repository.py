@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TIMEOUT = 30  # seconds; a hook, or a key that asks for its passphrase, may take for ever
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 _FIELDS = "%H%x1f%h%x1f%cs%x1f%s"
 _UNDER_WAY = {
     "rebase-merge": "rebase",
@@ -71,12 +72,16 @@ class Repository:
     def before(self, commit: Commit, file: str) -> str | None:
         """The text of a file in the commit before; None where it wasn't there.
 
-        Raises RepositoryError for a commit whose predecessor isn't here, as in a shallow clone.
+        Raises RepositoryError for a commit whose predecessor isn't here, as in a shallow clone,
+        and for what isn't UTF-8, which no page could give back byte for byte.
         """
         parents = self._git("rev-list", "--parents", "-1", commit.id).split()[1:]
         if not parents or not self._git("ls-tree", parents[0], "--", file):
             return None
-        return self._git("show", f"{parents[0]}:{file}")
+        text = self._git("show", f"{parents[0]}:{file}")
+        if _UNREADABLE in text:
+            raise RepositoryError(f"{file} wasn't UTF-8 text in the commit before")
+        return text
 
     def refuse_commit(self) -> None:
         """Raise RepositoryError where a commit isn't possible now, before anything is written."""

@@ -41,8 +41,9 @@ def test_every_route_but_the_login_refuses_a_stranger(desk: Desk, method: str, p
     assert desk.tree() == before
 
 
-def test_what_is_no_route_refuses_a_stranger_as_well(desk: Desk) -> None:
-    assert desk.stranger().get("/gone").status_code == 401
+@pytest.mark.parametrize("path", ["/gone", "/login/", "/login%3Flink=x", "/login%23x", "//login"])
+def test_what_is_no_route_refuses_a_stranger_as_well(desk: Desk, path: str) -> None:
+    assert desk.stranger().get(path).status_code == 401
     assert desk.browser().get("/gone").status_code == 404
 
 

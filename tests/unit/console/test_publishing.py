@@ -226,12 +226,49 @@ def test_undo_of_adding_a_site_removes_it_and_undo_of_that_brings_it_back(desk: 
     assert (desk.root / NEW).read_text() == TEXT
 
 
-def test_undo_loses_no_edit_that_nobody_committed(desk: Desk) -> None:
+@pytest.mark.parametrize("way", ["undo", "remove"])
+def test_no_edit_is_lost_that_nobody_committed(desk: Desk, way: str) -> None:
     (desk.root / "config/sites/blog.yaml").write_text(TEXT)
-    answer = desk.browser().post("/sites/blog/undo")
+    answer = desk.browser().post(f"/sites/blog/{way}", data={"typed": "blog"})
     assert answer.status_code == 409
     assert "config/sites/blog.yaml has changes that no commit has" in text_of(answer)
     assert (desk.root / "config/sites/blog.yaml").read_text() == TEXT
+    assert desk.calls() == []
+
+
+def test_undo_writes_no_text_that_no_page_can_show(desk: Desk) -> None:
+    file = desk.root / "config/sites/blog.yaml"
+    file.write_bytes(SEVERAL_SITES["blog.yaml"].encode() + b"# caf\xe9\n")
+    desk.git("commit", "--all", "--quiet", "--message=Of another age")
+    file.write_text(SEVERAL_SITES["blog.yaml"])
+    desk.git("commit", "--all", "--quiet", "--message=Of today")
+    answer = desk.browser().post("/sites/blog/undo")
+    assert answer.status_code == 409
+    assert "wasn't UTF-8 text in the commit before" in answer.text.replace("&#39;", "'")
+
+
+def test_removing_a_site_asks_for_its_name_and_can_be_undone(desk: Desk) -> None:
+    browser = desk.browser()
+    file = desk.root / "config/sites/blog.yaml"
+    for typed in ({}, {"typed": ""}, {"typed": "shop_2"}):
+        answer = browser.post("/sites/blog/remove", data=typed)
+        assert answer.status_code == 422
+        assert "Type blog beside the button" in text_of(answer)
+    assert desk.calls() == []
+    preview = run_of(browser.post("/sites/blog/remove", data={"typed": "blog"}))
+    assert desk.ends(preview) == "well"
+    assert file.exists()  # previewed first
+    assert desk.calls()[-1][1] == {"blog.yaml": None}
+    text = browser.get(f"/sites/blog?from={preview}").text  # back to the form
+    assert "hosts: [blog," in text
+    published(desk, browser, preview)
+    assert not file.exists()
+    assert commits(desk)[0] == "Remove the site blog"
+    assert files_of_last_commit(desk) == ["config/sites/blog.yaml"]
+    assert (desk.root / "sites/blog").is_dir()
+    assert browser.post("/sites/blog/remove", data={"typed": "blog"}).status_code == 404
+    undone(desk, browser, "blog")
+    assert file.read_text() == SEVERAL_SITES["blog.yaml"]
 
 
 REFUSALS: dict[str, tuple[Callable[[Desk], object], str]] = {

@@ -11,7 +11,7 @@ from commands import live
 from config.settings import ROOT
 from tests.unit.console.conftest import Desks
 from tests.unit.console.desk import Desk, text_of
-from tests.unit.program import EVERY_KIND
+from tests.unit.program import EVERY_KIND, SEVERAL_SITES
 
 
 def cards(page: httpx.Response) -> dict[str, str]:
@@ -54,6 +54,22 @@ def test_a_site_tells_how_it_differs_from_what_was_put_live(desk: Desk) -> None:
 def test_up_notes_each_sites_file() -> None:
     welcome = (ROOT / "config/sites/welcome.yaml").read_bytes()
     assert live.digests()["welcome"] == hashlib.sha256(welcome).hexdigest()
+
+
+def test_the_pages_of_200_sites_take_less_than_300_ms(desks: Desks) -> None:
+    text = "hosts: [site{0}, www{0}.example.org]\nsource: {{folder: sites/blog}}\n"
+    desk = desks({**SEVERAL_SITES, **{f"site{n}.yaml": text.format(n) for n in range(200)}})
+    browser = desk.browser()
+    form = {"name": "new", "text": "hosts: [new]\nsource: {folder: sites/blog}\n"}
+    for method, path in (("GET", "/"), ("GET", "/sites/site7"), ("POST", "/check")):
+        took = []
+        for _ in range(5):
+            began = time.monotonic()
+            answer = browser.request(method, path, data=form if method == "POST" else None)
+            took.append(time.monotonic() - began)
+            assert answer.status_code == 200
+        assert min(took) < 0.3, path
+    assert len(cards(browser.get("/"))) == 203
 
 
 def test_files_with_problems_are_told_and_the_sites_still_listed(desk: Desk) -> None:
