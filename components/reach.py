@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
@@ -64,6 +66,16 @@ class Door(Listen):
             ca_cert_data=self.ca,
             timeout=_TIMEOUT,
         )
+
+    def certificate_end(self, host: str) -> datetime:
+        """Until when the certificate of a host is valid. Raises OSError."""
+        trusting = ssl.create_default_context(cadata=self.ca)
+        with (
+            socket.create_connection((str(self.address), self.https), timeout=_TIMEOUT) as plain,
+            trusting.wrap_socket(plain, server_hostname=host) as secured,
+        ):
+            shown = secured.getpeercert() or {}
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from commands.health import health
 from config import loading
 from config.model import ConfigError
 from config.settings import ROOT
-from console import reading
+from console import answers, reading
 from console.app import make_app
 from console.doors import Doors
 from console.guard import LOGIN, Address
@@ -73,6 +73,7 @@ def _serve(stack: str) -> None:
             updating=functools.partial(locks.holder, stack),
             mend=functools.partial(_mend, context),
         ),
+        answers=lambda site: answers.of_site(Context(stack, loading.of_files), site),
     )
     print(f"The console of stack {stack}. Enter prints another link, Ctrl-C ends it.")
     _print_hosts_line(address)

@@ -20,6 +20,7 @@ ROUTES = (
     Route("/", pages.sites),
     Route("/new", editing.new),
     Route("/sites/{name}", editing.edit),
+    Route("/sites/{name}/answers", pages.answers),
     Route("/check", editing.check, methods=["POST"]),
     Route("/preview", editing.preview, methods=["POST"]),
     Route("/sites/{name}/undo", editing.undo, methods=["POST"]),

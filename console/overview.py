@@ -1,4 +1,4 @@
-"""What the list of sites shows of each."""
+"""What the pages show of sites."""
 
 from __future__ import annotations
 
@@ -38,3 +38,15 @@ class Overview:
     """What is wrong with the files: one sentence each, as the commands tell it."""
     not_pushed: int | None
     """Commits that the branch's upstream hasn't; None without an upstream."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What one URL of a site answers."""
+
+    url: str
+    text: str
+    """In a word or two."""
+    is_well: bool
+    certificate: str
+    """How long its certificate lasts, in words."""

@@ -8,6 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from commands.error import CommandError
+from config.model import ConfigError
 from console.state import HERE, console_of
 
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -48,6 +50,17 @@ def static(request: Request) -> Response:
         raise HTTPException(404)
     content, kind = _FILES[request.path_params["name"]]
     return Response(content, media_type=kind)
+
+
+def answers(request: Request) -> Response:
+    """What a site's URLs answer: a part of its page."""
+    console = console_of(request)
+    given: dict[str, object] = {"answers": (), "why": ""}
+    try:
+        given["answers"] = console.answers(request.path_params["name"])
+    except (CommandError, ConfigError) as error:
+        given["why"] = str(error)
+    return console.page(request, "answers.html", given)
 
 
 def sites(request: Request) -> Response:

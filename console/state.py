@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 from config.edited import Edited
 from console.doors import Doors
 from console.guard import Address
-from console.overview import Overview
+from console.overview import Answered, Overview
 from console.repository import Repository
 from console.run import Run
 from console.runs import Runs
@@ -48,6 +48,8 @@ class Console:
     doors: Doors
     host: Host
     runs: Runs
+    answers: Callable[[str], Sequence[Answered]]
+    """Asks the URLs of a site. Raises CommandError where the host is away."""
 
     def page(
         self,

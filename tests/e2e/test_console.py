@@ -21,6 +21,7 @@ from tests.e2e.support.waiting import wait_until
 # How files reach a host over SSH is what test_stack.py and test_volume_files.py are about.
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
 
+CADDYFILE = "pasted.localhost {\n\tfile_server\n\tencode gzip\n}\n"
 SHARED = "hosts: [pasted]\nsource: {folder: sites/pasted}\n"
 CONTAINED = "hosts: [pasted]\nsource: {folder: sites/pasted}\nhosting: container\n"
 REFUSED = (
@@ -109,6 +110,15 @@ def browser(few: Checkout) -> Iterator[Browser]:
     (folder / "index.html").write_text("<p>marker-of-pasted</p>")
     with Browser(few) as opened:
         yield opened
+
+
+def test_a_sites_page_tells_what_it_answers_and_how_long_its_certificate_lasts(
+    few: Checkout, browser: Browser
+) -> None:
+    shown = browser.page("/sites/alpha/answers")
+    assert few.url("alpha") in shown
+    assert '<span class="mark well">200</span>' in shown
+    assert re.search(r"certificate for \d+ more hours", shown), shown
 
 
 def test_nothing_edited_changes_nothing(few: Checkout, browser: Browser) -> None:

@@ -11,19 +11,23 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import uvicorn
 
+from commands.error import CommandError
 from config import loading
 from config.edited import Edited
 from config.estate import Estate
 from console import reading
 from console.__main__ import loopback, serving
+from console.answers import lasts
 from console.app import make_app
 from console.doors import Doors
 from console.guard import Address
+from console.overview import Answered
 from console.repository import Repository
 from console.runs import Runs
 from console.seen import Host
@@ -126,6 +130,7 @@ class Desk:
             doors=Doors(self.clock),
             host=Host(self.host.ask, self.root / ".engine/console/local/seen.json"),
             runs=self.runs(),
+            answers=self.answers,
         )
         self.server = serving(make_app(self.console))
         copies = [socket.dup() for socket in self.sockets]
@@ -133,6 +138,12 @@ class Desk:
         self.thread.start()
         while not self.server.started:
             time.sleep(0.01)
+
+    def answers(self, site: str) -> list[Answered]:
+        if self.host.why_away:
+            raise CommandError(self.host.why_away)
+        url = f"https://{site}.localhost:8443"
+        return [Answered(url, "200", is_well=True, certificate=lasts(timedelta(hours=9)))]
 
     def runs(self) -> Runs:
         return Runs(

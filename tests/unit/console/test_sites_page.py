@@ -114,6 +114,16 @@ def test_a_host_that_is_away_is_told_with_what_was_seen_last(desk: Desk) -> None
     assert "unhealthy" in cards(page)["shop_2"]
 
 
+def test_a_sites_page_asks_its_urls_and_tells_why_it_can_not(desk: Desk) -> None:
+    browser = desk.browser()
+    assert 'hx-get="/sites/blog/answers"' in browser.get("/sites/blog").text
+    shown = text_of(browser.get("/sites/blog/answers"))
+    assert '<span class="mark well">200</span>' in shown
+    assert "certificate for 9 more hours" in shown
+    desk.host.why_away = "<b>no route</b>"
+    assert "&lt;b&gt;no route" in browser.get("/sites/blog/answers").text
+
+
 def test_a_host_that_takes_long_holds_no_page(desk: Desk) -> None:
     slow = desk.host.ask
     desk.host.ask = lambda: time.sleep(3) or slow()  # type: ignore[method-assign, func-returns-value]
