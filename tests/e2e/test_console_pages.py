@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from commands import live
 from tests.e2e.checkout import ROOT
 from tests.unit.console.desk import Desk
 from tests.unit.console.test_runs import STEPS
@@ -50,3 +52,42 @@ def test_a_person_adds_sites_by_keyboard_and_without_javascript(tmp_path: Path) 
         "hosts: [new.example.org]\nsource: {folder: sites/pasted}\nruntime: php\nlisting: true\n"
     )
     assert "Line 3 php_fastcgi php:9000 PHP runs inside the site" in " ".join(found["told"].split())
+
+
+PICTURED = {
+    "blog.yaml": "hosts: [blog, www.example.org]\n"
+    "source: {git: https://git.example.org/ada/blog, webhook: /push}\n",
+    "forum.yaml": "hosts: [forum]\nsource: {folder: sites/forum}\nruntime: php\n",
+    "notes.yaml": "hosts: [notes]\nsource: {folder: sites/notes}\nlisting: true\n",
+    "old.yaml": "hosts: [old.example.org]\nredirect: {to: 'https://www.example.org'}\n",
+}
+TYPE = "pulumi-python:dynamic/homeport:VolumeFiles"
+PLANNED = [
+    {"step": "planned", "op": op, "name": name, "type": TYPE, "urn": name, "keys": keys}
+    for op, name, keys in (
+        ("create", "files content-recipes", []),
+        ("update", "files router-config", ["files.Caddyfile"]),
+    )
+]
+
+
+def test_pictures_of_the_console(tmp_path: Path) -> None:
+    """With UPDATE_PICTURES=1 they are those of the documents."""
+    (root := tmp_path / "checkout").mkdir()
+    desk = Desk(root, PICTURED)
+    desk.host.health |= {"forum": "healthy"}
+    for name in ("recipes", "blog"):
+        (desk.root / "sites" / name).mkdir(exist_ok=True)
+    live.note("local", live.digests(desk.root) | {"notes": "0"}, desk.root)
+    desk.does(steps=PLANNED, says="1 to create, 1 to update, 58 unchanged")
+    folder = ROOT / "docs/images" if os.environ.get("UPDATE_PICTURES") else tmp_path
+    try:
+        link = f"{desk.address.origin}{desk.link()}"
+        argv = [str(PYTHON), str(PERSON.parent / "photographer.py"), link, str(folder)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+    finally:
+        desk.stop()
+    for name in ("console", "console-dark", "console-preview", "console-preview-dark"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (ROOT / f"docs/images/{name}.png").is_file()
