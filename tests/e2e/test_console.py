@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
@@ -116,7 +117,7 @@ def test_a_sites_page_tells_what_it_answers_and_how_long_its_certificate_lasts(
     few: Checkout, browser: Browser
 ) -> None:
     shown = browser.page("/sites/alpha/answers")
-    assert few.url("alpha") in shown
+    assert few.url("alpha").rstrip("/") in shown
     assert '<span class="mark well">200</span>' in shown
     assert re.search(r"certificate for \d+ more hours", shown), shown
 
@@ -127,6 +128,16 @@ def test_nothing_edited_changes_nothing(few: Checkout, browser: Browser) -> None
     assert "/publish" not in browser.page(run)
     assert "healthy" in browser.page("/")
     assert "since it was put live" not in browser.page("/")
+
+
+def test_a_caddyfile_becomes_the_sites_file(few: Checkout, browser: Browser) -> None:
+    form = {"name": "pasted", "text": CADDYFILE, "new": "yes"}
+    made = browser.client.post("/preview", data=form)
+    assert made.status_code == 200
+    assert f"{SHARED}caddyfile: |\n  encode gzip\n" in html.unescape(made.text)
+    preview = browser.preview(f"{SHARED}caddyfile: |\n  encode gzip\n")
+    assert browser.is_well(preview), browser.page(preview)
+    assert few.refusal("pasted")  # nothing was put live
 
 
 def test_paste_preview_publish_undo(few: Checkout, browser: Browser) -> None:
@@ -185,8 +196,9 @@ def test_cancel_leaves_no_process_and_no_lock_and_the_next_one_succeeds(
     assert browser.is_well(again), browser.page(again)
     browser.publish(again)
     few.serves(few.url("pasted"), "marker-of-pasted")
-    undo = browser.ended(browser.post("/sites/pasted/undo"))
-    browser.publish(undo)
+    assert browser.client.post("/sites/pasted/remove", data={"typed": "past"}).status_code == 422
+    browser.publish(browser.ended(browser.post("/sites/pasted/remove", typed="pasted")))
+    assert few.refusal("pasted")
 
 
 def test_the_passphrase_is_in_nothing_that_the_console_keeps_or_shows(
