@@ -62,12 +62,8 @@ def _preview(console: Console, request: Request, draft: Draft) -> Response:
     if imported and imported.sites:
         return _form_of_imported(console, request, draft, imported)
     checked = _checked(console, draft, imported)
-    is_named = re.fullmatch(NAME, draft.name) is not None
-    now = candidate.text_at(console.root, file) if is_named else None
-    if draft.is_new and now is not None:
-        own = candidate.Sentence(0, f"{SITES}/{file} is there already; choose another name")
-        checked = Checked(own=(own, *checked.own), others=checked.others)
-    elif is_named and candidate.digest(now) != draft.base:
+    now = _now(console, draft)
+    if not draft.is_new and candidate.digest(now) != draft.base:
         return operations.conflict(console, request, file, now, draft.text)
     if not checked.is_well:
         return _form(console, request, draft, checked, status=422)
@@ -87,10 +83,20 @@ def _imported(console: Console, draft: Draft) -> Imported | None:
 
 
 def _checked(console: Console, draft: Draft, imported: Imported | None) -> Checked:
-    if imported is None:
-        return candidate.check(console.load, draft.name, draft.text)
-    told = [(one.line, one.text) for one in imported.sentences]
-    return Checked(own=candidate.at_lines(draft.text, told))
+    if imported:
+        told = [(one.line, one.text) for one in imported.sentences]
+        return Checked(own=candidate.at_lines(draft.text, told))
+    checked = candidate.check(console.load, draft.name, draft.text)
+    if draft.is_new and _now(console, draft) is not None:
+        why = f"{SITES}/{draft.name}.yaml is there already; choose another name"
+        return Checked((candidate.Sentence(0, why), *checked.own), checked.others)
+    return checked
+
+
+def _now(console: Console, draft: Draft) -> str | None:
+    """The text of the site's file; None where there is none, or no file may have that name."""
+    is_named = re.fullmatch(NAME, draft.name)
+    return candidate.text_at(console.root, f"{draft.name}.yaml") if is_named else None
 
 
 def _form_of_imported(

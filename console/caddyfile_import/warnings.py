@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from console.caddyfile_import.known import KNOWN, OFFICIAL, WITH_DIRECTIVES
+from console.caddyfile_import.known import OFFICIAL, WITH_DIRECTIVES
 from console.caddyfile_import.words import Directive, Sentence, walk
 
 _PEERS = ("{remote_host}", "{remote}", "{http.request.remote.host}", "{http.request.remote}")
@@ -16,10 +16,9 @@ def warnings(directives: Sequence[Directive]) -> Iterator[Sentence]:
         if one.name == "import":
             yield one.about("import reads the server's files; write the lines themselves")
         elif one.name not in OFFICIAL and not one.name.startswith("@"):
-            of_1 = "Caddy 2 has no such directive" if one.name in KNOWN else "unknown"
             yield one.about(
-                f"{one.name}: {of_1}; the official Caddy knows it not without a plugin, and those "
-                "aren't part of it; remove the line or replace it"
+                f"{one.name}: the official Caddy 2 has no such directive, and plugins aren't part "
+                "of it; remove the line or replace it"
             )
     for one in walk(directives):
         texts = [word.text for word in one.words]

@@ -121,9 +121,12 @@ def test_no_page_of_a_site_that_is_not_there(desk: Desk, path: str) -> None:
 
 def test_a_new_site_takes_nobodys_name(desk: Desk) -> None:
     form = {"name": "blog", "text": SEVERAL_SITES["blog.yaml"], "new": "yes"}
-    answer = desk.browser().post("/preview", data=form)
+    browser = desk.browser()
+    told = [(0, "config/sites/blog.yaml is there already; choose another name")]
+    assert said(browser.post("/check", data=form)) == told
+    answer = browser.post("/preview", data=form)
     assert answer.status_code == 422
-    assert said(answer) == [(0, "config/sites/blog.yaml is there already; choose another name")]
+    assert said(answer) == told
 
 
 def test_the_form_of_a_site_has_its_text_and_its_commits(desk: Desk) -> None:
