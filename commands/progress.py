@@ -162,8 +162,8 @@ class Progress:
         if op and _is_thing(about):
             keys = sorted({*(about.get("detailedDiff") or ()), *(about.get("diffs") or ())})
             known = [key for key in keys if not key.startswith("__")]
-            self._write({"step": how, "op": op, "name": _name(about), "type": about["type"],
-                         "urn": about["urn"], "keys": known})  # fmt: skip
+            line = {"step": how, "op": op, "name": _name(about), "urn": about["urn"], "keys": known}
+            self._write(line)
 
     def _write(self, line: Mapping[str, object]) -> None:
         if self.steps:

@@ -43,7 +43,6 @@ class Step:
     op: str
     """`create`, `update`, `replace` or `delete`."""
     name: str
-    type: str
     keys: tuple[str, ...]
     """What of it changes, by name."""
 
@@ -96,9 +95,7 @@ class Run:
                 keys = tuple(line["keys"]) or (
                     steps[line["urn"]].keys if line["urn"] in steps else ()
                 )
-                steps[line["urn"]] = Step(
-                    line["step"], line["op"], line["name"], line["type"], keys
-                )
+                steps[line["urn"]] = Step(line["step"], line["op"], line["name"], keys)
         return list(steps.values())
 
     @property

@@ -61,9 +61,8 @@ PICTURED = {
     "notes.yaml": "hosts: [notes]\nsource: {folder: sites/notes}\nlisting: true\n",
     "old.yaml": "hosts: [old.example.org]\nredirect: {to: 'https://www.example.org'}\n",
 }
-TYPE = "pulumi-python:dynamic/homeport:VolumeFiles"
 PLANNED = [
-    {"step": "planned", "op": op, "name": name, "type": TYPE, "urn": name, "keys": keys}
+    {"step": "planned", "op": op, "name": name, "urn": name, "keys": keys}
     for op, name, keys in (
         ("create", "files content-recipes", []),
         ("update", "files router-config", ["files.Caddyfile"]),

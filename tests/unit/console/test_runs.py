@@ -16,7 +16,6 @@ STEPS = [
         "step": "planned",
         "op": "create",
         "name": "files <b>new",
-        "type": "pulumi-python:dynamic/homeport:VolumeFiles",
         "urn": "a",
         "keys": ["files.Caddyfile"],
     },
@@ -57,7 +56,6 @@ def test_a_preview_runs_the_projects_own_command(desk: Desk) -> None:
     assert edited == {}
     page = browser.get(f"/runs/{run}")
     assert "files &lt;b&gt;new" in page.text
-    assert "pulumi-python:dynamic/homeport:VolumeFiles" in page.text
     assert "files.Caddyfile" in page.text
     assert "&lt;script&gt;alert(1)" in page.text
     assert "<script>alert" not in page.text
