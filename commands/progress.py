@@ -184,7 +184,8 @@ class Progress:
 
     def _status(self, now: float) -> None:
         waiting = [step for step in self._steps.values() if now - step.began > 1]
-        text = f"{self._done} of {max(self.total, self._done)}" if self._done else self._phase
+        of_all = f" of {self.total}" if self.total >= self._done else " done"  # of a first update
+        text = f"{self._done}{of_all}" if self._done else self._phase
         if waiting:
             longest = min(waiting, key=lambda step: step.began)
             text += f", waiting for {longest.name} ({now - longest.began:.0f} s)"

@@ -143,6 +143,9 @@ def test_a_terminal_shows_how_much_is_done_and_what_is_waited_for(
     monkeypatch.setattr(time, "monotonic", lambda: 109.0)
     shown.tick()
     assert out.getvalue().endswith("\r\x1b[K1 of 133, waiting for image caddy:2 (9 s)")
+    shown.total = 0  # of a stack that isn't there yet
+    shown.tick()
+    assert out.getvalue().endswith("\r\x1b[K1 done, waiting for image caddy:2 (9 s)")
 
 
 def test_events_are_read_while_they_are_written(tmp_path: Path) -> None:
