@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import psutil
 from docker.models.containers import Container
 
+from bench import storm
 from tests.e2e.checkout import Checkout
 from tests.e2e.following import Following
 from tests.e2e.support import containers
@@ -23,6 +24,7 @@ _REPEATS = 5
 _IDLE_SECONDS = 60
 """How long it is looked at, and how often it asks each repository: once in that time."""
 _NUMBERS = (6, 100)
+_STORM = 200
 
 
 def measure(checkout: Checkout) -> list[tuple[str, str]]:
@@ -35,7 +37,8 @@ def measure(checkout: Checkout) -> list[tuple[str, str]]:
                 memory, cpu = _idle(container)
             what = f"publisher with {number} sources, each asked once a minute"
             rows += [(f"{what}: MiB", f"{memory:.0f}"), (f"{what}: % of a core", f"{cpu:.1f}")]
-        return rows
+        with _publisher(following, _STORM) as container:
+            return rows + storm.storm(following, container, _urls(_STORM))
 
 
 def _webhook_to_marker(following: Following, number: int) -> float:
@@ -54,7 +57,7 @@ def _publisher(following: Following, number: int) -> Iterator[Container]:
     """A publisher that has published this many repositories, with no site to show them."""
     checkout = following.checkout
     following.git.run(
-        f"cd /repositories && for n in $(seq {number}); do cp -r journal bench-{number}-$n; done"
+        f"cd /repositories && for name in {' '.join(_urls(number))}; do cp -r journal $name; done"
     )
     networks = following.publisher.attrs["NetworkSettings"]["Networks"]
     container = checkout.docker.containers.create(
@@ -78,6 +81,12 @@ def _publisher(following: Following, number: int) -> Iterator[Container]:
         container.remove(force=True, v=True)
 
 
+def _urls(number: int) -> dict[str, str]:
+    """The URLs of this many repositories, by name; each number has repositories of its own."""
+    names = [f"bench-{number}-{each}" for each in range(number)]
+    return {name: f"http://git-server:8080/{name}" for name in names}
+
+
 def _files(number: int) -> bytes:
     """What the program writes for a publisher, and a folder for its state, as an archive."""
     site: dict[str, object] = {
@@ -85,23 +94,31 @@ def _files(number: int) -> bytes:
         "directory": "",
         "as": "",
         "every": _IDLE_SECONDS,
-        "webhooks": [],
     }
-    urls = {f"bench-{n}": f"http://git-server:8080/bench-{number}-{n + 1}" for n in range(number)}
     sources = {
         "limits": {"seconds": 300, "mib": 512, "files": 50_000},
-        "sites": {name: {"url": url, "fetch": url, **site} for name, url in urls.items()},
+        "sites": {
+            name: {
+                "url": url,
+                "fetch": url,
+                "webhooks": [{"host": storm.HOST, "path": f"/{name}"}],
+                **site,
+            }
+            for name, url in _urls(number).items()
+        },
     }
-    content = json.dumps(sources).encode()
-    file = tarfile.TarInfo("etc/publisher/releases/1/sources.json")
-    file.size, file.mode = len(content), 0o644
+    files = {"sources.json": json.dumps(sources).encode()}
+    files |= {f"webhooks/{name}": storm.SECRET.encode() for name in _urls(number)}
     link = tarfile.TarInfo("etc/publisher/current")
     link.type, link.linkname = tarfile.SYMTYPE, "releases/1"
     state = tarfile.TarInfo("state")
     state.type, state.mode, state.uid, state.gid = tarfile.DIRTYPE, 0o755, 1000, 1000
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        tar.addfile(file, io.BytesIO(content))
+        for path, content in files.items():
+            file = tarfile.TarInfo(f"etc/publisher/releases/1/{path}")
+            file.size, file.mode = len(content), 0o644
+            tar.addfile(file, io.BytesIO(content))
         tar.addfile(link)
         tar.addfile(state)
     return buffer.getvalue()
