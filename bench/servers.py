@@ -93,7 +93,7 @@ def caddy(checkout: Checkout, host: str, config: str = CADDY) -> AbstractContext
 def nginx(checkout: Checkout, host: str) -> AbstractContextManager[Container]:
     """Debian's nginx."""
     dockerfile = _NGINX_DOCKERFILE.format(debian=debian("trixie"))
-    checkout.docker.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=_NGINX_IMAGE)
+    checkout.docker.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=_NGINX_IMAGE, rm=True)
     command = ["nginx", "-c", f"{_AT}/config"]
     return _server(checkout, _NGINX_IMAGE, command, _said(_NGINX, host), host)
 

@@ -67,7 +67,7 @@ def bad(stack: Checkout) -> Iterator[str]:
     good, ref = stack.image("php"), "homeport/php:e2e-bad"
     context = _context({"Dockerfile": _DOCKERFILE.format(good=good), "serve": _SERVE})
     with closing(docker.from_env()) as client:
-        client.images.build(fileobj=context, custom_context=True, tag=ref)
+        client.images.build(fileobj=context, custom_context=True, tag=ref, rm=True)
         yield ref
         client.images.remove(ref, force=True)
 

@@ -48,7 +48,7 @@ def older(few: Checkout) -> Iterator[str]:
 def too_old(few: Checkout) -> Iterator[str]:
     ref = "caddy:e2e-too-old"
     dockerfile = _TOO_OLD.format(image=few.image("gateway"))
-    few.docker.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=ref)
+    few.docker.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=ref, rm=True)
     yield ref
     few.docker.images.remove(ref, force=True)
 
@@ -58,7 +58,7 @@ def rebuilt(few: Checkout) -> Iterator[str]:
     """The gateway's version built anew, which is another image."""
     ref = "caddy:e2e-rebuilt"
     dockerfile = f"FROM {few.image('gateway')}\nLABEL rebuilt=yes\n"
-    few.docker.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=ref)
+    few.docker.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=ref, rm=True)
     yield ref
     few.docker.images.remove(ref, force=True)
 
