@@ -17,12 +17,13 @@ def of_site(context: Context, site: str) -> Sequence[Answered]:
     found = []
     with context.door() as door:
         for entry in entries:
-            answer = ask(door, entry)
-            try:
-                left = door.certificate_end(urlsplit(entry["url"]).hostname or "")
-                certificate = lasts(left - datetime.now(UTC))
-            except OSError as error:
-                certificate = f"no valid certificate ({error})"
+            answer, parts, certificate = ask(door, entry), urlsplit(entry["url"]), ""
+            if parts.scheme == "https":
+                try:
+                    left = door.certificate_end(parts.hostname or "") - datetime.now(UTC)
+                    certificate = lasts(left)
+                except OSError as error:
+                    certificate = f"no valid certificate ({error})"
             found.append(Answered(entry["url"], answer.text, answer.well, certificate))
     return found
 

@@ -49,4 +49,4 @@ class Answered:
     """In a word or two."""
     is_well: bool
     certificate: str
-    """How long its certificate lasts, in words."""
+    """How long its certificate lasts, in words; "" where it has none."""

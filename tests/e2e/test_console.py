@@ -5,11 +5,11 @@ from __future__ import annotations
 import html
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -65,14 +65,9 @@ class Browser:
         assert self.client.get(link[3]).status_code == 200
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.client.close()
-        self.process.send_signal(2)
+        self.process.send_signal(signal.SIGINT)
         self.process.communicate(timeout=30)
 
     def post(self, path: str, **form: str) -> str:
@@ -120,6 +115,9 @@ def test_a_sites_page_tells_what_it_answers_and_how_long_its_certificate_lasts(
     assert few.url("alpha").rstrip("/") in shown
     assert '<span class="mark well">200</span>' in shown
     assert re.search(r"certificate for \d+ more hours", shown), shown
+    shown = browser.page("/sites/welcome/answers")
+    assert ">http://welcome.localhost:" in shown
+    assert "certificate" not in shown, "plain HTTP has none"
 
 
 def test_nothing_edited_changes_nothing(few: Checkout, browser: Browser) -> None:
