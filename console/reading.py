@@ -9,10 +9,10 @@ from commands import live
 from config.estate import Estate
 from config.model import ConfigError
 from config.site import Site
+from console.candidate import SITES
 from console.overview import Overview, Row
 from console.repository import Repository
 
-SITES = "config/sites"
 CHANGED = "changed since it was put live"
 NEW = "not put live yet"
 GONE = "live, but its file is gone"
