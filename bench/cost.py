@@ -12,6 +12,7 @@ from bench.chart import chart
 from bench.clock import repeated, seconds, until_answered
 from bench.rates import TOOLS, h2load
 from bench.servers import ip
+from host import engine
 from tests.e2e.checkout import Checkout
 from tests.e2e.sites import page
 from tests.e2e.support import containers
@@ -64,7 +65,7 @@ def _figures(checkout: Checkout, hosting: str, number: int) -> Iterator[tuple[st
     took = until_answered(checkout, checkout.url(f"s{new}"), f"marker-of-s{new}")
     yield "saved site file to its first answer, seconds", f"{took:.1f}"
     router = containers.one(checkout.docker, checkout.label, "router")
-    reload = seconds(lambda: router.exec_run(["sh", "/etc/caddy/current/reload.sh"]))
+    reload = seconds(lambda: engine.run_in(router, ["sh", "/etc/caddy/current/reload.sh"]))
     yield "reload of the router, seconds", f"{reload:.1f}"
     yield _ROUTER, f"{containers.resident_mib(router):.0f}"
     every = containers.all_of(checkout.docker, checkout.label)

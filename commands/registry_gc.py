@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import cast
 
 import docker
 import requests
@@ -153,11 +152,10 @@ def _in_router(context: Context, script: str) -> None:
 
 def _run_in(container: Container, script: str, *arguments: str) -> str:
     """What a shell script prints in a container. Raises CommandError where it fails."""
-    code, output = container.exec_run(["sh", "-c", script, "sh", *arguments])
-    said = cast("bytes", output).decode(errors="replace")
-    if code:
-        raise CommandError(f"container {container.name}: {said.strip()[-500:]}")
-    return said
+    ran = engine.run_in(container, ["sh", "-c", script, "sh", *arguments])
+    if ran.code:
+        raise CommandError(f"container {container.name}: {ran.said[-500:]}")
+    return ran.output.decode(errors="replace")
 
 
 def _open(context: Context, collector: Container) -> None:

@@ -56,5 +56,5 @@ def _failed_half_way(container: Container) -> bool:
         return True
     if health(container) != "healthy":
         return False
-    _, said = container.exec_run(["sh", "-c", _ASK])
-    return b" 403 " in said or b" 404 " in said
+    said = engine.run_in(container, ["sh", "-c", _ASK]).said
+    return " 403 " in said or " 404 " in said

@@ -6,7 +6,6 @@ import dataclasses
 import importlib
 import secrets
 from pathlib import Path, PurePosixPath
-from typing import cast
 
 import docker
 
@@ -143,10 +142,9 @@ def _reload(client: docker.DockerClient, props: Props) -> str:
         at = engine.mounted_at(container.attrs["Mounts"], props["volume"])
         if container.attrs["Config"]["Image"] != props["image"] or at != props["mount"]:
             continue
-        code, output = container.exec_run(props["reload"])
-        if code:
-            text = cast("bytes", output).decode(errors="replace").strip()
-            return _said(props, text) or f"exit code {code}"
+        ran = engine.run_in(container, props["reload"])
+        if ran.code:
+            return _said(props, ran.said) or f"exit code {ran.code}"
     return ""
 
 

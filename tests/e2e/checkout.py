@@ -14,12 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import docker
 import psutil
 import yaml
 
+from host import engine
 from tests.e2e.support import containers
 from tests.e2e.support.client import Address, Answer, Http, get, refusal, serves
 from tests.e2e.support.load import Load
@@ -170,8 +171,8 @@ class Checkout:
     def _root_certificate(self) -> str:
         router = containers.one(self.docker, self.label, "router")
         show = 'cat "$XDG_DATA_HOME/caddy/pki/authorities/local/root.crt"'
-        code, output = router.exec_run(["sh", "-c", show])
-        return cast("bytes", output).decode() if code == 0 else ""
+        shown = engine.run_in(router, ["sh", "-c", show])
+        return shown.output.decode() if shown.code == 0 else ""
 
     def killed_up(self, *, when: Callable[[], object]) -> None:
         """Begin an update and kill it, plugins and all, as soon as `when()` is true."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from host import engine
 from tests.e2e.checkout import Checkout
 from tests.e2e.support import containers
 from tests.e2e.support.waiting import wait_until
@@ -48,9 +49,9 @@ def test_a_service_that_runs_out_of_memory_comes_back(few: Checkout, component: 
     started = _started(few, component)
     container = containers.one(few.docker, few.label, component)
     # Where the binary carries capabilities, its file in /proc is root's.
-    marked = (container.exec_run(["sh", "-c", _FIRST_TO_GO], user=user) for user in ("", "root"))
-    assert any(done.exit_code == 0 for done in marked)
-    container.exec_run(["sh", "-c", _EAT_MEMORY])
+    mark = ["sh", "-c", _FIRST_TO_GO]
+    assert any(engine.run_in(container, mark, user=user).code == 0 for user in ("", "root"))
+    engine.run_in(container, ["sh", "-c", _EAT_MEMORY])
     _assert_restarted_and_serves(few, {component: started})
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import Timer
-from typing import cast
 
 import pytest
 from docker.models.containers import Container
@@ -164,10 +163,7 @@ def components(checkout: Checkout) -> set[str]:
 def in_content(checkout: Checkout, script: str) -> str:
     """What a script says that runs where the content is, as its owner."""
     with _beside_router(checkout) as container:
-        code, said = container.exec_run(["sh", "-c", script])
-    text = cast("bytes", said).decode()
-    assert code == 0, text
-    return text
+        return containers.run_in(container, script)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import bcrypt
 import pytest
 
 from components.prometheus.config import reload_script
+from host import engine
 from tests.e2e import sites
 from tests.e2e.checkout import ROOT, Checkout, Place
 from tests.e2e.support import containers
@@ -320,7 +321,7 @@ def test_a_bad_file_stops_in_preview(watched: Watched, file: str, text: str, sai
 @once
 def test_files_that_prometheus_refuses_are_told_by_the_reload(watched: Watched) -> None:
     prometheus = watched.container("prometheus")
-    assert prometheus.exec_run(RELOAD).exit_code == 0
+    assert engine.run_in(prometheus, RELOAD).code == 0
     (volume,) = (m["Name"] for m in prometheus.attrs["Mounts"] if m["Destination"] == "/config")
     file = "/volume/current/prometheus.yml"
 
@@ -333,12 +334,12 @@ def test_files_that_prometheus_refuses_are_told_by_the_reload(watched: Watched) 
 
     by_hand(f"cp {file} /volume/kept; echo 'no: such' >>{file}")
     try:
-        refused = prometheus.exec_run(RELOAD)
-        assert refused.exit_code == 1
-        assert b"make logs NAME=prometheus" in refused.output
+        refused = engine.run_in(prometheus, RELOAD)
+        assert refused.code == 1
+        assert "make logs NAME=prometheus" in refused.said
     finally:
         by_hand(f"cat /volume/kept >{file}; rm /volume/kept")
-    assert prometheus.exec_run(RELOAD).exit_code == 0
+    assert engine.run_in(prometheus, RELOAD).code == 0
 
 
 @once

@@ -8,13 +8,14 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import docker
 import pytest
 import yaml
 from docker.models.containers import Container
 
+from host import engine
 from tests.e2e.support import containers
 from tests.e2e.support.clean import stack_name
 from tests.unit.program import ROOT, an_estate, run_main
@@ -39,9 +40,9 @@ class Machine:
 
     def output(self, *command: str) -> bytes:
         """What a command in the container prints."""
-        done = self.container.exec_run(list(command), stderr=False)
-        assert done.exit_code == 0, command
-        return cast("bytes", done.output)  # an iterator only where it is asked for
+        done = engine.run_in(self.container, command)
+        assert done.code == 0, command
+        return done.output
 
     def write(self, path: str, text: str) -> None:
         buffer = io.BytesIO()

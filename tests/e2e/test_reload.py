@@ -14,6 +14,7 @@ import pytest
 import yaml
 from docker.models.containers import Container
 
+from host import engine
 from tests.e2e.support import containers
 from tests.e2e.support.clean import stack_name
 from tests.e2e.support.waiting import wait_until
@@ -67,7 +68,7 @@ class Router:
 
     def reload(self) -> int:
         """Its exit code."""
-        return self.container.exec_run(["sh", f"{_AT}/current/reload.sh"]).exit_code or 0
+        return engine.run_in(self.container, ["sh", f"{_AT}/current/reload.sh"]).code
 
     def leads_to(self) -> str:
         """The revision whose sockets visitors get to, where somebody listens; else nothing."""

@@ -15,6 +15,7 @@ from typing import cast
 import pytest
 from docker.models.containers import Container
 
+from host import engine
 from tests.e2e.checkout import WELCOME_MARKER, Checkout, Place
 from tests.e2e.sites import page
 from tests.e2e.support import containers
@@ -218,7 +219,7 @@ def test_a_full_disk_fails_an_update_in_a_sentence_and_costs_nothing(remote: Che
     remote.up()
     keeper = cast("Container", run(["-c", "sleep 600"], detach=True))
     try:
-        keeper.exec_run(["sh", "-c", fill])
+        engine.run_in(keeper, ["sh", "-c", fill])
         page(remote, "alpha", "marker-of-alpha after" + "." * 100_000)
         done = remote.up(check=False)
         assert done.returncode

@@ -340,8 +340,7 @@ def test_signals_reach_the_service_behind_the_init_process(
 ) -> None:
     def state() -> str:
         script = "read service </proc/1/task/1/children; cat /proc/$service/status"
-        status = str(page.exec_run(["sh", "-c", script]).output)
-        return status.partition("State:\\t")[2][:1]
+        return containers.run_in(page, script).partition("State:\t")[2][:1]
 
     service = containers.one(engine, STACK, "page")
     containers.signal_service(service, "STOP")
@@ -365,7 +364,7 @@ def test_every_object_of_a_volume_has_its_digest(
     before = containers.volume_digests(engine, STACK)
     assert "caddy/pki/authorities/local/root.key" in before[volume]
     for change in ("echo x >/data/new", "chmod 600 /data/new", "ln -s a /data/link"):
-        page.exec_run(["sh", "-c", change])
+        containers.run_in(page, change)
         after = containers.volume_digests(engine, STACK)
         assert after != before, change
         before = after

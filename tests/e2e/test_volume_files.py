@@ -7,12 +7,12 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import docker
 import pytest
 
 from components.caddy import ADMIN
+from host import engine
 from tests.e2e.checkout import ROOT, Place
 from tests.e2e.support import containers
 from tests.e2e.support.clean import stack_name
@@ -72,8 +72,7 @@ class Program:
     def answer(self) -> str:
         """What the service answers, asked from inside."""
         service = containers.one(self.docker, self.label, "service")
-        _, output = service.exec_run(["wget", "-q", "-O", "-", "http://127.0.0.1:8081/"])
-        return cast("bytes", output).decode()
+        return containers.run_in(service, "wget -q -O - http://127.0.0.1:8081/")
 
     def files(self) -> dict[str, str]:
         """Every file of the volume, with its digest."""
@@ -109,8 +108,9 @@ def test_a_secret_file_never_appears_anywhere(program: Program) -> None:
         files=[program.folder],
     )
     service = containers.one(program.docker, program.label, "service")
-    assert service.exec_run(["cat", "/etc/caddy/current/key"], user="1000")[1] == SECRET.encode()
-    assert service.exec_run(["cat", "/etc/caddy/current/key"], user="1001")[0] == 1
+    read = ["cat", "/etc/caddy/current/key"]
+    assert engine.run_in(service, read, user="1000").output == SECRET.encode()
+    assert engine.run_in(service, read, user="1001").code == 1
 
 
 def test_a_bad_line_stops_in_preview_and_changes_nothing(program: Program) -> None:

@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 import docker
 from docker.models.containers import Container
 
+from host import engine
 from offline.images.debian import debian
 
 from .waiting import wait_until
@@ -69,8 +70,8 @@ class BareHost:
         trace: TracebackType | None,
     ) -> None:
         # Its own containers first: their cgroups are beside this container's, not below.
-        self.container.exec_run(["sh", "-c", "docker ps -q | xargs -r docker rm -f; "
-                                 "kill $(cat /run/docker.pid); sleep 1"])  # fmt: skip
+        last = "docker ps -q | xargs -r docker rm -f; kill $(cat /run/docker.pid); sleep 1"
+        engine.run_in(self.container, ["sh", "-c", last])
         self.container.remove(force=True, v=True)
         self._client.close()
         with suppress(OSError):
@@ -82,10 +83,9 @@ class BareHost:
 
     def run(self, script: str) -> str:
         """What a script prints on the host."""
-        code, output = self.container.exec_run(["sh", "-c", script])
-        text = cast("bytes", output).decode()
-        assert code == 0, text
-        return text
+        ran = engine.run_in(self.container, ["sh", "-c", script])
+        assert ran.code == 0, ran.said
+        return ran.output.decode()
 
     def _write_keys(self) -> None:
         subprocess.run(

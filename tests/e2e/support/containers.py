@@ -17,6 +17,8 @@ from typing import IO, Literal
 import docker
 from docker.models.containers import Container
 
+from host import engine
+
 from .waiting import wait_until
 
 STACK = "homeport.stack"
@@ -87,18 +89,17 @@ def signal_service(container: Container, signal: Literal["KILL", "STOP", "CONT",
         "started=$(for one in $service; do cat /proc/$one/task/$one/children; done); "
         f"kill -{signal} $service $started"
     )
-    code, output = container.exec_run(["sh", "-c", script])
-    if code not in (0, 137):  # 137: the container ended, and the shell with it
-        raise RuntimeError(f"{container.name}: {script}: {output!r}")
+    ran = engine.run_in(container, ["sh", "-c", script])
+    if ran.code not in (0, 137):  # 137: the container ended, and the shell with it
+        raise RuntimeError(f"{container.name}: {script}: {ran.said}")
 
 
 def run_in(container: Container, script: str) -> str:
     """What a shell script prints inside a container. RuntimeError where it fails."""
-    result = container.exec_run(["sh", "-euc", script], demux=True)
-    output, errors = ((text or b"").decode() for text in result.output)  # type: ignore[union-attr]
-    if result.exit_code:
-        raise RuntimeError(f"{container.name}: {script}: {result.exit_code}: {errors}")
-    return output
+    ran = engine.run_in(container, ["sh", "-euc", script])
+    if ran.code:
+        raise RuntimeError(f"{container.name}: {script}: {ran.code}: {ran.said}")
+    return ran.output.decode()
 
 
 def resident_mib(*containers: Container) -> float:

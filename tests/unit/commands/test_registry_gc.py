@@ -20,6 +20,7 @@ from commands.error import CommandError
 from commands.registry_references import LIST
 from config import loading
 from config.settings import Settings
+from host import engine
 from tests.unit.program import own_config
 
 # The script that runs on the registry's volume
@@ -108,6 +109,14 @@ class Pushes:
         return {f"sha256:{digest.name}" for digest in below.iterdir()}
 
 
+@pytest.fixture(autouse=True)
+def runs_in_fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_in(container: Any, argv: list[str]) -> engine.Ran:
+        return engine.Ran(0, container.ran(argv), b"")
+
+    monkeypatch.setattr(engine, "run_in", run_in)
+
+
 @pytest.fixture
 def pushes(volume: Path) -> Pushes:
     return Pushes(volume)
@@ -119,9 +128,9 @@ class InVolume:
     def __init__(self, volume: Path) -> None:
         self.volume, self.name = volume, "collector"
 
-    def exec_run(self, argv: list[str]) -> tuple[int, bytes]:
+    def ran(self, argv: list[str]) -> bytes:
         _, _, text, _, *arguments = argv
-        return 0, "\n".join(script(self.volume, text, *arguments)).encode()
+        return "\n".join(script(self.volume, text, *arguments)).encode()
 
 
 def removed(volume: Path, keep: int | None = None) -> None:
@@ -312,10 +321,10 @@ class Box:
             if part in what:
                 raise error
 
-    def exec_run(self, argv: list[str]) -> tuple[int, bytes]:
+    def ran(self, argv: list[str]) -> bytes:
         known = {LIST: "list", registry_gc.TELL: "tell", registry_gc.BEGIN: "begin"}
         self._do(" ".join([known.get(argv[2], argv[2]), *argv[4:]]))
-        return 0, self.listing if argv[2] == LIST else b""
+        return self.listing if argv[2] == LIST else b""
 
     def restart(self, *, timeout: int) -> None:
         assert timeout > 25, "uploads have that long to end"

@@ -39,9 +39,9 @@ class Running:
         mounts = [{"Destination": "/folder"}, {"Name": "the-volume", "Destination": self.at}]
         return {"Config": {"Image": self.image}, "Mounts": mounts}
 
-    def exec_run(self, command: Sequence[str]) -> tuple[int, bytes]:
+    def run_in(self, command: Sequence[str]) -> engine.Ran:
         self.reloads.append(command)
-        return (1 if self.refuses else 0), self.refuses.encode()
+        return engine.Ran(1 if self.refuses else 0, b"", self.refuses.encode())
 
 
 @dataclass
@@ -124,6 +124,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(engine, "has_image", lambda _client, _ref: host.has_image)
     monkeypatch.setattr(engine, "throwaway", host.throwaway)
     monkeypatch.setattr(engine, "holder", host.holder)
+    monkeypatch.setattr(engine, "run_in", Running.run_in)
     monkeypatch.setattr(engine, "run_to_end", host.run_to_end)
     monkeypatch.setattr(engine, "unpack", host.unpack)
     monkeypatch.setattr(volume_files_write, "_already_validated", set())

@@ -417,9 +417,9 @@ class FakeContainer:
     def reload(self) -> None:
         """It is as it is."""
 
-    def exec_run(self, command: list[str]) -> tuple[int, bytes]:
+    def run_in(self, _container: object, command: list[str]) -> engine.Ran:
         assert "/v1/auth/userpass/login/_ " in command[-1], "what no lock-out changes"
-        return 1, f"wget: server returned error: HTTP/1.1 {self.status}\n".encode()
+        return engine.Ran(1, f"wget: server returned error: HTTP/1.1 {self.status}\n".encode(), b"")
 
     def stop(self) -> None:
         self.stopped = True
@@ -441,6 +441,7 @@ def test_only_a_vault_that_never_was_whole_is_emptied(
 
     monkeypatch.setattr(vault_reset, "_vault", lambda _context: container)
     monkeypatch.setattr(engine, "last_start", lambda _container: "")
+    monkeypatch.setattr(engine, "run_in", container.run_in)
     monkeypatch.setattr(engine, "throwaway", throwaway)
     monkeypatch.setattr(engine, "run_to_end", lambda _container: (0, ""))
     context = a_context(tmp_path)
