@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
-import json
 import secrets
-import tarfile
 import time
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,13 +14,10 @@ from hvac.adapters import RawAdapter
 from commands.context import Context
 from commands.error import CommandError
 from commands.pulumi_cli import secret
-from components.vault.client import Reach, VaultError, open_vault
+from commands.vault_api import SNAPSHOT, TIMEOUT, is_snapshot, opened_vault, snapshot_of
 from components.vault.server_config import PROGRAM, PROGRAM_POLICY
-from config.settings import PROJECT
 
-_SNAPSHOT = "/v1/sys/storage/raft/snapshot"
 _POLICY = f"/v1/sys/policies/acl/{PROGRAM}"
-_TIMEOUT = (5, 120)  # seconds to connect, and between two parts of an answer
 _OTHER_KEY = "different autoseal key"  # beside the advice to do it by force
 _PATIENCE = 60  # seconds for the vault to take up what was restored
 _PAUSE = 0.5
@@ -39,10 +28,8 @@ def save(context: Context) -> int:
     file = Path(
         context.given["file"] or f"vault-{context.stack}-{datetime.now(UTC):%Y%m%d-%H%M%S}.snap"
     )
-    with _vault(context) as vault:
-        content: bytes = vault.get(_SNAPSHOT, timeout=_TIMEOUT).content
-    if not _is_snapshot(content):
-        raise CommandError("the vault's snapshot came broken, so nothing was written; try again")
+    with opened_vault(context, secret) as vault:
+        content = snapshot_of(vault)
     try:
         file.touch(mode=0o600, exist_ok=False)
         try:
@@ -67,7 +54,7 @@ def restore(context: Context) -> int:
         content = Path(file).read_bytes()
     except OSError as error:
         raise CommandError(f"{file} can't be read: {error.strerror}") from error
-    if not _is_snapshot(content):
+    if not is_snapshot(content):
         raise CommandError(
             f"{file} isn't a snapshot of a vault, or is incomplete; nothing was changed"
         )
@@ -78,13 +65,13 @@ def restore(context: Context) -> int:
         if wanted != context.stack:
             print("Nothing was changed.")
             return 1
-    with _vault(context) as vault:
+    with opened_vault(context, secret) as vault:
         # OpenBao answers before it begins to restore. A mark that no snapshot has tells when it is
         # done; it stands where the next `make up` would remove it.
         mark = f"# until a snapshot is restored: {secrets.token_hex(8)}\n"
         vault.post(_POLICY, json={"policy": PROGRAM_POLICY + mark})
         try:
-            vault.post(_SNAPSHOT, data=content, timeout=_TIMEOUT)
+            vault.post(SNAPSHOT, data=content, timeout=TIMEOUT)
         except hvac.exceptions.VaultError as error:
             vault.post(_POLICY, json={"policy": PROGRAM_POLICY})
             if _OTHER_KEY not in str(error):
@@ -104,43 +91,6 @@ def restore(context: Context) -> int:
             time.sleep(_PAUSE)
     print(f"restored {file}; `{context.make('up')}` brings what the files declare up to date")
     return 0
-
-
-@contextmanager
-def _vault(context: Context) -> Iterator[RawAdapter]:
-    """The vault's API, asked as the program. What is refused in the block is told as well."""
-    settings = context.settings
-    if not settings.vault:
-        raise CommandError(
-            f"stack {context.stack} has no vault; `{context.make('vault-key')}` makes what it "
-            "is opened with"
-        )
-    _ = context.docker  # tells why it doesn't answer
-    section = json.loads(secret(context, f"{PROJECT}:vault"))  # at once: a passphrase is asked for
-    reach = Reach(
-        entrance=context.estate.entrance,
-        host=context.estate.services["vault"].host,
-        role_id=section.get("role_id"),
-        secret_id=section.get("secret_id"),
-    )
-    try:
-        with open_vault(reach.props, patient=True) as vault:
-            # The client's own adapter would look for JSON in a snapshot.
-            yield RawAdapter.from_adapter(vault.adapter)
-    except VaultError as error:
-        raise CommandError(str(error)) from error
-
-
-def _is_snapshot(content: bytes) -> bool:
-    """Whether it is a whole one, with each file as its sums, which come last, say."""
-    try:
-        # All of it first: tarfile reads no further than the last file, and gzip's sum comes after.
-        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content))) as tar:
-            files = {entry.name: file.read() for entry in tar if (file := tar.extractfile(entry))}
-        lines = [line.split() for line in files["SHA256SUMS"].decode().splitlines()]
-        return all(hashlib.sha256(files[name]).hexdigest() == digest for digest, name in lines)
-    except (tarfile.TarError, EOFError, OSError, zlib.error, KeyError, ValueError):
-        return False
 
 
 def _is_restored(vault: RawAdapter, mark: str) -> bool:

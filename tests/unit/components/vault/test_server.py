@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi.runtime import rpc
 
-from commands import vault_key, vault_reset, vault_snapshot
+from commands import vault_api, vault_key, vault_reset, vault_snapshot
 from commands.context import Context
 from commands.error import CommandError
 from components.vault.server_config import PROGRAM_POLICY, VaultKeys, configuration, secret_files
@@ -303,10 +303,10 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> FakeVault:
     fake = FakeVault()
 
     @contextmanager
-    def opened(_context: Context) -> Iterator[FakeVault]:
+    def opened(_context: Context, _secret: object) -> Iterator[FakeVault]:
         yield fake
 
-    monkeypatch.setattr(vault_snapshot, "_vault", opened)
+    monkeypatch.setattr(vault_snapshot, "opened_vault", opened)
     monkeypatch.setattr(vault_snapshot, "_PAUSE", 0)
     monkeypatch.setenv("YES", "1")
     return fake
@@ -345,7 +345,7 @@ def test_a_snapshot_with_a_flipped_bit_is_none(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = a_snapshot(Path(folder))
         content = bytearray(file.read_bytes())
-        assert vault_snapshot._is_snapshot(bytes(content))
+        assert vault_api.is_snapshot(bytes(content))
         # Not the ten bytes of gzip's head, which hold the time and the system, and not the last
         # byte before its eight bytes of sums, whose spare bits mean nothing.
         last = len(content) - 9
