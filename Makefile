@@ -53,6 +53,15 @@ users: engine ## list who has a password, and their rights
 registry-gc: engine ## remove images that no tag names; KEEP=5 first keeps only the newest five tags of each
 	@$(run) registry-gc --stack "$$STACK" --keep="$$KEEP"
 
+backup-key: engine ## add the missing password of the backup, and print what to keep; or FILE=sheet.txt
+	@$(run) backup-key --stack "$$STACK" --file="$$FILE"
+
+backup: engine ## save all data in the backup's repository
+	@$(run) backup --stack "$$STACK"
+
+backups: engine ## list the snapshots of the backup
+	@$(run) backups --stack "$$STACK"
+
 ca: engine ## print the certificate of the stack's own CA
 	@$(run) ca --stack "$$STACK"
 
@@ -102,4 +111,4 @@ venv:
 console-packages: venv
 	@setup/console
 
-.PHONY: bench ca check console console-packages down drift engine format help lint logs outdated preview purge registry-gc setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv
+.PHONY: backup backup-key backups bench ca check console console-packages down drift engine format help lint logs outdated preview purge registry-gc setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv

@@ -7,6 +7,8 @@ import os
 import sys
 
 from commands import (
+    backup,
+    backup_key,
     ca,
     console,
     drift,
@@ -70,6 +72,12 @@ COMMANDS = {
     "user": ("store the hash of somebody's password", user.run),
     "users": ("list who has a password, and their rights", user.users),
     "registry-gc": ("remove images that no tag names", registry_gc.run),
+    "backup": ("save all data in the backup's repository", backup.run),
+    "backup-key": (
+        "add the missing password of the backup, and print what opens it",
+        backup_key.run,
+    ),
+    "backups": ("list the snapshots of the backup", backup.snapshots),
     "ca": ("print the certificate of the stack's own CA", ca.run),
     "trust": ("print the line that makes this machine trust that CA", ca.trust),
     "vault-key": ("add the missing secrets that open the vault", vault_key.run),
@@ -86,6 +94,7 @@ OPTIONS = {
     "logs": ["name"],
     "user": ["name", "file", "registry"],
     "registry-gc": ["keep"],
+    "backup-key": ["file"],
     "vault-snapshot": ["file"],
     "vault-restore": ["file"],
 }

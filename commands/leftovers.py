@@ -41,10 +41,12 @@ def clear(context: Context, deployment: dict[str, Any], state_at: str) -> None:
             "(PULUMI_BACKEND_URL), "
             "or remove them with `docker rm --force` and `docker network rm`"
         )
-    if any(c.name == collector_of(context) and c.status == "running" for c in containers):
-        raise CommandError(
-            f"registry-gc is at work on stack {context.stack}; try again when it has ended"
-        )
+    at_work = {collector_of(context): "registry-gc", backup_of(context): "backup"}
+    for container in containers:
+        if container.status == "running" and (command := at_work.get(str(container.name))):
+            raise CommandError(
+                f"{command} is at work on stack {context.stack}; try again when it has ended"
+            )
     for container in containers:
         if container.id not in known:
             _say(container)
@@ -64,6 +66,11 @@ def clear(context: Context, deployment: dict[str, Any], state_at: str) -> None:
 def collector_of(context: Context) -> str:
     """The name of the container that removes images from the registry."""
     return f"{PROJECT}-{context.stack}-registry-gc"
+
+
+def backup_of(context: Context) -> str:
+    """The name of the container that saves data."""
+    return f"{PROJECT}-{context.stack}-backup"
 
 
 def _say(thing: Container | Network | Volume) -> None:

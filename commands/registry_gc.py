@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,10 +10,11 @@ import docker
 import requests
 from docker.models.containers import Container
 
+from commands.at_work import end_in_order, find, wait_for
 from commands.context import Context
 from commands.error import CommandError
 from commands.health import health
-from commands.leftovers import collector_of
+from commands.leftovers import backup_of, collector_of
 from commands.registry_references import LIST, REPOSITORIES, parsed, unneeded
 from components.entrance import ROUTER
 from components.gateway.routes_caddyfile import CLOSED
@@ -65,8 +65,7 @@ def run(context: Context) -> int:
             f"stack {context.stack} has no image registry; `homeport:registry: {{}}` in "
             f"Pulumi.{context.stack}.yaml turns it on"
         )
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C, so that pushes are let in again
-        signal.signal(ending, signal.default_int_handler)
+    end_in_order()  # so that pushes are let in again
     try:
         sizes = _collected(context, int(keep) if keep else None)
     except (docker.errors.DockerException, requests.RequestException) as error:
@@ -83,7 +82,12 @@ def _collected(context: Context, keep: int | None) -> str:
                 f"stack {context.stack}: {component} is {how}; `{context.make('up')}` mends it"
             )
     registry = _container(context, IMAGES)
+    wait_for(context, backup_of(context), "backup")
     with _collector(context, registry) as collector:
+        if find(context, backup_of(context)):
+            raise CommandError(
+                f"`{context.make('backup')}` began meanwhile, so nothing was removed; try again"
+            )
         try:
             # From here the gateway answers who would push, until the file is gone again.
             _in_router(context, f"mkdir -p {_CLOSED} && touch {_CLOSED}/{IMAGES}")

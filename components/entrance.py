@@ -6,6 +6,8 @@ GATEWAY = "proxy"
 """What visitors connect to: its component, and its name on the network `services`."""
 ROUTER = "router"
 """The component that has hosts and certificates."""
+DATA = f"{GATEWAY}-data"
+"""The volume with certificates and keys."""
 STATE_AT = "/state"
 """Below it the router mounts the volume with certificates and keys, in a folder named after the id
 of the stack's state."""

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from config.backup_section import BackupSection
 from config.hosts import canonical_host
 from config.model import ConfigError, problems_of
 from config.names import Hosting
@@ -140,6 +141,7 @@ class Settings(Model):
     registry: RegistrySettings | None = None
     vault: VaultSection | None = Field(default=None, repr=False)
     prometheus: PrometheusSettings | None = None
+    backup: BackupSection | None = None
 
     @classmethod
     def sections(cls) -> set[str]:
@@ -168,6 +170,16 @@ class Settings(Model):
                 f"{PROJECT}:tls.issuer is {self.tls.issuer!r}, but outside is "
                 "false, so it can't be asked for certificates; set tls.issuer to internal, or "
                 "outside to true"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_folder_is_elsewhere(self) -> Self:
+        if self.backup and self.backup.folder and self.docker_host.startswith("ssh://"):
+            raise FieldsError(
+                ["backup.repository"],
+                f"is {self.backup.folder!r}, a folder of the host whose data it is to replace; "
+                "must be on a server (rest:… or s3:…) where docker_host is reached over SSH",
             )
         return self
 

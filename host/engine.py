@@ -105,29 +105,34 @@ def throwaway(
     mounts: Sequence[Mount] = (),
     capabilities: Sequence[str] = (),
     labels: dict[str, str] | None = None,
+    networks: Sequence[str] = (),
+    memory_mib: int = 256,
 ) -> Iterator[Container]:
-    """A container without a network, created but not started, removed at the end.
+    """A container, created but not started, removed at the end. It has no network but `networks`.
 
     `volumes` maps a volume's name to where it is mounted. Its archive API works before it
     is started, which is how files get in and out. `nocopy` keeps the image's own files at
     that path out of an empty volume.
     """
+    first, *others = networks or ["none"]
     container = client.containers.create(
         image,
         name=name,
         entrypoint=list(command[:1]),
         command=list(command[1:]),
         user=user,
-        network_mode="none",
+        network_mode=first,
         volumes={name: {"bind": at, "mode": "nocopy"} for name, at in (volumes or {}).items()},
         mounts=list(mounts),
         cap_drop=["ALL"],
         cap_add=list(capabilities),
         security_opt=["no-new-privileges"],
-        mem_limit="256m",
+        mem_limit=f"{memory_mib}m",
         labels={**(labels or {}), THROWAWAY: "true"},
     )
     try:
+        for network in others:
+            client.networks.get(network).connect(container)
         yield container
     finally:
         container.remove(force=True, v=True)

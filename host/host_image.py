@@ -33,7 +33,7 @@ class HostImageProvider(ApplyProvider):
     compared = ("docker_host", "ref")
 
     def apply(self, props: Props) -> None:
-        _bring(props["docker_host"], props["ref"])
+        bring(props["docker_host"], props["ref"])
 
     def read(self, id_: str, props: Props) -> ReadResult:
         there = engine.has_image(engine.connect(props["docker_host"]), props["ref"])
@@ -59,7 +59,8 @@ class HostImage(Resource, module="homeport", name="HostImage"):
         super().__init__(HostImageProvider(), name, props, opts)
 
 
-def _bring(docker_host: str, ref: str) -> None:
+def bring(docker_host: str, ref: str) -> None:
+    """Have the host have an image. Raises EngineError where no way works."""
     host = engine.connect(docker_host, timeout=_PATIENCE)
     if engine.has_image(host, ref):
         return

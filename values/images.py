@@ -36,3 +36,4 @@ class Images(Model):
     alertmanager: Ref
     blackbox: Ref
     node_exporter: Ref
+    backup: Ref

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.caddy import CONFIG_AT
+from components.entrance import DATA
 from components.routes import Refusal, Route
+from components.saved import Saved
 from values.entrance import Entrance
 
 HEALTH_PORT = 2020
@@ -24,6 +26,9 @@ FIGURES_SOCKET = f"{SOCKETS_AT}/figures.sock"
 REVISION = "revision"
 """A file of the router. It tells the scripts in which folder this configuration listens."""
 ROOTS = "acme-roots.pem"
+SAVED = (Saved(volume=DATA, without=("caddy/locks", "closed", "logs")),)
+"""What a backup has of the gateway: certificates, keys and the CA. Which visitors came isn't kept
+for longer than the log itself is."""
 
 
 def script(name: str) -> str:

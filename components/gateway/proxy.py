@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.entrance import GATEWAY, ROUTER
+from components.entrance import DATA, GATEWAY, ROUTER
 from components.gateway.gateway import (
     FIGURES_PORT,
     HEALTH_PORT,
@@ -70,9 +70,7 @@ class CaddyProxy(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:index:CaddyProxy", name, None, opts)
         host, at = args.host, args.gateway.at
-        data = data_volume(
-            f"{name}-data", host, self, component=GATEWAY, image=args.router_image, owner=USER
-        )
+        data = data_volume(DATA, host, self, component=GATEWAY, image=args.router_image, owner=USER)
         sockets = memory_volume(f"{name}-sockets", host, self, component=GATEWAY, owner=USER)
         container = service_container(
             name,

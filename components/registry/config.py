@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import yaml
 
+from components.saved import Saved
+
 IMAGES = "registry"
 """The image registry: its component, and its name on the network `guarded`."""
 PACKAGES = "pypi"
@@ -20,6 +22,18 @@ FIGURES_PORT = 5001
 PACKAGES_PORT = 8080
 PACKAGES_HEALTH = "/health"
 """Answers while the package index does; it has no figures that could be scraped."""
+
+SAVED = (
+    # A link in `repositories` is written after the blob that it names. Uploads under way are begun
+    # again by who made them.
+    Saved(
+        volume=IMAGES,
+        first="docker/registry/v2/repositories",
+        without_names=("_uploads",),
+    ),
+    Saved(volume=PACKAGES, settled=60),
+)
+"""What a backup has of both."""
 
 READ_ONLY_ERROR = "you may read but not write; `registry: write` in the stack file allows it"
 DENIED = json.dumps({"errors": [{"code": "DENIED", "message": READ_ONLY_ERROR}]})

@@ -40,10 +40,11 @@ VERSION = r"\d+(\.\d+)+"
 RECIPES = {
     "caddy": Recipe(caddy.build, f"(?P<version>{VERSION})", "1.2.3"),
     "haproxy": Recipe(haproxy.build, f"(?P<version>{VERSION})-alpine", "1.2.3-alpine"),
+    "homeport/backup": Recipe(python.ours, rf"(?P<python>{VERSION})-\d+", "1.2.3-1"),
     "homeport/php": Recipe(
         php.build, rf"(?P<php>{VERSION})-caddy(?P<caddy>{VERSION})-\d+", "1.2.3-caddy1.2.3-1"
     ),
-    "homeport/publisher": Recipe(python.publisher, rf"(?P<python>{VERSION})-\d+", "1.2.3-1"),
+    "homeport/publisher": Recipe(python.ours, rf"(?P<python>{VERSION})-\d+", "1.2.3-1"),
     "openbao/openbao": Recipe(openbao.build, f"(?P<version>{VERSION})", "1.2.3"),
     "prom/alertmanager": Recipe(alertmanager.build, f"v(?P<version>{VERSION})", "v1.2.3"),
     "prom/blackbox-exporter": Recipe(exporters.blackbox, f"v(?P<version>{VERSION})", "v1.2.3"),

@@ -7,10 +7,13 @@ from offline.images.image import fail, once, run
 RELEASE, MINOR = "trixie", "3.13"
 
 
-def publisher(reference: str, python: str) -> None:
-    """Build the publisher's image and what it stands on, where that is missing."""
+def ours(reference: str, python: str) -> None:
+    """Build an image of ours (`homeport/publisher:…`), and what it stands on, where that is
+    missing.
+    """
     slim(python)
-    run("images/publisher/build", reference)
+    name, _, _ = reference.rpartition(":")
+    run(f"images/{name.rpartition('/')[2]}/build", reference)
 
 
 def slim(version: str) -> str:

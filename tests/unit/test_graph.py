@@ -990,3 +990,16 @@ def test_the_proxy_is_replaced_before_the_router_which_has_a_port_of_the_old_one
 ) -> None:
     by_name = {container.name: container for container in graph.containers}
     assert by_name["proxy"].urn in needs(by_name["router"])
+
+
+def test_a_backup_on_demand_declares_nothing(tmp_path: Path) -> None:
+    """`make backup` alone brings its image, so previews take as long as without it."""
+    root = an_estate(tmp_path, SEVERAL_SITES)
+    section = {"repository": "rest:https://backup.example.org/prod", "password": "p" * 20}
+    without, with_it = (
+        run_main("prod", root, settings=settings) for settings in ({}, {"backup": section})
+    )
+    assert {r.urn: r.inputs for r in with_it.resources} == {
+        r.urn: r.inputs for r in without.resources
+    }
+    assert not [r for r in without.resources if "backup" in repr((r.urn, r.inputs))]

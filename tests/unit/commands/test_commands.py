@@ -203,18 +203,19 @@ def test_volumes_of_generated_files_that_nobody_knows_are_removed_and_data_never
     assert [volume.removed for volume in volumes] == [True, False, False]
 
 
-def test_a_registry_gc_at_work_is_waited_for() -> None:
-    gc = Thing(
-        "homeport-local-registry-gc",
+@pytest.mark.parametrize("command", ["registry-gc", "backup"])
+def test_a_command_at_work_stays(command: str) -> None:
+    container = Thing(
+        f"homeport-local-{command}",
         {"homeport.component": "registry", "homeport.throwaway": "true"},
     )
-    gc.status = "running"
-    with pytest.raises(CommandError, match="registry-gc is at work on stack local; try again"):
-        clear(Host(Things([gc])))
-    assert not gc.removed
-    gc.status = "exited"
-    clear(Host(Things([gc])))
-    assert gc.removed
+    container.status = "running"
+    with pytest.raises(CommandError, match=f"^{command} is at work on stack local; try again"):
+        clear(Host(Things([container])))
+    assert not container.removed
+    container.status = "exited"
+    clear(Host(Things([container])))
+    assert container.removed
 
 
 def test_only_this_stacks_things_are_looked_at() -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from commands import registry_gc
+from commands import at_work, registry_gc
 from commands.context import Context
 from commands.error import CommandError
 from commands.registry_references import LIST
@@ -356,6 +356,8 @@ class Host:
         self.collector = Box(self.done, "collector")
         self.earlier: Box | None = None
         self.created: dict[str, Any] = {}
+        self.backup: Sequence[str] = ()
+        """In what state a backup is found, one look after the other; then there is none."""
         self.containers = self
 
     def list(self, *, filters: dict[str, list[str]], **_: bool) -> list[Box]:
@@ -363,6 +365,13 @@ class Host:
         return [box for box in (self.router, self.registry) if box.component == wanted]
 
     def get(self, name: str) -> Box:
+        if name == "homeport-local-backup":
+            if not self.backup:
+                raise docker.errors.NotFound("none")
+            first, *self.backup = self.backup
+            found = Box(self.done, "backup")
+            found.status = first
+            return found
         assert name == "homeport-local-registry-gc"
         if self.earlier:
             return self.earlier
@@ -493,6 +502,23 @@ def test_what_a_killed_run_left_is_removed(host: Host) -> None:
     assert run(host) == 0
     assert host.done[0] == "earlier: remove"
     assert OPEN in host.done
+
+
+def test_a_backup_is_waited_for(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(at_work, "_GLANCE", 0)
+    host.backup = ["running", "running", "running"]
+    assert run(host) == 0
+    assert capsys.readouterr().out.startswith("Waiting for backup to end…\n")
+
+
+def test_nothing_is_removed_where_a_backup_begins_meanwhile(host: Host) -> None:
+    """It waits for this one, which is there already."""
+    host.backup = ["exited", "created"]
+    with pytest.raises(CommandError, match=r"^`make backup` began meanwhile, so nothing was rem"):
+        run(host)
+    assert host.done == ["collector: start", "collector: remove"]
 
 
 def test_a_second_one_at_the_same_time_does_nothing(host: Host) -> None:

@@ -61,7 +61,7 @@ NO_HASH = (
 )
 FIELDS = (
     "docker_host, domain, host_suffix, restart, hosting, tls, listen, plain_http, outside, "
-    "prepare, stream_close_delay, sources, site_secrets, users, registry, vault, prometheus"
+    "prepare, stream_close_delay, sources, site_secrets, users, registry, vault, prometheus, backup"
 )
 SERVICE_IMAGES = """
 registry: x:1
@@ -71,6 +71,7 @@ prometheus: x:1
 alertmanager: x:1
 blackbox: x:1
 node_exporter: x:1
+backup: x:1
 """
 
 
@@ -384,7 +385,8 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         "config/images.yaml:1: gateway is 'caddy': must be a name and an exact version, such as "
         "caddy:2.11.7",
         "config/images.yaml:4: old: there is no such field; allowed here: proxy, gateway, site, "
-        "php, publisher, registry, pypi, vault, prometheus, alertmanager, blackbox, node_exporter",
+        "php, publisher, registry, pypi, vault, prometheus, alertmanager, blackbox, node_exporter, "
+        "backup",
         "config/sites/B.yaml: a site's file name is 1 to 40 lower-case letters, digits, hyphens "
         "and underscores before .yaml, such as blog.yaml; rename it",
         f"config/sites/a.yaml:1: hosts.1 is 'y z': {NO_HOST_NAME}",

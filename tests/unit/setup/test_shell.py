@@ -128,8 +128,9 @@ def make(*arguments: str) -> list[str]:
 
 
 TARGETS = (
-    "up preview console drift outdated down purge status logs user users registry-gc ca trust "
-    "vault-key vault-snapshot vault-restore vault-reset check test bench format setup"
+    "up preview console drift outdated down purge status logs user users registry-gc backup-key "
+    "backup backups ca trust vault-key vault-snapshot vault-restore vault-reset check test bench "
+    "format setup"
 )
 
 

@@ -1,0 +1,42 @@
+"""Commands that work in a container of their own, and others that wait for them."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import docker
+from docker.models.containers import Container
+
+from commands.context import Context
+
+_GLANCE = 0.5  # seconds
+
+
+def end_in_order() -> None:
+    """Have a command that is told to end do so as by Ctrl-C, which puts in order what it began."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
+
+
+def find(context: Context, name: str) -> Container | None:
+    """The container of a command, running or not."""
+    try:
+        return context.docker.containers.get(name)
+    except docker.errors.NotFound:
+        return None
+
+
+def is_running(context: Context, name: str) -> bool:
+    """Whether the command is at work."""
+    found = find(context, name)
+    return found is not None and found.status == "running"
+
+
+def wait_for(context: Context, name: str, command: str) -> None:
+    """Wait until a command has ended, however long it takes, and say so."""
+    if not is_running(context, name):
+        return
+    print(f"Waiting for {command} to end…", flush=True)
+    while is_running(context, name):
+        time.sleep(_GLANCE)

@@ -1,0 +1,233 @@
+"""`backup` and `backups`: a snapshot of the stack's data in a repository of restic's, and the list
+of all.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+from docker.models.containers import Container
+from docker.types import Mount
+
+from commands.at_work import end_in_order, find, wait_for
+from commands.backup_words import Heard, Named, done, ending, rows
+from commands.context import Context
+from commands.error import CommandError
+from commands.leftovers import backup_of, collector_of
+from commands.pulumi_cli import capture, deployment, secret
+from commands.table import table
+from commands.vault_api import opened_vault, snapshot_of
+from components.saved import Saved
+from composition.backup import what_is_saved
+from config.backup_section import BackupSection
+from config.settings import PROJECT, ROOT
+from host import engine, host_image
+from host.docker_host import plain_labels
+from host.file_tree import Entry, archive
+
+_COMPONENT = "backup"
+_FOLDER_AT = "/repository"
+_DATA_AT = "/data"
+_PLAN = "backup/plan.json"
+_COPIES = "copies"
+_MEMORY_MIB = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Repository:
+    """The section of the stack's file, and its secrets."""
+
+    section: BackupSection
+    environment: Mapping[str, str] = field(repr=False)
+    """What restic is told."""
+    secrets: Sequence[str] = field(repr=False)
+
+
+def run(context: Context) -> int:
+    """Make a snapshot of all data now; restic's exit code."""
+    repository = _repository(context)
+    saved = what_is_saved(context.estate, repository.section)
+    end_in_order()  # so that the container goes, and what it was told
+    files = {f"{_COPIES}/{name}": content for name, content in _copies(context).items()}
+    with _container(context, repository, "save", saved, files) as container:
+        if context.settings.registry:
+            wait_for(context, collector_of(context), "registry-gc")
+        code, heard = _heard(container, repository)
+    if heard.summary:
+        print(done(heard.summary))
+    return _end(context, repository, code, heard)
+
+
+def snapshots(context: Context) -> int:
+    """List what can be restored."""
+    repository = _repository(context)
+    with _container(context, repository, "list", (), {}) as container:
+        code, heard = _heard(container, repository)
+    if code == 0:
+        found = rows(heard.snapshots, datetime.now(UTC))
+        print(table(("snapshot", "made (UTC)", "age", "size"), found))
+    return _end(context, repository, code, heard)
+
+
+def _end(context: Context, repository: _Repository, code: int, heard: Heard) -> int:
+    if code:
+        named = Named(repository=repository.section.repository, backup=context.make("backup"))
+        print(ending(code, heard, named), file=sys.stderr)
+    return code
+
+
+def _repository(context: Context) -> _Repository:
+    """What opens the repository. Raises CommandError if the stack's file doesn't say it."""
+    section = context.settings.backup
+    if section is None:
+        raise CommandError(
+            f"stack {context.stack} has no backup; add homeport:backup with a repository to "
+            f"Pulumi.{context.stack}.yaml, such as "
+            "{repository: rest:https://backup.example.org/prod}, and type "
+            f"`{context.make('backup-key')}`"
+        )
+    if section.password is None:
+        raise CommandError(
+            f"homeport:backup.password is missing; `{context.make('backup-key')}` makes it"
+        )
+    if section.folder and not Path(section.folder).is_dir():
+        raise CommandError(
+            f"homeport:backup.repository is {section.folder!r}, and there is no such folder; make "
+            "it, or mount the disk that has it"
+        )
+    opened: dict[str, Any] = json.loads(secret(context, f"{PROJECT}:backup"))
+    env = {name: str(value) for name, value in opened.get("env", {}).items()}
+    password = str(opened["password"])
+    where = {
+        "RESTIC_REPOSITORY": _FOLDER_AT if section.folder else section.repository,
+        "RESTIC_PASSWORD": password,
+    }
+    return _Repository(section=section, environment=where | env, secrets=(password, *env.values()))
+
+
+def _copies(context: Context) -> dict[str, bytes]:
+    """What isn't in a volume: the state, with its secrets encrypted, the stack's file, and the
+    vault's snapshot.
+    """
+    deployment(context)  # tells why there is none
+    state = capture(context, "stack", "export")
+    if state is None:
+        raise CommandError(f"the state of stack {context.stack} can't be read; try again")
+    file = f"Pulumi.{context.stack}.yaml"
+    copies = {"stack/state.json": state.encode(), f"stack/{file}": (ROOT / file).read_bytes()}
+    if context.settings.vault:
+        with opened_vault(context, secret) as vault:
+            copies["vault/vault.snap"] = snapshot_of(vault)
+    return copies
+
+
+@contextmanager
+def _container(
+    context: Context,
+    repository: _Repository,
+    command: str,
+    saved: Sequence[Saved],
+    files: Mapping[str, bytes],
+) -> Iterator[Container]:
+    """The container that works, not yet started. Its name keeps a second one out."""
+    name, image = backup_of(context), context.estate.images.backup
+    if earlier := find(context, name):
+        if earlier.status == "running":
+            raise CommandError(
+                f"another backup is at work in container {name}, which ends by itself; try again "
+                "then"
+            )
+        earlier.remove(force=True, v=True)
+    plan = {
+        "host": f"{PROJECT}-{context.stack}",
+        "environment": repository.environment,
+        "sources": [_source(one) for one in saved],
+    }
+    folder = repository.section.folder
+    try:
+        if not engine.has_image(context.docker, image):
+            print(f"Bringing {image}…", flush=True)
+            host_image.bring(context.settings.docker_host, image)
+        with engine.throwaway(
+            context.docker,
+            image,
+            ["python3", "-m", "backup", command],
+            name=name,
+            mounts=[*_mounts(context, saved), *_folder(folder)],
+            # Whoever's files they are; a folder may belong to a person.
+            capabilities=["DAC_READ_SEARCH", *(["DAC_OVERRIDE"] if folder else [])],
+            labels=plain_labels(f"{PROJECT}/{context.stack}", _COMPONENT),
+            networks=[] if folder else _networks(context),
+            memory_mib=_MEMORY_MIB,
+        ) as container:
+            told = {_PLAN: json.dumps(plan).encode(), **files}
+            tree = {path: Entry(content, mode=0o600) for path, content in told.items()}
+            container.put_archive("/", archive(tree, ""))
+            yield container
+    except engine.EngineError as error:
+        raise CommandError(str(error)) from error
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise CommandError(f"the container of the backup: {error}") from error
+
+
+def _source(saved: Saved) -> dict[str, object]:
+    told = asdict(saved)
+    return {"at": f"{_DATA_AT}/{told.pop('volume')}", **told}
+
+
+def _mounts(context: Context, saved: Sequence[Saved]) -> list[Mount]:
+    mounts = []
+    for one in saved:
+        volume = f"{PROJECT}-{context.stack}-{one.volume}"
+        if not engine.has_volume(context.docker, volume):
+            raise CommandError(
+                f"volume {volume} isn't on the host, so there is nothing to save yet; "
+                f"`{context.make('up')}` makes it"
+            )
+        mounts.append(Mount(f"{_DATA_AT}/{one.volume}", volume, read_only=True))
+    return mounts
+
+
+def _folder(folder: str) -> list[Mount]:
+    return [Mount(_FOLDER_AT, folder, type="bind")] if folder else []
+
+
+def _networks(context: Context) -> list[str]:
+    """Where a server is reached: a service of the stack's, or outside where it may go there."""
+    wanted = ["services", *(["edge"] if context.settings.outside else [])]
+    there = context.docker.networks.list(filters={"label": context.label})
+    names = [str(network.name) for network in there]
+    found = [name for purpose in wanted for name in names if name.startswith(f"{purpose}-")]
+    if len(found) < len(wanted):
+        raise CommandError(
+            f"stack {context.stack} isn't up, and the backup has no network without it; "
+            f"`{context.make('up')}` brings it up"
+        )
+    return found
+
+
+def _heard(container: Container, repository: _Repository) -> tuple[int, Heard]:
+    """Run it to its end: its exit code, and what it said. Progress is printed."""
+    heard = Heard(
+        say=lambda text: print(text, flush=True),
+        clock=time.monotonic,
+        secrets=repository.secrets,
+    )
+    container.start()
+    begun = b""
+    for part in container.logs(stream=True, follow=True):
+        *lines, begun = (begun + part).split(b"\n")
+        for line in lines:
+            heard.take(line.decode(errors="replace"))
+    heard.take(begun.decode(errors="replace"))
+    return int(container.wait()["StatusCode"]), heard

@@ -1,0 +1,153 @@
+"""What restic says, as a person reads it: progress, the end of a run, snapshots."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+_TRY = re.compile(r"^\w+\([^)]*\) returned error, retrying after \S+: ")
+_QUESTION = " Is there a repository at the following location?"
+_REFUSED = ("(401)", "(403)", "Access Denied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+_EVERY = 5  # seconds between two lines of progress
+_MOST = 10  # of the files that couldn't be read
+_MIB = 2**20
+
+
+@dataclass(kw_only=True)
+class Heard:
+    """What a run said, and what is said of it while it lasts."""
+
+    say: Callable[[str], None]
+    clock: Callable[[], float]
+    """Seconds."""
+    secrets: Sequence[str] = field(default=(), repr=False)
+    """What is never repeated."""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    snapshots: Sequence[Mapping[str, Any]] = ()
+    unread: list[str] = field(default_factory=list)
+    """What couldn't be read, and why."""
+    last: str = ""
+    """The last words of a run that failed."""
+    _said: float | None = None
+
+    def take(self, line: str) -> None:
+        """One line of restic's, which is JSON, or else words on what went wrong."""
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = line.strip()
+        if isinstance(message, list):
+            self.snapshots = message
+        elif isinstance(message, dict):
+            self._take(message)
+        elif message:
+            self.last = self._clean(str(message))
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        match message.get("message_type"):
+            case "status":
+                self._progress(message)
+            case "summary":
+                self.summary = message
+            case "initialized":
+                self.say("made a new repository")
+            case "error":
+                why = (message.get("error") or {}).get("message", "")
+                self.unread.append(self._clean(f"{message.get('item', '')}: {why}"))
+            case "exit_error":
+                self.last = self._clean(str(message.get("message", "")))
+
+    def _progress(self, message: Mapping[str, Any]) -> None:
+        now = self.clock()
+        if self._said is None:
+            self._said = now
+        if now - self._said >= _EVERY:
+            self._said = now
+            read, total = (mib(message.get(key, 0)) for key in ("bytes_done", "total_bytes"))
+            self.say(f"{message.get('percent_done', 0):.0%}: {read} of {total}")
+
+    def _clean(self, text: str) -> str:
+        text = " ".join(text.split()).removeprefix("Fatal: ").partition(_QUESTION)[0]
+        text = _TRY.sub("", text)
+        for secret in sorted(filter(None, self.secrets), key=len, reverse=True):
+            text = text.replace(secret, "…")
+        return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """How sentences name things."""
+
+    repository: str
+    backup: str
+    """The command that makes a snapshot."""
+
+
+def ending(code: int, heard: Heard, named: Named) -> str:
+    """Why a run failed, by restic's exit code, and what to do."""
+    at = f"homeport:backup.repository ({named.repository})"
+    match code:
+        case 3:
+            files = "\n".join(f"  {line}" for line in heard.unread[:_MOST])
+            more = len(heard.unread) - _MOST
+            rest = f"\n  and {more} more" if more > 0 else ""
+            return f"the snapshot lacks what couldn't be read:\n{files}{rest}"
+        case 10:
+            return f"there is no repository at {at} yet; `{named.backup}` makes it"
+        case 11:
+            return (
+                f"{at} is locked by somebody who removes or checks snapshots; try again when they "
+                "have ended"
+            )
+        case 12:
+            return (
+                f"homeport:backup.password doesn't open {at}; set the password that it was made "
+                "with, or name another repository"
+            )
+    why = f"{at} can't be used: {heard.last or f'restic ended with {code}'}"
+    if any(word in heard.last for word in _REFUSED):
+        why += "; set homeport:backup.env to the name and password that the server knows"
+    return why
+
+
+def done(summary: Mapping[str, Any]) -> str:
+    """What a snapshot holds."""
+    return (
+        f"saved snapshot {str(summary.get('snapshot_id', ''))[:8]}: "
+        f"{mib(summary.get('total_bytes_processed', 0))}, of which "
+        f"{mib(summary.get('data_added', 0))} are new"
+    )
+
+
+def rows(snapshots: Iterable[Mapping[str, Any]], now: datetime) -> list[tuple[str, ...]]:
+    """A row for each snapshot, the newest first: its name, when it was made, age and size."""
+    found = []
+    for snapshot in snapshots:
+        made = datetime.fromisoformat(snapshot["time"])
+        size = (snapshot.get("summary") or {}).get("total_bytes_processed")
+        row = (
+            str(snapshot["id"])[:8],
+            f"{made.astimezone(now.tzinfo):%Y-%m-%d %H:%M}",
+            age(now - made),
+            "" if size is None else mib(size),
+        )
+        found.append((made, row))
+    return [row for _, row in sorted(found, reverse=True)]
+
+
+def age(passed: timedelta) -> str:
+    """A time span in its largest unit."""
+    minutes = max(0, int(passed.total_seconds() // 60))
+    for unit, length in (("d", 24 * 60), ("h", 60)):
+        if minutes >= length:
+            return f"{minutes // length} {unit}"
+    return f"{minutes} min"
+
+
+def mib(size: float) -> str:
+    """Bytes, in MiB."""
+    return f"{size / _MIB:.1f} MiB"

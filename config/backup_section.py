@@ -1,0 +1,84 @@
+"""The section `homeport:backup` of a stack's settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from values.command_line import making
+from values.model import FieldsError, Model, secret
+
+_HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?"
+_SERVER = re.compile(rf"(rest:https?://|s3:(https?://)?){_HOST}/[^\s@?#]*")
+_FORMS = (
+    "must be rest:https://backup.example.org/prod, s3:s3.example.org/bucket, or on a local host a "
+    "folder such as /mnt/disk/backup"
+)
+_VARIABLE = re.compile(r"(AWS|RESTIC_REST)_[A-Z0-9_]+")
+_PASSWORD = secret(
+    r"[!-~]{20,128}",
+    "20 to 128 letters, digits and signs, without spaces",
+    made_by=making("backup-key"),
+)
+
+
+def _repository(text: str) -> str:
+    if _SERVER.fullmatch(text):
+        return text
+    if "@" in text:
+        raise ValueError(
+            "must not hold a name or password; set them as homeport:backup.env, such as "
+            "RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD"
+        )
+    path = PurePosixPath(text)
+    if not path.is_absolute() or ".." in path.parts or path == path.parent or not _is_plain(text):
+        raise ValueError(_FORMS)
+    return path.as_posix()
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and not text.startswith("//")
+
+
+def _variables(env: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+    for name in env:
+        if not _VARIABLE.fullmatch(name):
+            raise FieldsError(
+                [name],
+                "is no variable that opens a repository; allowed are RESTIC_REST_USERNAME and "
+                "RESTIC_REST_PASSWORD for rest:, and AWS_… for s3:, such as AWS_ACCESS_KEY_ID",
+            )
+    return env
+
+
+def _as_text(value: object) -> object:
+    # `pulumi config set` makes a number of 8000.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_Value = Annotated[SecretStr, secret(r"[^\x00\n]+", "text of one line"), BeforeValidator(_as_text)]
+
+
+class BackupSection(Model):
+    """Where `make backup` saves the stack's data."""
+
+    repository: Annotated[str, AfterValidator(_repository)] = Field(
+        examples=["rest:https://backup.example.org/prod"]
+    )
+    """Where restic keeps it: a server, or a folder of a local host."""
+    password: Annotated[SecretStr, _PASSWORD] | None = Field(default=None, repr=False)
+    """What the repository is encrypted with: without it nobody reads it again."""
+    env: Annotated[Mapping[str, _Value], AfterValidator(_variables)] = Field(default={}, repr=False)
+    """The credential of the server, as the variables that restic reads."""
+    include: tuple[Literal["content", "metrics"], ...] = Field(default=(), examples=["[metrics]"])
+    """What is saved besides: the content of sites, which git or this repository has as well, and
+    what Prometheus recorded."""
+
+    @property
+    def folder(self) -> str:
+        """The repository where it is a folder of the host; empty where it is on a server."""
+        return self.repository if self.repository.startswith("/") else ""

@@ -1,0 +1,129 @@
+"""The section `homeport:backup`: what is taken, and the whole message for what is not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.backup_section import BackupSection
+from config.model import ConfigError
+from config.settings import Settings
+from tests.unit.program import own_config
+
+FORMS = (
+    "must be rest:https://backup.example.org/prod, s3:s3.example.org/bucket, or on a local host a "
+    "folder such as /mnt/disk/backup"
+)
+NO_CREDENTIAL = (
+    "must not hold a name or password; set them as homeport:backup.env, such as "
+    "RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD"
+)
+NO_VARIABLE = (
+    "is no variable that opens a repository; allowed are RESTIC_REST_USERNAME and "
+    "RESTIC_REST_PASSWORD for rest:, and AWS_… for s3:, such as AWS_ACCESS_KEY_ID"
+)
+NO_PASSWORD = (
+    "must be 20 to 128 letters, digits and signs, without spaces, as `make backup-key{}` makes them"
+)
+SERVER = "rest:https://backup.example.org/prod"
+
+
+def parsed(stack: str, section: Mapping[str, Any]) -> BackupSection:
+    found = Settings.parse(stack, {**own_config(stack), "backup": section}).backup
+    assert found
+    return found
+
+
+def problems(section: Mapping[str, Any], stack: str = "local") -> list[str]:
+    try:
+        parsed(stack, section)
+    except ConfigError as error:
+        return list(error.problems)
+    return []
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"repository": SERVER},
+        {"repository": "rest:http://10.1.2.3:8000/", "env": {"RESTIC_REST_PASSWORD": 8000}},
+        {"repository": "s3:s3.example.org/bucket/a-b", "env": {"AWS_ACCESS_KEY_ID": "id"}},
+        {"repository": "s3:https://s3.example.org:9000/b", "include": ["content", "metrics"]},
+        {"repository": SERVER, "password": {"secure": "v1:a:b"}},
+        {"repository": SERVER, "password": "p" * 20},
+    ],
+)
+@pytest.mark.parametrize("stack", ["local", "prod"])
+def test_good_sections_are_taken(section: dict[str, Any], stack: str) -> None:
+    assert problems(section, stack) == []
+
+
+def test_a_folder_is_taken_in_its_one_form() -> None:
+    assert parsed("local", {"repository": "/mnt//disk/./b/"}).folder == "/mnt/disk/b"
+    assert parsed("local", {"repository": SERVER}).folder == ""
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ({}, "backup.repository is missing; add it, such as repository: " + SERVER),
+        *(
+            ({"repository": text}, f"backup.repository is {text!r}: {FORMS}")
+            for text in ("", "/", "backup", "/a/../b", "//a", "/a\nb", "rest:x", "sftp:host:/b")
+        ),
+        (
+            {"repository": "rest:https://ada:pw@x.org/"},
+            f"backup.repository is 'rest:https://…@x.org/': {NO_CREDENTIAL}",
+        ),
+        (
+            {"repository": SERVER, "password": "short pw"},
+            "backup.password is [secret]: " + NO_PASSWORD.format(""),
+        ),
+        (
+            {"repository": SERVER, "env": {"RESTIC_PASSWORD_FILE": "x"}},
+            f"backup.env.RESTIC_PASSWORD_FILE: {NO_VARIABLE}",
+        ),
+        (
+            {"repository": SERVER, "env": {"AWS_A": "two\nlines"}},
+            "backup.env.AWS_A is [secret]: must be text of one line",
+        ),
+        (
+            {"repository": SERVER, "include": ["vault"]},
+            "backup.include.0 is 'vault': must be 'content' or 'metrics'",
+        ),
+        (
+            {"repository": SERVER, "at": "03:17"},
+            "backup.at: there is no such field; allowed here: repository, password, env, include",
+        ),
+    ],
+)
+def test_bad_sections_are_refused(section: dict[str, Any], problem: str) -> None:
+    assert problems(section) == [f"Pulumi.local.yaml: homeport:{problem}"]
+
+
+def test_a_folder_is_refused_for_a_host_over_ssh() -> None:
+    assert problems({"repository": "/mnt/disk"}, "prod") == [
+        "Pulumi.prod.yaml: homeport:backup.repository: is '/mnt/disk', a folder of the host whose "
+        "data it is to replace; must be on a server (rest:… or s3:…) where docker_host is reached "
+        "over SSH"
+    ]
+
+
+@given(st.text())
+def test_any_text_is_a_repository_or_one_problem(text: str) -> None:
+    found = problems({"repository": text})
+    assert len(found) <= 1
+    if not found:
+        assert text.startswith(("rest:", "s3:", "/"))
+        assert "@" not in text or text.startswith("/")
+
+
+@given(st.text(min_size=1))
+def test_no_problem_quotes_a_password(text: str) -> None:
+    planted = f"planted-{text}"
+    for section in ({"password": f" {planted}"}, {"env": {"AWS_A": f"\n{planted}"}}):
+        told = problems({"repository": SERVER, **section})
+        assert len(told) == 1
+        assert "planted" not in told[0]

@@ -1,0 +1,102 @@
+"""One run, before a restic that writes down how it was called."""
+
+import json
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backup import restic
+from backup.__main__ import Paths, main
+from backup.plan import parse
+
+RESTIC = """\
+#!/bin/sh
+echo "$*" >>{folder}/calls
+echo "$RESTIC_REPOSITORY $RESTIC_PASSWORD" >>{folder}/opened
+case "$*" in
+    *"cat config --no-lock") sleep $(cat {folder}/silent); exit $(cat {folder}/config) ;;
+    *backup*) cat {folder}/backup/left-out >{folder}/seen; exit 3 ;;
+esac
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    program = tmp_path / "bin/restic"
+    for name in ("bin", "backup", "copies", "data/pypi"):
+        (tmp_path / name).mkdir(parents=True)
+    program.write_text(RESTIC.format(folder=tmp_path))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    plan: dict[str, Any] = {
+        "host": "homeport-prod",
+        "environment": {"RESTIC_REPOSITORY": "rest:http://x/", "RESTIC_PASSWORD": "s3cret"},
+        "sources": [
+            {
+                "at": str(tmp_path / "data/pypi"),
+                "without": ["x"],
+                "first": "",
+                "without_names": [],
+                "settled": 0,
+            }
+        ],
+    }
+    (tmp_path / "backup/plan.json").write_text(json.dumps(plan))
+    return tmp_path
+
+
+def run(place: Path, command: str, config: int = 0, silent: int = 0) -> tuple[int, list[str]]:
+    (place / "config").write_text(str(config))
+    (place / "silent").write_text(str(silent))
+    paths = Paths(
+        plan=place / "backup/plan.json",
+        copies=place / "copies",
+        left_out=place / "backup/left-out",
+    )
+    code = main([command], paths)
+    assert not paths.plan.exists(), "a container that nobody removes would hold its secrets"
+    lines = (place / "calls").read_text().splitlines()
+    return code, [line.removeprefix("--json --retry-lock 5m ") for line in lines]
+
+
+def test_a_snapshot_is_made_with_restics_own_exit_code(place: Path) -> None:
+    code, calls = run(place, "save")
+    assert code == 3
+    assert calls == [
+        "cat config --no-lock",
+        "unlock",
+        f"backup --host homeport-prod --group-by host --exclude-file {place}/backup/left-out "
+        f"{place}/copies {place}/data/pypi",
+    ]
+    assert (place / "seen").read_text() == f"{place}/data/pypi/x\n"
+    assert set((place / "opened").read_text().splitlines()) == {"rest:http://x/ s3cret"}
+
+
+def test_a_repository_is_made_where_there_is_none(place: Path) -> None:
+    assert run(place, "save", 10)[1][:2] == ["cat config --no-lock", "init"]
+
+
+@pytest.mark.parametrize("code", [1, 11, 12])
+def test_nothing_is_written_where_it_can_not_be_opened(place: Path, code: int) -> None:
+    assert run(place, "save", code) == (code, ["cat config --no-lock"])
+
+
+@pytest.mark.parametrize("command", ["save", "list"])
+def test_a_server_that_does_not_answer_is_tried_for_a_while(
+    place: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """For less than the quarter of an hour for which restic itself tries."""
+    monkeypatch.setattr(restic, "_PATIENCE", 0.5)
+    start = time.monotonic()
+    assert run(place, command, silent=5) == (1, ["cat config --no-lock"])
+    assert time.monotonic() - start < 3
+
+
+def test_the_snapshots_of_this_stack_are_listed(place: Path) -> None:
+    assert run(place, "list") == (0, ["cat config --no-lock", "snapshots --host homeport-prod"])
+
+
+def test_no_secret_is_in_what_a_plan_is_shown_as(place: Path) -> None:
+    assert "s3cret" not in repr(parse((place / "backup/plan.json").read_text()))
