@@ -339,7 +339,7 @@ def test_signals_reach_the_service_behind_the_init_process(
     engine: docker.DockerClient, page: Container, ca: Path
 ) -> None:
     def state() -> str:
-        script = "read service </proc/1/task/1/children; cat /proc/$service/status"
+        script = "read -r service </proc/1/task/1/children || :; cat /proc/$service/status"
         return containers.run_in(page, script).partition("State:\t")[2][:1]
 
     service = containers.one(engine, STACK, "page")
