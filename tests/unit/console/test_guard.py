@@ -13,6 +13,7 @@ import pytest
 from starlette.routing import Route
 
 from config.settings import ROOT
+from console.__main__ import loopback
 from console.app import ROUTES
 from console.doors import LINK_LASTS, SESSION_LASTS
 from console.guard import MAX_BODY
@@ -24,6 +25,14 @@ ASKED = [
     for method in sorted(route.methods or ())
 ]
 CHANGING = [(method, path) for method, path in ASKED if method == "POST"]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """One for all of these tests. Each opens a session of its own, and none changes a file."""
+    made = Desk(tmp_path_factory.mktemp("guarded") / "desk")
+    yield made
+    made.stop()
 
 
 def routes_of(*methods: str) -> list[Route]:
@@ -226,6 +235,17 @@ def test_no_websocket_is_opened(desk: Desk) -> None:
         "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
     }
     assert desk.browser().get("/", headers=upgrade).status_code == 200
+
+
+def test_an_answer_waits_for_no_acknowledgement() -> None:
+    listening = loopback()
+    for server in listening:
+        with (
+            server,
+            socket.create_connection(server.getsockname()[:2]),
+            server.accept()[0] as accepted,
+        ):
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_the_program_listens_on_loopback_alone_and_prints_a_link_for_each_enter() -> None:
