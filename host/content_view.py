@@ -13,7 +13,7 @@ import pulumi
 import pulumi_docker as docker
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource
 
-from host import engine
+from host import engine, shared_folders
 from host.docker_host import DockerHost
 from host.file_tree import MARKER
 from host.provider import Props, Provider, gone
@@ -74,7 +74,8 @@ class ContentFolderProvider(Provider):
         if not engine.has_volume(client, props["volume"]):
             return gone()
         volume, image = props["volume"], props["image"]
-        if engine.has_image(client, image):
+        is_there = shared_folders.seen(props["docker_host"], volume, _folder(props)) is not None
+        if not is_there and engine.has_image(client, image):
             with engine.holder(client, volume, image=image, labels=props["labels"]) as (there, at):
                 if not engine.exists(there, f"{_top(props, at)}/releases"):
                     return gone()
@@ -112,13 +113,17 @@ class ContentFolder(Resource, module="homeport", name="ContentFolder"):
         super().__init__(ContentFolderProvider(), name, props, opts)
 
 
+def _folder(props: Props) -> str:
+    return f"sites/{props['site']}"
+
+
 def _top(props: Props, volume_at: str = _VOLUME_AT) -> str:
-    return f"{volume_at}/sites/{props['site']}"
+    return f"{volume_at}/{_folder(props)}"
 
 
 def _path(props: Props) -> str:
     volume = engine.connect(props["docker_host"]).volumes.get(props["volume"])
-    return f"{volume.attrs['Mountpoint']}/sites/{props['site']}"
+    return f"{volume.attrs['Mountpoint']}/{_folder(props)}"
 
 
 def _in_volume(props: Props, *command: str) -> str:
@@ -132,4 +137,5 @@ def _in_volume(props: Props, *command: str) -> str:
         labels=props["labels"],
     ) as container:
         code, output = engine.run_to_end(container)
+    shared_folders.forget()
     return (output or f"exit code {code}") if code else ""

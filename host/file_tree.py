@@ -13,8 +13,12 @@ from typing import Any
 
 CURRENT = "current"
 """In a volume, the link to the tree that its service sees."""
+RELEASES = "releases"
+"""Beside it, the folder that has this tree and the one before."""
 MARKER = "written-by"
 """In a folder of a shared volume, the file that names whose its content is."""
+WRITTEN = "volume-files"
+"""What it says where `VolumeFiles` wrote it."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,19 @@ def _is_utf8(name: str) -> bool:
 
 def digest(tree: Tree) -> str:
     """One hexadecimal digest of all paths, contents, owners and modes."""
+    return digest_of(
+        {
+            path: (entry.owner, entry.mode, hashlib.sha256(entry.content).hexdigest())
+            for path, entry in tree.items()
+        }
+    )
+
+
+def digest_of(files: Mapping[str, tuple[int, int, str]]) -> str:
+    """The same of files whose content has been read elsewhere: owner, mode and SHA-256 by path."""
     total = hashlib.sha256()
-    for path, entry in sorted(tree.items()):
-        content = hashlib.sha256(entry.content).hexdigest()
-        total.update(f"{path}\0{entry.owner}\0{entry.mode:o}\0{content}\n".encode())
+    for path, (owner, mode, content) in sorted(files.items()):
+        total.update(f"{path}\0{owner}\0{mode:o}\0{content}\n".encode())
     return total.hexdigest()
 
 

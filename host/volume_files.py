@@ -25,7 +25,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from host import engine, file_tree
+from host import engine, file_tree, shared_folders
 from host.files import Files
 from host.provider import Props, Provider, ToldError, gone
 from host.volume_files_drift import drift
@@ -76,22 +76,39 @@ class VolumeFilesProvider(Provider):
 
     def create(self, props: Props) -> CreateResult:
         name = str(PurePosixPath(props["volume"], props.get("folder", "")))
-        return CreateResult(name, outs=write(props))
+        return CreateResult(name, outs=_written(props))
 
     def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
-        return UpdateResult(outs=write(news))
+        return UpdateResult(outs=_written(news))
 
     def delete(self, _id: str, props: Props) -> None:
         if props.get("folder"):
             remove(props)
+            shared_folders.forget()
 
     def read(self, id_: str, props: Props) -> ReadResult:
+        if _is_as_written(props):
+            return ReadResult(id_, props)
         client = engine.connect(props["docker_host"])
         if not engine.has_volume(client, props["volume"]):
             return gone()
         if not engine.has_image(client, props["image"]):
             return ReadResult(id_, props)
         return ReadResult(id_, {**props, **drift(client, props)})
+
+
+def _written(props: Props) -> Props:
+    outs = write(props)
+    shared_folders.forget()
+    return outs
+
+
+def _is_as_written(props: Props) -> bool:
+    """Whether one look at all folders of a shared volume shows it; if not, it is read by itself."""
+    if not props.get("folder"):
+        return False
+    folder = shared_folders.seen(props["docker_host"], props["volume"], props["folder"])
+    return folder is not None and folder.digest == props["digest"]
 
 
 @dataclass(frozen=True, kw_only=True)

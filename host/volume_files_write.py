@@ -10,11 +10,8 @@ from pathlib import Path, PurePosixPath
 import docker
 
 from host import engine, file_tree
-from host.file_tree import CURRENT, MARKER, Entry, top_of
+from host.file_tree import CURRENT, MARKER, RELEASES, WRITTEN, Entry, top_of
 from host.provider import Props
-
-_RELEASES = "releases"
-_MINE = "volume-files"
 
 # Written by a check for the create or update of the same run, which share this process.
 _already_validated: set[str] = set()
@@ -37,7 +34,7 @@ def validate(client: docker.DockerClient, props: Props) -> str:
         capabilities=["NET_BIND_SERVICE"],  # official binaries carry it, and don't start without
         labels=props["labels"],
     ) as container:
-        release = f"{_RELEASES}/candidate"
+        release = f"{RELEASES}/candidate"
         top = f"{props['mount'].strip('/')}/{release}"
         links = {f"{props['mount'].strip('/')}/{CURRENT}": release}
         container.put_archive("/", file_tree.archive(tree, top, links))
@@ -56,11 +53,11 @@ def write(props: Props) -> Props:
     tree = _tree(props)
     digest = file_tree.digest(tree)
     # Not the digest alone: mending a release that was edited by hand must not touch it in place.
-    release = f"{_RELEASES}/{digest[:12]}-{secrets.token_hex(3)}"
-    mark = f"echo {_MINE} >{MARKER} && " if props.get("folder") else ""
+    release = f"{RELEASES}/{digest[:12]}-{secrets.token_hex(3)}"
+    mark = f"echo {WRITTEN} >{MARKER} && " if props.get("folder") else ""
     switch = (
         f"cd {top_of(props)} && {mark}old=$(readlink {CURRENT} || true) && "
-        f"for r in {_RELEASES}/*; do case $r in $old|{release}) ;; *) rm -rf $r ;; esac; done && "
+        f"for r in {RELEASES}/*; do case $r in $old|{release}) ;; *) rm -rf $r ;; esac; done && "
         f"ln -s {release} {CURRENT}.new && mv -T {CURRENT}.new {CURRENT} && echo $old"
     )
     below = str(PurePosixPath(props.get("folder", ""), release))
@@ -85,7 +82,7 @@ def remove(props: Props) -> None:
     if not (engine.has_volume(client, volume) and engine.has_image(client, image)):
         return
     top = top_of(props)
-    script = f'[ "$(cat {top}/{MARKER} 2>/dev/null)" != {_MINE} ] || rm -rf {top}'
+    script = f'[ "$(cat {top}/{MARKER} 2>/dev/null)" != {WRITTEN} ] || rm -rf {top}'
     _in_volume(client, props, script, None)
 
 

@@ -4,13 +4,13 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import docker
 import pytest
 from publisher import release
 
-from host import engine
+from host import engine, shared_folders
 from host.content_view import ContentFolderProvider
 
 provider = ContentFolderProvider()
@@ -27,11 +27,24 @@ PROPS = {
 class Host:
     """A Docker host with one volume, a folder of this machine. Commands run on it."""
 
+    labels: ClassVar[dict[str, str]] = {}
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.volumes = self
         self.output = ""
         self.code = 0
+
+        self.containers = self
+        self.is_up = False
+
+    def list(self, filters: dict[str, str]) -> "list[Host]":
+        return [self] if self.is_up else []
+
+    def run_in(self, _container: object, command: Sequence[str]) -> engine.Ran:
+        argv = [word.replace("/srv", str(self.folder)) for word in command]
+        done = subprocess.run(argv, capture_output=True, check=False)
+        return engine.Ran(done.returncode, done.stdout, done.stderr)
 
     def get(self, name: str) -> "Host":
         if name != PROPS["volume"] or not self.folder.exists():
@@ -39,8 +52,9 @@ class Host:
         return self
 
     @property
-    def attrs(self) -> dict[str, str]:
-        return {"Mountpoint": str(self.folder)}
+    def attrs(self) -> dict[str, Any]:
+        mounts = [{"Name": PROPS["volume"], "Destination": "/srv"}]
+        return {"Mountpoint": str(self.folder), "Mounts": mounts}
 
     @contextmanager
     def throwaway(
@@ -67,7 +81,8 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
     host = Host(tmp_path)
     monkeypatch.setattr(engine, "connect", lambda _: host)
     monkeypatch.setattr(engine, "has_image", lambda _client, _ref: True)
-    for name in ("throwaway", "holder", "exists"):
+    shared_folders.forget()
+    for name in ("throwaway", "holder", "exists", "run_in"):
         monkeypatch.setattr(engine, name, getattr(host, name))
     monkeypatch.setattr(engine, "run_to_end", lambda _: (host.code, host.output))
     return host
@@ -107,10 +122,15 @@ def test_a_folder_that_can_not_be_made_is_told_with_the_site(host: Host) -> None
         provider.create(PROPS)
 
 
-def test_a_refresh_forgets_a_folder_that_is_gone_so_that_the_next_up_makes_it(host: Host) -> None:
+@pytest.mark.parametrize("is_up", [False, True])
+def test_a_refresh_forgets_a_folder_that_is_gone_so_that_the_next_up_makes_it(
+    host: Host, *, is_up: bool
+) -> None:
+    host.is_up = is_up
     outs = created()
     assert provider.read("blog", outs).id == "blog"
     (host.folder / "sites/blog/releases").rmdir()
+    shared_folders.forget()  # a refresh looks once
     assert provider.read("blog", outs).id == ""
     host.folder = host.folder / "gone"
     assert provider.read("blog", outs).id == ""

@@ -10,12 +10,12 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import docker
 import pytest
 
-from host import engine
+from host import engine, shared_folders
 from host.volume_files import VolumeFilesProvider
 
 provider = VolumeFilesProvider()
@@ -35,6 +35,13 @@ PROPS: dict[str, Any] = {
 }
 
 
+class Router:
+    """The running service that mounts the volume."""
+
+    attrs: ClassVar = {"Mounts": [{"Name": PROPS["volume"], "Destination": "/state"}]}
+    labels: ClassVar[dict[str, str]] = {}
+
+
 class Host:
     """A Docker host with one volume."""
 
@@ -46,9 +53,27 @@ class Host:
         """Whose what was unpacked is."""
         self._command: Sequence[str] = ()
 
+        self.router: list[Router] = []
+        self.read: list[str] = []
+        """The folders that were read by themselves."""
+
     @property
     def volumes(self) -> "Host":
         return self
+
+    @property
+    def containers(self) -> "Host":
+        return self
+
+    def list(self, filters: dict[str, str]) -> "list[Router]":
+        assert filters == {"volume": PROPS["volume"], "status": "running"}
+        return self.router
+
+    def run_in(self, _container: object, command: Sequence[str]) -> engine.Ran:
+        argv = [word.replace("/state", str(self.content)) for word in command]
+        done = subprocess.run(argv, capture_output=True, check=False)
+        mine = f"entry {os.getuid()} ".encode()
+        return engine.Ran(done.returncode, done.stdout.replace(mine, b"entry 1000 "), done.stderr)
 
     def get(self, name: str) -> None:
         if name != PROPS["volume"] or not self.content.exists():
@@ -84,6 +109,7 @@ class Host:
 
     def unpack(self, _container: object, path: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
         """Everything below a folder, as Docker's archive has it: with the folder's own name."""
+        self.read.append(path)
         at = self.content / path.removeprefix("/state/")
         if not at.exists():
             raise docker.errors.NotFound(path)
@@ -107,7 +133,8 @@ class Host:
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
     host = Host(tmp_path)
-    for name in ("throwaway", "holder", "run_to_end", "unpack"):
+    shared_folders.forget()
+    for name in ("throwaway", "holder", "run_in", "run_to_end", "unpack"):
         monkeypatch.setattr(engine, name, getattr(host, name))
     monkeypatch.setattr(engine, "connect", lambda _: host)
     monkeypatch.setattr(engine, "reachable", lambda _: True)
@@ -199,15 +226,29 @@ def test_files_of_a_volume_of_their_own_are_left_to_its_owner(host: Host) -> Non
     assert host.served == PROPS["files"]
 
 
-def test_files_as_they_were_written_are_no_drift_whatever_stands_beside(host: Host) -> None:
+@pytest.fixture(params=["stopped", "running"])
+def router(host: Host, request: pytest.FixtureRequest) -> str:
+    """How the service that mounts the volume is."""
+    if request.param == "running":
+        host.router = [Router()]
+    return str(request.param)
+
+
+def test_files_as_they_were_written_are_no_drift_whatever_stands_beside(
+    host: Host, router: str
+) -> None:
     outs = created()
     other = host.content / "sites/shop/current/index.html"
     other.parent.mkdir(parents=True)
     other.write_text("shop's")
     assert provider.read("x", outs).outs == outs
+    assert host.read == ([] if router == "running" else ["/state/sites/blog"])
 
 
-@pytest.mark.parametrize("by_hand", ["a page", "the link", "the folder", "all folders"])
+@pytest.mark.parametrize(
+    "by_hand", ["a page", "a mode", "a link", "one more", "the link", "the folder", "all folders"]
+)
+@pytest.mark.usefixtures("router")
 def test_what_was_changed_by_hand_is_shown_and_the_next_up_mends_it(
     host: Host, by_hand: str
 ) -> None:
@@ -218,6 +259,12 @@ def test_what_was_changed_by_hand_is_shown_and_the_next_up_mends_it(
             page = blog / "current/index.html"
             page.chmod(0o644)
             page.write_text("by hand")
+        case "a mode":
+            (blog / "current/index.html").chmod(0o600)
+        case "a link":
+            (blog / "current/link").symlink_to("index.html")
+        case "one more":
+            (blog / "current/one\nmore").write_text("by hand")
         case "the link":
             (blog / "current").unlink()
         case "the folder":
