@@ -53,7 +53,7 @@ users: engine ## list who has a password, and their rights
 registry-gc: engine ## remove images that no tag names; KEEP=5 first keeps only the newest five tags of each
 	@$(run) registry-gc --stack "$$STACK" --keep="$$KEEP"
 
-backup-key: engine ## add the missing password of the backup, and print what to keep; or FILE=sheet.txt
+backup-key: engine ## add the missing secrets of the backup, and print what to keep; or FILE=sheet.txt
 	@$(run) backup-key --stack "$$STACK" --file="$$FILE"
 
 backup: engine ## save all data in the backup's repository

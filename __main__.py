@@ -20,7 +20,13 @@ from composition.people import accounts, writers
 from composition.prometheus import pages_of_prometheus, what_is_watched
 from composition.registry import packages_server
 from composition.sites import what_answers, what_is_published
-from composition.vault import people_of_the_vault, vault_keys, vault_reach, what_the_vault_holds
+from composition.vault import (
+    login_of_the_backup,
+    people_of_the_vault,
+    vault_keys,
+    vault_reach,
+    what_the_vault_holds,
+)
 from config import loading
 from host.continue_on_error import leave_dependents_of_failures
 from host.docker_host import DockerHost, DockerHostArgs
@@ -146,6 +152,7 @@ if vault and settings.vault:
             reach=vault_reach(estate, settings.vault),
             environments=what_the_vault_holds(estate),
             people=people_of_the_vault(estate),
+            backup=login_of_the_backup(estate),
             after=[vault, proxy],
         ),
     )

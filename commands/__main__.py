@@ -74,7 +74,7 @@ COMMANDS = {
     "registry-gc": ("remove images that no tag names", registry_gc.run),
     "backup": ("save all data in the backup's repository", backup.run),
     "backup-key": (
-        "add the missing password of the backup, and print what opens it",
+        "add the missing secrets of the backup, and print what opens it",
         backup_key.run,
     ),
     "backups": ("list the snapshots of the backup", backup.snapshots),

@@ -1,11 +1,11 @@
-"""`backup-key`: the password of the backup, and the sheet that somebody keeps elsewhere."""
+"""`backup-key`: the secrets of the backup, and the sheet that somebody keeps elsewhere."""
 
 from __future__ import annotations
 
 import json
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,17 @@ from commands.pulumi_cli import deployment, secret, set_config
 from config.settings import PROJECT
 from config.vault_section import MADE
 
-_PATH = f"{PROJECT}:backup.password"
+_MAKE: Mapping[str, Callable[[], str]] = {
+    "password": lambda: secrets.token_urlsafe(32),
+    "role_id": lambda: secrets.token_hex(16),
+    "secret_id": lambda: secrets.token_hex(32),
+}
 
 
 def run(context: Context) -> int:
-    """Make the password if the stack's file has none, and write the sheet to FILE, or print it.
+    """Make the secrets that the stack's file lacks, and write the sheet to FILE, or print it.
 
-    A password that stands there is never changed.
+    A secret that stands there is never changed.
     """
     section = context.settings.backup
     name = f"Pulumi.{context.stack}.yaml"
@@ -34,10 +38,14 @@ def run(context: Context) -> int:
     if file and file.exists():
         raise CommandError(f"FILE is {str(file)!r}, which is there already; give another name")
     deployment(context)
-    if section.password is None:
-        if not set_config(context, _PATH, secrets.token_urlsafe(32)):
-            raise CommandError(f"{_PATH} couldn't be set in {name}")
-        print(f"made {_PATH} in {name}; commit that file", file=sys.stderr)
+    missing = section.missing(vault=context.settings.vault is not None)
+    for key in missing:
+        path = f"{PROJECT}:backup.{key}"
+        if not set_config(context, path, _MAKE[key]()):
+            raise CommandError(f"{path} couldn't be set in {name}")
+    if missing:
+        made = f"made {', '.join(missing)} of {PROJECT}:backup in {name}"
+        print(f"{made}; commit that file", file=sys.stderr)
     vault = _section(context, "vault") if context.settings.vault else {}
     text = sheet(context.stack, _section(context, "backup"), vault)
     if file is None:

@@ -15,7 +15,7 @@ from commands.context import Context
 from commands.error import CommandError
 from commands.pulumi_cli import secret
 from commands.vault_api import SNAPSHOT, TIMEOUT, is_snapshot, opened_vault, snapshot_of
-from components.vault.server_config import PROGRAM, PROGRAM_POLICY
+from components.vault.server_config import PROGRAM
 
 _POLICY = f"/v1/sys/policies/acl/{PROGRAM}"
 _OTHER_KEY = "different autoseal key"  # beside the advice to do it by force
@@ -69,11 +69,12 @@ def restore(context: Context) -> int:
         # OpenBao answers before it begins to restore. A mark that no snapshot has tells when it is
         # done; it stands where the next `make up` would remove it.
         mark = f"# until a snapshot is restored: {secrets.token_hex(8)}\n"
-        vault.post(_POLICY, json={"policy": PROGRAM_POLICY + mark})
+        before = vault.get(_POLICY).json()["data"]["policy"]
+        vault.post(_POLICY, json={"policy": before + mark})
         try:
             vault.post(SNAPSHOT, data=content, timeout=TIMEOUT)
         except hvac.exceptions.VaultError as error:
-            vault.post(_POLICY, json={"policy": PROGRAM_POLICY})
+            vault.post(_POLICY, json={"policy": before})
             if _OTHER_KEY not in str(error):
                 raise
             raise CommandError(

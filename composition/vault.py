@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pulumi
 
+from components.vault.backup_role import BackupLogin
 from components.vault.client import Reach
 from components.vault.contents import Environment, Person
 from components.vault.server_config import VaultKeys
@@ -28,6 +29,17 @@ def vault_reach(estate: Estate, section: VaultSection) -> Reach:
     return Reach(
         entrance=estate.entrance,
         host=estate.services["vault"].host,
+        role_id=pulumi.Output.secret(opened(section.role_id) or ""),
+        secret_id=pulumi.Output.secret(opened(section.secret_id) or ""),
+    )
+
+
+def login_of_the_backup(estate: Estate) -> BackupLogin | None:
+    """What a backup with a schedule gets the vault's snapshot with."""
+    section = estate.settings.backup
+    if not section or not section.at or not estate.settings.vault:
+        return None
+    return BackupLogin(
         role_id=pulumi.Output.secret(opened(section.role_id) or ""),
         secret_id=pulumi.Output.secret(opened(section.secret_id) or ""),
     )

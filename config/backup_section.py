@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from values.command_line import making
-from values.model import FieldsError, Model, secret
+from values.model import FieldsError, Model, matching, secret
 
 _HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?"
 _SERVER = re.compile(rf"(rest:https?://|s3:(https?://)?){_HOST}/[^\s@?#]*")
@@ -24,6 +24,10 @@ _PASSWORD = secret(
     "20 to 128 letters, digits and signs, without spaces",
     made_by=making("backup-key"),
 )
+_CREDENTIAL = secret(
+    r"[A-Za-z0-9_-]{20,128}", "20 to 128 letters and digits", made_by=making("backup-key")
+)
+_TIME = matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", 'a time of day in quotes, such as "03:17"')
 
 
 def _repository(text: str) -> str:
@@ -74,6 +78,12 @@ class BackupSection(Model):
     """What the repository is encrypted with: without it nobody reads it again."""
     env: Annotated[Mapping[str, _Value], AfterValidator(_variables)] = Field(default={}, repr=False)
     """The credential of the server, as the variables that restic reads."""
+    at: Annotated[str, _TIME] | None = Field(default=None, examples=['"03:17"'])
+    """When the host saves its data by itself, each day, in UTC."""
+    role_id: Annotated[SecretStr, _CREDENTIAL] | None = Field(default=None, repr=False)
+    """The name at the vault of what saves by itself."""
+    secret_id: Annotated[SecretStr, _CREDENTIAL] | None = Field(default=None, repr=False)
+    """Its password there."""
     include: tuple[Literal["content", "metrics"], ...] = Field(default=(), examples=["[metrics]"])
     """What is saved besides: the content of sites, which git or this repository has as well, and
     what Prometheus recorded."""
@@ -82,3 +92,14 @@ class BackupSection(Model):
     def folder(self) -> str:
         """The repository where it is a folder of the host; empty where it is on a server."""
         return self.repository if self.repository.startswith("/") else ""
+
+    def missing(self, *, vault: bool) -> list[str]:
+        """The secrets that the section lacks and `make backup-key` makes, for a stack with or
+        without a vault.
+        """
+        wanted = ["password", *(LOGIN if self.at and vault else [])]
+        return [key for key in wanted if getattr(self, key) is None]
+
+
+LOGIN = ("role_id", "secret_id")
+"""What a backup gets the vault's snapshot with."""

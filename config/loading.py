@@ -184,10 +184,16 @@ def _refuse_edited_update() -> None:
 
 def _refuse_missing_keys(stack: str, settings: Settings) -> None:
     """Only the program needs them: commands run without, the one that makes them first of all."""
-    if settings.vault and (missing := settings.vault.missing):
-        raise ConfigError(
-            [
-                f"Pulumi.{stack}.yaml: {PROJECT}:vault has no {', '.join(missing)}; "
-                f"`{command_line.make(stack, 'vault-key')}` makes what is missing"
-            ]
-        )
+    backup = settings.backup
+    lacking = {
+        "vault": settings.vault.missing if settings.vault else [],
+        "backup": backup.missing(vault=bool(settings.vault)) if backup and backup.at else [],
+    }
+    problems = [
+        f"Pulumi.{stack}.yaml: {PROJECT}:{section} has no {', '.join(missing)}; "
+        f"`{command_line.make(stack, f'{section}-key')}` makes what is missing"
+        for section, missing in lacking.items()
+        if missing
+    ]
+    if problems:
+        raise ConfigError(problems)

@@ -11,8 +11,11 @@ from typing import Any
 
 import hvac
 import pulumi
+from hvac import exceptions
 from pulumi.dynamic import ReadResult, Resource
 
+from components.vault import backup_role
+from components.vault.backup_role import BackupLogin
 from components.vault.client import (
     ANSWERS,
     Reach,
@@ -24,7 +27,7 @@ from components.vault.client import (
     write_policy,
 )
 from components.vault.policies import PERSON_PREFIX, SERVICE_PREFIX, role_name
-from components.vault.server_config import APPROLE, LOGINS, PROGRAM, PROGRAM_POLICY, USERPASS
+from components.vault.server_config import APPROLE, LOGINS, PROGRAM, USERPASS
 from host.apply_provider import ApplyProvider
 from host.provider import Props
 
@@ -50,6 +53,7 @@ class VaultAccessProvider(ApplyProvider):
         "people",
         "hashes",
         "program",
+        "backup",
         "tries",
         "undeclared",
         "vault",
@@ -69,6 +73,8 @@ class VaultAccessProvider(ApplyProvider):
                         **_USER,
                     },
                 )
+            if login := props.get("backup"):
+                _let_in(vault, login)
             for path in _undeclared(vault, props):
                 vault.delete(path)
 
@@ -87,13 +93,16 @@ class VaultAccessProvider(ApplyProvider):
                     "undeclared": sorted(_undeclared(vault, props)),
                     "vault": ANSWERS,
                 }
+                login = props.get("backup")
+                if login and not _is_let_in(vault, login):
+                    found["backup"] = _CHANGED
         except VaultError as error:  # it is no reason to hold back what else is refreshed
             found = {"vault": str(error)}
         return ReadResult(id_, {**props, **found})
 
 
 class VaultAccess(Resource, module="homeport", name="VaultAccess"):
-    """People's accounts and policies, and the program's own policy.
+    """People's accounts and policies, the backup's login, and the program's own policy.
 
     Removes roles of environments, policies and accounts that the files don't declare, so that
     forgotten access ends. It comes before the services: if the vault can't be reached, only this
@@ -108,19 +117,23 @@ class VaultAccess(Resource, module="homeport", name="VaultAccess"):
         environments: Iterable[str],
         policies: Mapping[str, str],
         hashes: Mapping[str, pulumi.Output[str]],
+        backup: BackupLogin | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`environments` are all that are declared (`shop/prod`); policies go by user."""
+        """`environments` are all that are declared (`shop/prod`); policies go by user. `backup` is
+        who may read the snapshot, if a backup has to.
+        """
         props: dict[str, Any] = {
             "reach": reach.props,
             "named": name,
             "environments": sorted(environments),
             "people": dict(policies),
             "hashes": dict(hashes),
-            "program": PROGRAM_POLICY,
+            "program": backup_role.program_policy(backup=backup is not None),
             "tries": "bounded",
             "undeclared": [],
             "vault": ANSWERS,
+            **({"backup": backup.props} if backup else {}),
         }
         super().__init__(VaultAccessProvider(), name, props, opts)
 
@@ -128,8 +141,9 @@ class VaultAccess(Resource, module="homeport", name="VaultAccess"):
 def _undeclared(vault: hvac.Client, props: Props) -> Iterator[str]:
     """The paths of everything that grants undeclared access."""
     roles = {role_name(environment) for environment in props["environments"]}
+    own = {PROGRAM, *([backup_role.NAME] if props.get("backup") else [])}
     for role in names_at(vault, f"auth/{APPROLE}/role"):
-        if role not in roles and role != PROGRAM:
+        if role not in roles | own:
             yield f"auth/{APPROLE}/role/{role}"
     for user in names_at(vault, f"auth/{USERPASS}/users"):
         if user not in props["people"]:
@@ -137,8 +151,38 @@ def _undeclared(vault: hvac.Client, props: Props) -> Iterator[str]:
     policies = {SERVICE_PREFIX + role for role in roles}
     policies |= {PERSON_PREFIX + user for user in props["people"]}
     for policy in names_at(vault, "sys/policies/acl"):
-        if policy.startswith((SERVICE_PREFIX, PERSON_PREFIX)) and policy not in policies:
+        ours = policy == backup_role.NAME or policy.startswith((SERVICE_PREFIX, PERSON_PREFIX))
+        if ours and policy not in policies | own:
             yield f"sys/policies/acl/{policy}"
+
+
+def _let_in(vault: hvac.Client, login: Mapping[str, str]) -> None:
+    """Have the backup's role, with this login alone."""
+    write_policy(vault, backup_role.NAME, backup_role.POLICY)
+    if not _takes(vault, login):
+        vault.delete(backup_role.AT)  # with the login of before
+    vault.write_data(backup_role.AT, data=backup_role.ROLE)
+    if not _takes(vault, login):
+        for key, path in (("role_id", "role-id"), ("secret_id", "custom-secret-id")):
+            vault.write_data(f"{backup_role.AT}/{path}", data={key: login[key]})
+
+
+def _is_let_in(vault: hvac.Client, login: Mapping[str, str]) -> bool:
+    role = read_data(vault, backup_role.AT)
+    return (
+        backup_role.ROLE.items() <= role.items()
+        and read_policy(vault, backup_role.NAME) == backup_role.POLICY
+        and _takes(vault, login)
+    )
+
+
+def _takes(vault: hvac.Client, login: Mapping[str, str]) -> bool:
+    """Whether the vault lets the login in; the program goes on with its own token."""
+    try:
+        vault.auth.approle.login(login["role_id"], login["secret_id"], use_token=False)
+    except (exceptions.InvalidRequest, exceptions.Forbidden):
+        return False
+    return True
 
 
 def _is_bounded(vault: hvac.Client) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pulumi
 
 from components.vault.access import VaultAccess
+from components.vault.backup_role import BackupLogin
 from components.vault.client import Reach
 from components.vault.policies import person_policy
 from components.vault.service import VaultService
@@ -42,6 +43,8 @@ class VaultContentsArgs:
     environments: Mapping[str, Environment]
     """By service and name: `shop/prod`."""
     people: Mapping[str, Person]
+    backup: BackupLogin | None = None
+    """What the container that saves the snapshot logs in with, if the stack has one."""
     after: Sequence[pulumi.Resource]
     """What has to run for the vault to answer."""
 
@@ -62,6 +65,7 @@ class VaultContents(pulumi.ComponentResource):
                 for user, person in args.people.items()
             },
             hashes={user: pulumi.Output.secret(p.hash) for user, p in args.people.items()},
+            backup=args.backup,
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
         )
         for service, environments in _by_service(args.environments).items():

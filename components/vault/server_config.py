@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from textwrap import indent
 
@@ -35,6 +35,15 @@ LOGINS = "homeport-logins"
 _SEAL_KEY, _PREVIOUS_SEAL_KEY = "seal.key", "previous-seal.key"
 _ROLE_ID, _SECRET_ID = "role_id", "secret_id"
 
+
+def rules(rights: Mapping[str, str]) -> str:
+    """A policy, from what may be done by path."""
+    return "".join(
+        f'path "{path}" {{ capabilities = {json.dumps(given.split())} }}\n'
+        for path, given in rights.items()
+    )
+
+
 _RIGHTS = {
     "sys/policies/acl": "list",
     "sys/policies/acl/homeport-*": "create read update delete",
@@ -50,11 +59,8 @@ _RIGHTS = {
 }
 # Who may write policies and roles could give itself more; this is what the program uses. No
 # right removes a version of a value for good (the vault keeps ten), or unmounts what holds them.
-PROGRAM_POLICY = "".join(
-    f'path "{path}" {{ capabilities = {json.dumps(rights.split())} }}\n'
-    for path, rights in _RIGHTS.items()
-)
-"""What the program may do."""
+PROGRAM_POLICY = rules(_RIGHTS)
+"""What the program may do from the first start on."""
 
 
 @dataclass(frozen=True, kw_only=True)

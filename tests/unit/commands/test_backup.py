@@ -228,6 +228,15 @@ def test_a_missing_password_is_made_and_one_that_is_there_stays(
     assert f"password: {made}\n" in capsys.readouterr().out
 
 
+def test_with_a_time_the_login_at_the_vault_is_made_as_well(engine: dict[str, Any]) -> None:
+    engine["backup"] |= {"password": PASSWORD, "at": "03:17"}
+    assert backup_key.run(a_context(engine["backup"])) == 0
+    made = dict(engine["backup"])
+    assert {"role_id", "secret_id"} < made.keys()
+    assert backup_key.run(a_context(made)) == 0
+    assert engine["backup"] == made
+
+
 def test_the_sheet_has_what_opens_all(engine: dict[str, Any], tmp_path: Path) -> None:
     engine["backup"] |= {"password": PASSWORD, "env": {"AWS_ACCESS_KEY_ID": "id"}}
     engine["vault"] = {"seal_key": "seal", "role_id": "role", "secret_id": "secret", "values": {}}

@@ -27,6 +27,7 @@ NO_VARIABLE = (
 NO_PASSWORD = (
     "must be 20 to 128 letters, digits and signs, without spaces, as `make backup-key{}` makes them"
 )
+NO_TIME = 'must be a time of day in quotes, such as "03:17"'
 SERVER = "rest:https://backup.example.org/prod"
 
 
@@ -52,7 +53,7 @@ def problems(section: Mapping[str, Any], stack: str = "local") -> list[str]:
         {"repository": "s3:s3.example.org/bucket/a-b", "env": {"AWS_ACCESS_KEY_ID": "id"}},
         {"repository": "s3:https://s3.example.org:9000/b", "include": ["content", "metrics"]},
         {"repository": SERVER, "password": {"secure": "v1:a:b"}},
-        {"repository": SERVER, "password": "p" * 20},
+        {"repository": SERVER, "password": "p" * 20, "at": "23:59"},
     ],
 )
 @pytest.mark.parametrize("stack", ["local", "prod"])
@@ -94,8 +95,17 @@ def test_a_folder_is_taken_in_its_one_form() -> None:
             "backup.include.0 is 'vault': must be 'content' or 'metrics'",
         ),
         (
-            {"repository": SERVER, "at": "03:17"},
-            "backup.at: there is no such field; allowed here: repository, password, env, include",
+            {"repository": SERVER, "at": "24:00"},
+            f"backup.at is '24:00': {NO_TIME}",
+        ),
+        (
+            {"repository": SERVER, "at": 797},  # 13:17 without quotes, as some readers take it
+            'backup.at is 797: must be text, put in quotes, such as at: "03:17"',
+        ),
+        (
+            {"repository": SERVER, "when": "03:17"},
+            "backup.when: there is no such field; allowed here: repository, password, env, at, "
+            "role_id, secret_id, include",
         ),
     ],
 )
