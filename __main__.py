@@ -4,6 +4,7 @@ import json
 
 import pulumi
 
+from components.backup.backup import Backup
 from components.gateway.content import content_volume
 from components.gateway.gateway import Gateway
 from components.gateway.proxy import CaddyProxy, CaddyProxyArgs
@@ -14,6 +15,7 @@ from components.site.site import CaddySite, CaddySiteArgs
 from components.smoke_probe import SmokeProbe, SmokeProbeArgs
 from components.vault.contents import VaultContents, VaultContentsArgs
 from components.vault.server import VaultServer, VaultServerArgs
+from composition.daily_backup import backup_args, daily, targets_of_the_backup
 from composition.host import host_steps
 from composition.host_problems import refuse_what_the_host_refuses
 from composition.people import accounts, writers
@@ -164,10 +166,13 @@ prometheus = (
             host=host,
             watching=what_is_watched(estate, settings.prometheus),
             targets=[
-                target
-                for part in (publisher, registry, vault, proxy)
-                if part
-                for target in part.targets
+                *(
+                    target
+                    for part in (publisher, registry, vault, proxy)
+                    if part
+                    for target in part.targets
+                ),
+                *targets_of_the_backup(estate),
             ],
             routes=routes,
             after=[proxy],
@@ -177,6 +182,10 @@ prometheus = (
     else None
 )
 answering = [part for part in (proxy, prometheus, *behind) if part]
+
+if section := daily(estate):
+    made = [part for part in (registry, vault, proxy, prometheus) if part]
+    Backup("backup", backup_args(estate, section, host, after=made))
 
 SmokeProbe(
     "smoke",

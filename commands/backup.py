@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,15 @@ from commands.leftovers import backup_of, collector_of
 from commands.pulumi_cli import capture, deployment, secret
 from commands.table import table
 from commands.vault_api import opened_vault, snapshot_of
+from components.backup.container import (
+    COMPONENT,
+    DATA_AT,
+    FOLDER_AT,
+    MEMORY_MIB,
+    capabilities,
+    environment,
+    plan,
+)
 from components.saved import Saved
 from composition.backup import what_is_saved
 from config.backup_section import BackupSection
@@ -35,12 +44,8 @@ from host import engine, host_image
 from host.docker_host import plain_labels
 from host.file_tree import Entry, archive
 
-_COMPONENT = "backup"
-_FOLDER_AT = "/repository"
-_DATA_AT = "/data"
 _PLAN = "backup/plan.json"
 _COPIES = "copies"
-_MEMORY_MIB = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +113,10 @@ def _repository(context: Context) -> _Repository:
     opened: dict[str, Any] = json.loads(secret(context, f"{PROJECT}:backup"))
     env = {name: str(value) for name, value in opened.get("env", {}).items()}
     password = str(opened["password"])
-    where = {
-        "RESTIC_REPOSITORY": _FOLDER_AT if section.folder else section.repository,
-        "RESTIC_PASSWORD": password,
-    }
-    return _Repository(section=section, environment=where | env, secrets=(password, *env.values()))
+    told = environment(
+        section.repository, is_folder=bool(section.folder), password=password, credential=env
+    )
+    return _Repository(section=section, environment=told, secrets=(password, *env.values()))
 
 
 def _copies(context: Context) -> dict[str, bytes]:
@@ -148,11 +152,7 @@ def _container(
                 "then"
             )
         earlier.remove(force=True, v=True)
-    plan = {
-        "host": f"{PROJECT}-{context.stack}",
-        "environment": repository.environment,
-        "sources": [_source(one) for one in saved],
-    }
+    told_first = plan(f"{PROJECT}-{context.stack}", repository.environment, saved)
     folder = repository.section.folder
     try:
         if not engine.has_image(context.docker, image):
@@ -164,13 +164,12 @@ def _container(
             ["python3", "-m", "backup", command],
             name=name,
             mounts=[*_mounts(context, saved), *_folder(folder)],
-            # Whoever's files they are; a folder may belong to a person.
-            capabilities=["DAC_READ_SEARCH", *(["DAC_OVERRIDE"] if folder else [])],
-            labels=plain_labels(f"{PROJECT}/{context.stack}", _COMPONENT),
+            capabilities=capabilities(is_folder=bool(folder)),
+            labels=plain_labels(f"{PROJECT}/{context.stack}", COMPONENT),
             networks=[] if folder else _networks(context),
-            memory_mib=_MEMORY_MIB,
+            memory_mib=MEMORY_MIB,
         ) as container:
-            told = {_PLAN: json.dumps(plan).encode(), **files}
+            told = {_PLAN: told_first.encode(), **files}
             tree = {path: Entry(content, mode=0o600) for path, content in told.items()}
             container.put_archive("/", archive(tree, ""))
             yield container
@@ -178,11 +177,6 @@ def _container(
         raise CommandError(str(error)) from error
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise CommandError(f"the container of the backup: {error}") from error
-
-
-def _source(saved: Saved) -> dict[str, object]:
-    told = asdict(saved)
-    return {"at": f"{_DATA_AT}/{told.pop('volume')}", **told}
 
 
 def _mounts(context: Context, saved: Sequence[Saved]) -> list[Mount]:
@@ -194,12 +188,12 @@ def _mounts(context: Context, saved: Sequence[Saved]) -> list[Mount]:
                 f"volume {volume} isn't on the host, so there is nothing to save yet; "
                 f"`{context.make('up')}` makes it"
             )
-        mounts.append(Mount(f"{_DATA_AT}/{one.volume}", volume, read_only=True))
+        mounts.append(Mount(f"{DATA_AT}/{one.volume}", volume, read_only=True))
     return mounts
 
 
 def _folder(folder: str) -> list[Mount]:
-    return [Mount(_FOLDER_AT, folder, type="bind")] if folder else []
+    return [Mount(FOLDER_AT, folder, type="bind")] if folder else []
 
 
 def _networks(context: Context) -> list[str]:

@@ -16,6 +16,7 @@ from commands.error import CommandError
 from commands.health import health
 from commands.leftovers import backup_of, collector_of
 from commands.registry_references import LIST, REPOSITORIES, parsed, unneeded
+from commands.scheduled import held
 from components.entrance import ROUTER
 from components.gateway.routes_caddyfile import CLOSED
 from components.registry.config import CONFIG, CONFIG_AT, DATA_AT, IMAGES
@@ -83,7 +84,7 @@ def _collected(context: Context, keep: int | None) -> str:
             )
     registry = _container(context, IMAGES)
     wait_for(context, backup_of(context), "backup")
-    with _collector(context, registry) as collector:
+    with held(context), _collector(context, registry) as collector:
         if find(context, backup_of(context)):
             raise CommandError(
                 f"`{context.make('backup')}` began meanwhile, so nothing was removed; try again"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from urllib.parse import urlsplit
 
-from commands import failures, leftovers, live, locks, orphans, ports, probe
+from commands import failures, leftovers, live, locks, orphans, ports, probe, scheduled
 from commands.context import Context
-from commands.pulumi_cli import backend, deployment, told
+from commands.pulumi_cli import backend, capture, deployment, told
 from commands.table import table
 
 
@@ -34,6 +34,7 @@ def run(context: Context) -> int:
         failures.explain(context)
         return updated
     live.note(context.stack, files)
+    scheduled.keep_state(context, capture)
     # Asked here as well: the update itself asks only when it changed something, and Docker
     # starts a stopped container without waiting for it.
     served = probe.run(context)

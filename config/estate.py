@@ -90,6 +90,7 @@ class Estate:
                 settings.prometheus,
                 [images.node_exporter, images.blackbox, images.alertmanager, images.prometheus],
             ),
+            (settings.backup and settings.backup.at, [images.backup]),
         )
         return [
             [images.proxy, images.gateway, *([images.site] if contained else [])],

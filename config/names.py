@@ -24,6 +24,7 @@ RESERVED = {
     "blackbox",
     "node-exporter",
     "smoke",
+    "backup",
 }
 
 

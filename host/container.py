@@ -149,7 +149,7 @@ def _cpus(number: float) -> str:
 def _mount(mount: Mount | Bind) -> docker.ContainerMountArgs:
     if isinstance(mount, Bind):
         return docker.ContainerMountArgs(
-            type="bind", source=mount.path, target=mount.at, read_only=True
+            type="bind", source=mount.path, target=mount.at, read_only=mount.read_only
         )
     return docker.ContainerMountArgs(
         type="volume", source=mount.volume, target=mount.at, read_only=mount.read_only

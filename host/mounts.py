@@ -33,7 +33,8 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True)
 class Bind:
-    """A folder of the Docker host in the container, read-only."""
+    """A folder or file of the Docker host in the container."""
 
     path: str
     at: str
+    read_only: bool = True

@@ -151,8 +151,8 @@ def test_data_is_saved_in_a_folder_while_everything_runs(saving: Saving) -> None
 def test_the_snapshot_has_everything_as_it_was(saving: Saving) -> None:
     checkout = saving.checkout
     with saving.restic("restore", "latest", "--target", "/out", at=AT_FOLDER) as restic:
-        restored = _restored(restic)
-    package = restored["data/pypi/old-1.0.tar.gz"]
+        found = restored(restic)
+    package = found["data/pypi/old-1.0.tar.gz"]
     assert package[1] == b"old\n"
     there = {
         info.name: info
@@ -160,23 +160,23 @@ def test_the_snapshot_has_everything_as_it_was(saving: Saving) -> None:
     }["old-1.0.tar.gz"]
     assert _identity(package[0]) == _identity(there)
     assert there.mode & 0o777 == 0o640
-    root = restored["data/proxy-data/caddy/pki/authorities/local/root.crt"][1]
+    root = found["data/proxy-data/caddy/pki/authorities/local/root.crt"][1]
     assert root.decode().strip() == checkout.ca.read_text().strip()
-    assert restored["data/registry/docker/registry/v2/blobs/data"][1] == b"blob\n"
-    assert is_snapshot(restored["copies/vault/vault.snap"][1])
-    state = json.loads(restored["copies/stack/state.json"][1])
+    assert found["data/registry/docker/registry/v2/blobs/data"][1] == b"blob\n"
+    assert is_snapshot(found["copies/vault/vault.snap"][1])
+    state = json.loads(found["copies/stack/state.json"][1])
     assert state["deployment"]["resources"]
     name = f"Pulumi.{checkout.stack}.yaml"
-    assert restored[f"copies/stack/{name}"][1] == (checkout.folder / name).read_bytes()
+    assert found[f"copies/stack/{name}"][1] == (checkout.folder / name).read_bytes()
     with tempfile.TemporaryFile() as file:
-        file.write(restored["copies/registry.tar"][1])
+        file.write(found["copies/registry.tar"][1])
         file.seek(0)
         with tarfile.open(fileobj=file) as tar:
             links = {entry.name for entry in tar}
     assert "docker/registry/v2/repositories/app/_manifests/link" in links
     absent = ("_uploads", "registry/v2/repositories", "caddy/locks", "access.log", "young-")
-    assert [path for path in [*restored, *links] for word in absent[:1] if word in path] == []
-    assert [path for path in restored for word in absent if word in path] == []
+    assert [path for path in [*found, *links] for word in absent[:1] if word in path] == []
+    assert [path for path in found for word in absent if word in path] == []
 
 
 def test_a_second_run_adds_little_and_both_are_listed(saving: Saving) -> None:
@@ -281,7 +281,7 @@ def _identity(info: tarfile.TarInfo) -> tuple[int, int, int, float]:
     return info.uid, info.gid, info.mode & 0o7777, info.mtime
 
 
-def _restored(container: Container) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
+def restored(container: Container) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
     """All files below `/out`, by their path there."""
     assert container.wait()["StatusCode"] == 0, container.logs()
     chunks, _ = container.get_archive("/out")

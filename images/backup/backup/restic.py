@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from backup.plan import Plan
+
+Hear = Callable[[str], None]
+"""Takes a line that restic says."""
 
 NO_REPOSITORY = 10
 _FAILED = 1
@@ -14,18 +19,25 @@ _WAIT = "5m"  # for the lock of somebody who checks or removes
 _PATIENCE = 30  # seconds; restic itself tries for a quarter of an hour to reach a server
 
 
-def opens(plan: Plan) -> int:
+def opens(plan: Plan, hear: Hear | None = None) -> int:
     """Whether there is a repository that the password opens: restic's exit code. Why a server
     can't be reached was said with each try.
     """
     try:
-        return restic(plan, "cat", "config", "--no-lock", quiet=True, seconds=_PATIENCE)
+        return restic(plan, "cat", "config", "--no-lock", quiet=True, seconds=_PATIENCE, hear=hear)
     except subprocess.TimeoutExpired:
         return _FAILED
 
 
-def restic(plan: Plan, *arguments: str, quiet: bool = False, seconds: float | None = None) -> int:
-    """Run it as the plan says; its exit code. `quiet` drops what it prints but its errors.
+def restic(
+    plan: Plan,
+    *arguments: str,
+    quiet: bool = False,
+    seconds: float | None = None,
+    hear: Hear | None = None,
+) -> int:
+    """Run it as the plan says; its exit code. `quiet` drops what it prints but its errors. What
+    isn't dropped goes to `hear`, line by line, if that is given.
 
     Raises subprocess.TimeoutExpired, once it is killed, if it takes longer than `seconds`.
     """
@@ -35,17 +47,38 @@ def restic(plan: Plan, *arguments: str, quiet: bool = False, seconds: float | No
         "RESTIC_PROGRESS_FPS": "1",
         **plan.environment,
     }
-    return subprocess.run(
+    told = None if hear is None else subprocess.PIPE
+    with subprocess.Popen(
         ["restic", "--json", "--retry-lock", _WAIT, *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL if quiet else None,
-        check=False,
-        timeout=seconds,
-    ).returncode
+        stdout=subprocess.DEVNULL if quiet else told,
+        stderr=told if quiet or told is None else subprocess.STDOUT,
+    ) as process:
+        try:
+            if hear is not None and seconds is None:
+                for line in process.stdout or process.stderr or ():
+                    hear(line.decode(errors="replace"))
+            said = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _tell(hear, *process.communicate())
+            raise
+        except BaseException:
+            process.send_signal(signal.SIGINT)  # it gives its lock back
+            process.wait()
+            raise
+    _tell(hear, *said)
+    return process.returncode
 
 
-def save(plan: Plan, *, paths: list[Path], left_out: Path) -> int:
+def _tell(hear: Hear | None, *said: bytes | None) -> None:
+    if hear is not None:
+        for line in b"".join(filter(None, said)).splitlines():
+            hear(line.decode(errors="replace"))
+
+
+def save(plan: Plan, *, paths: list[Path], left_out: Path, hear: Hear | None = None) -> int:
     """Make a snapshot; restic's exit code."""
     return restic(
         plan,
@@ -57,4 +90,5 @@ def save(plan: Plan, *, paths: list[Path], left_out: Path) -> int:
         "--exclude-file",
         str(left_out),
         *map(str, paths),
+        hear=hear,
     )

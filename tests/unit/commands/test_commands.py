@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from commands import __main__ as program
-from commands import failures, leftovers, live, locks, orphans, ports, probe, purge, up
+from commands import failures, leftovers, live, locks, orphans, ports, probe, purge, scheduled, up
 from commands.context import Context
 from commands.error import CommandError
 from commands.pulumi_cli import backend
@@ -595,7 +595,13 @@ def test_at_a_terminal_another_stack_is_shown_first_and_asked_about(
     monkeypatch.setattr("builtins.input", lambda _question: answer)
     monkeypatch.setattr(up, "told", told)
     monkeypatch.setattr(up, "deployment", lambda _: {"resources": [{}, {}]})
-    for module, name in ((leftovers, "clear"), (ports, "check_free"), (probe, "run")):
+    around = (
+        (leftovers, "clear"),
+        (ports, "check_free"),
+        (probe, "run"),
+        (scheduled, "keep_state"),
+    )
+    for module, name in around:
         monkeypatch.setattr(module, name, lambda *_: 0)
     noted: list[str] = []
     monkeypatch.setattr(live, "note", lambda stack, _: noted.append(stack))

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from backup import restic
-from backup.__main__ import Paths, main
+from backup.__main__ import main
 from backup.plan import parse
+from backup.saving import Paths
 
 RESTIC = """\
 #!/bin/sh
@@ -70,7 +71,7 @@ def test_a_snapshot_is_made_with_restics_own_exit_code(place: Path) -> None:
         f"backup --host homeport-prod --group-by host --exclude-file {place}/backup/left-out "
         f"{place}/copies {place}/data/pypi",
     ]
-    assert (place / "seen").read_text() == f"{place}/data/pypi/x\n"
+    assert (place / "seen").read_text() == f"{place}/data/pypi/x\n{place}/copies/.coming\n"
     assert set((place / "opened").read_text().splitlines()) == {"rest:http://x/ s3cret"}
 
 

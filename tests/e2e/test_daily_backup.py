@@ -1,0 +1,245 @@
+"""The container that saves each day, with restic itself as the one who reads what was saved. The
+tests run in this order.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import requests
+from docker.models.containers import Container
+from hvac import exceptions
+
+from commands.vault_api import is_snapshot
+from tests.e2e.checkout import Checkout, Place
+from tests.e2e.support import containers, vault
+from tests.e2e.support.clean import stack_name
+from tests.e2e.support.secrets_search import LeakSearch
+from tests.e2e.support.waiting import wait_until
+from tests.e2e.test_backup import AT_FOLDER, PASSWORD, Saving, restored
+
+# A folder is for a local host.
+pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
+
+DAY = 86400
+
+
+@dataclass
+class Daily:
+    """A stack that saves each day into a folder, and what a test asks of it."""
+
+    checkout: Checkout
+    folder: Path
+    secrets: dict[str, str] = field(
+        default_factory=lambda: {
+            "backup.password": PASSWORD,
+            "backup.role_id": secrets.token_hex(16),
+            "backup.secret_id": secrets.token_hex(32),
+            "vault.seal_key": secrets.token_hex(32),
+            "vault.role_id": secrets.token_hex(16),
+            "vault.secret_id": secrets.token_hex(16),
+        }
+    )
+    """By their path in the stack's file."""
+    log: str = ""
+
+    def container(self, component: str = "backup") -> Container:
+        return containers.one(self.checkout.docker, self.checkout.label, component)
+
+    def figures(self) -> dict[str, float]:
+        """What the service tells, by name."""
+        networks = self.container().attrs["NetworkSettings"]["Networks"]
+        (at,) = (network["IPAddress"] for network in networks.values())
+        text = requests.get(f"http://{at}:9120/metrics", timeout=5).text
+        lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+        return {name.removeprefix("backup_"): float(value) for name, value in lines}
+
+    def runs(self, before: float = 0) -> dict[str, float]:
+        """Wait until a run has ended that began after another: the figures."""
+
+        def ended() -> bool:
+            figures = self.figures()
+            return figures["last_run_timestamp_seconds"] > before
+
+        wait_until(ended, "a run has ended")
+        return self.figures()
+
+    def again(self) -> dict[str, float]:
+        """Have it believe that it saved two days ago, as after a night asleep: the figures then."""
+        before = self.figures()["last_run_timestamp_seconds"]
+        earlier = f"""
+            import json, pathlib
+            file = pathlib.Path("/state/notes.json")
+            notes = json.loads(file.read_text())
+            notes["done"] -= {2 * DAY}; notes["tried"] -= {2 * DAY}
+            file.write_text(json.dumps(notes))"""
+        script = "\n".join(line.strip() for line in earlier.splitlines())
+        containers.run_in(self.container(), f"python3 -c '{script}'")
+        return self.runs(before)
+
+
+@pytest.fixture(scope="module")
+def daily(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daily]:
+    top: Path = tmp_path_factory.mktemp("daily")
+    checkout = Checkout(top / "checkout", place, stack_name("daily"))
+    folder = top / "repository"
+    folder.mkdir()
+    try:
+        daily = Daily(checkout, folder)
+        checkout.extra |= {
+            "registry": {},
+            "prometheus": {"interval": "2s"},
+            "backup": {"repository": str(folder), "at": "03:17"},
+        }
+        checkout.configure()
+        checkout.set_secrets(daily.secrets)
+        with LeakSearch(daily.secrets) as search:
+            daily.log = checkout.up().stdout
+            daily.runs()
+        search.assert_absent(
+            state=json.dumps(checkout.state()),
+            texts={"what was printed": daily.log},
+            clients=[checkout.docker],
+            stack=checkout.label,
+            files=[checkout.folder / ".engine"],
+        )
+        yield daily
+    finally:
+        checkout.close()
+
+
+def test_the_first_snapshot_follows_the_first_update_and_has_everything(daily: Daily) -> None:
+    checkout = daily.checkout
+    figures = daily.figures()
+    assert (figures["last_run_exit_code"], figures["unread"]) == (0, 0)
+    assert figures["newest_snapshot_timestamp_seconds"] >= figures["last_run_timestamp_seconds"] - 1
+    saving = Saving(checkout, daily.folder)
+    with saving.restic("restore", "latest", "--target", "/out", at=AT_FOLDER) as restic:
+        found = restored(restic)
+    root = found["data/proxy-data/caddy/pki/authorities/local/root.crt"][1]
+    assert root.decode().strip() == checkout.ca.read_text().strip()
+    assert is_snapshot(found["copies/vault/vault.snap"][1])
+    assert json.loads(found["copies/stack/state.json"][1])["deployment"]["resources"]
+    name = f"Pulumi.{checkout.stack}.yaml"
+    assert found[f"copies/stack/{name}"][1] == (checkout.folder / name).read_bytes()
+    assert not [path for path in found if ".coming" in path]
+
+
+def test_a_second_update_changes_nothing(daily: Daily) -> None:
+    daily.checkout.assert_changes_nothing()
+
+
+def test_its_figures_are_scraped(daily: Daily) -> None:
+    script = (
+        "wget -q -O - "
+        "'http://127.0.0.1:9090/api/v1/query?query=backup_newest_snapshot_timestamp_seconds'"
+    )
+
+    def value() -> float:
+        said = json.loads(containers.run_in(daily.container("prometheus"), script))
+        results = said["data"]["result"]
+        return float(results[0]["value"][1]) if results else 0
+
+    wait_until(
+        lambda: value() == daily.figures()["newest_snapshot_timestamp_seconds"],
+        "Prometheus has the time of the newest snapshot",
+    )
+
+
+def test_a_run_that_was_missed_is_made_up_for(daily: Daily) -> None:
+    before = daily.figures()
+    after = daily.again()
+    assert after["last_run_exit_code"] == 0
+    assert after["newest_snapshot_timestamp_seconds"] > before["newest_snapshot_timestamp_seconds"]
+
+
+def test_its_login_reads_the_vaults_snapshot_and_nothing_else(daily: Daily) -> None:
+    checkout = daily.checkout
+    address = (checkout.place.address, checkout.https)
+    client = vault.connect("vault.localhost", address=address, ca=checkout.ca)
+    client.auth.approle.login(
+        daily.secrets["backup.role_id"], daily.secrets["backup.secret_id"], use_token=True
+    )
+    assert client.adapter.get("/v1/sys/storage/raft/snapshot").status_code == 200
+    for path in ("sys/policies/acl/homeport-program", "auth/approle/role/homeport-backup"):
+        with pytest.raises(exceptions.Forbidden):
+            client.read(path)
+    with pytest.raises(exceptions.Forbidden):
+        client.write_data("auth/approle/role/homeport-backup/custom-secret-id", data={})
+
+
+def test_the_program_makes_no_other_login(daily: Daily) -> None:
+    checkout = daily.checkout
+    client = vault.connect(
+        "vault.localhost", address=(checkout.place.address, checkout.https), ca=checkout.ca
+    )
+    client.auth.approle.login(daily.secrets["vault.role_id"], daily.secrets["vault.secret_id"])
+    for role in ("homeport-program", "shop.prod"):
+        for kind in ("secret-id", "custom-secret-id", "role-id"):
+            with pytest.raises(exceptions.Forbidden):
+                client.write_data(f"auth/approle/role/{role}/{kind}", data={"secret_id": "x" * 20})
+
+
+def test_the_removal_of_images_waits_for_a_run(daily: Daily) -> None:
+    container = daily.container()
+    container.exec_run(["flock", "/state/lock", "sleep", "5"], detach=True)
+    wait_until(
+        lambda: container.exec_run(["flock", "-n", "/state/lock", "true"]).exit_code != 0,
+        "somebody has the lock, as a run would",
+    )
+    said = daily.checkout.command("registry-gc").stdout
+    assert "Waiting for backup to end…\n" in said
+    assert re.search(r"Removing what no tag names: done in", said)
+    assert containers.run_in(container, "ls /state/registry-gc || echo gone").endswith("gone\n")
+
+
+def test_it_can_not_write_what_it_reads(daily: Daily) -> None:
+    container = daily.container()
+    refused = "touch /data/pypi/x || touch /data/proxy-data/x || touch /plan/x || echo refused"
+    assert containers.run_in(container, f"({refused}) 2>/dev/null").endswith("refused\n")
+    assert containers.run_in(container, "ls -d /var/run/docker.sock 2>/dev/null || echo none") == (
+        "none\n"
+    )
+
+
+def test_a_credential_that_fails_is_told_and_tried_again_later(daily: Daily) -> None:
+    """The plan is a file that the service reads again, so no container is replaced."""
+    checkout = daily.checkout
+    before = checkout.ids()
+    checkout.set_secrets({"backup.password": "another-" + secrets.token_hex(12)})
+    checkout.up()
+    assert checkout.ids() == before
+    newest = daily.figures()["newest_snapshot_timestamp_seconds"]
+    figures = daily.again()
+    assert figures["last_run_exit_code"] == 12
+    assert figures["newest_snapshot_timestamp_seconds"] == newest
+    assert "wrong password" in daily.container().logs().decode()
+    checkout.set_secrets({"backup.password": PASSWORD})
+    checkout.up()
+
+
+def test_without_a_time_nothing_of_it_is_left(daily: Daily) -> None:
+    checkout = daily.checkout
+    section = dict(checkout.extra["backup"])  # type: ignore[call-overload]
+    del section["at"]
+    checkout.extra["backup"] = section
+    checkout.configure()
+    checkout.up()
+    there = checkout.docker.containers.list(all=True, filters=containers.labelled(checkout.label))
+    assert "backup" not in {c.labels["homeport.component"] for c in there}
+    volumes = checkout.docker.volumes.list(filters=containers.labelled(checkout.label))
+    assert not [v.name for v in volumes if str(v.name).startswith("backup-")]
+    client = vault.connect(
+        "vault.localhost", address=(checkout.place.address, checkout.https), ca=checkout.ca
+    )
+    with pytest.raises(exceptions.InvalidRequest):
+        client.auth.approle.login(
+            daily.secrets["backup.role_id"], daily.secrets["backup.secret_id"]
+        )
+    assert list((daily.folder / "snapshots").iterdir()), "what was saved stays"
