@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from commands import caddyfile_diff
 from commands.kinds import called
 
 Event = Mapping[str, Any]
@@ -157,13 +158,16 @@ class Progress:
         self.counts = {op: changes[op] for op in (*_DONE, "same") if changes.get(op)}
 
     def _write_step(self, how: str, about: Event) -> None:
-        """What a step does, to what, and the names of what changes: values may be secret."""
+        """What a step does, to what, and the names of what changes: values may be secret. Of a
+        preview also what changes in a Caddyfile, which holds none.
+        """
         op = _STEPS.get(about["op"])
         if op and _is_thing(about):
             keys = sorted({*(about.get("detailedDiff") or ()), *(about.get("diffs") or ())})
             known = [key for key in keys if not key.startswith("__")]
             line = {"step": how, "op": op, "name": _name(about), "urn": about["urn"], "keys": known}
-            self._write(line)
+            lines = caddyfile_diff.of_step(about) if self.planning else []
+            self._write({**line, "of": _component(about), "lines": lines})
 
     def _write(self, line: Mapping[str, object]) -> None:
         if self.steps:
@@ -208,6 +212,12 @@ def events(file: TextIO) -> Iterator[Event | None]:
 def _is_thing(about: Event) -> bool:
     """Whether it is something by itself, and no component, which is made of such."""
     return not about["type"].startswith(("homeport:", "pulumi:"))
+
+
+def _component(about: Event) -> str:
+    """What it is a part of, such as a site."""
+    states = (about.get("new") or {}, about.get("old") or {})
+    return next((s["parent"].rpartition("::")[2] for s in states if s.get("parent")), "")
 
 
 def _name(about: Event) -> str:

@@ -45,6 +45,10 @@ class Step:
     name: str
     keys: tuple[str, ...]
     """What of it changes, by name."""
+    of: str = ""
+    """What it is a part of, such as a site."""
+    lines: tuple[str, ...] = ()
+    """What changes in its Caddyfile, as a diff."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ class Run:
                 keys = tuple(line["keys"]) or (
                     steps[line["urn"]].keys if line["urn"] in steps else ()
                 )
-                steps[line["urn"]] = Step(line["step"], line["op"], line["name"], keys)
+                lines, of = tuple(line.get("lines", ())), line.get("of", "")
+                steps[line["urn"]] = Step(line["step"], line["op"], line["name"], keys, of, lines)
         return list(steps.values())
 
     @property

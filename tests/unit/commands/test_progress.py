@@ -171,8 +171,8 @@ def test_a_program_that_asks_gets_each_step_as_json_and_never_a_value() -> None:
     planned["metadata"] |= {
         "detailedDiff": {"files.Caddyfile": {"diffKind": "update"}, "__provider": {}},
         "diffs": ["files"],
-        "old": {"inputs": {"files": "planted-old"}},
-        "new": {"inputs": {"files": "planted-new"}},
+        "old": {"inputs": {"files": "planted-old"}, "parent": "urn:pulumi:local::h::x::router"},
+        "new": {"inputs": {"files": "planted-new"}, "parent": "urn:pulumi:local::h::x::router"},
     }
     for event in (
         *step("refresh", "docker:index/container:Container", "welcome"),
@@ -194,5 +194,6 @@ def test_a_program_that_asks_gets_each_step_as_json_and_never_a_value() -> None:
         ("failed", "create", "volume b", []),
         (None, None, None, None),
     ]
+    assert lines[0]["of"] == "router"
     assert lines[-1] == {"changes": {"update": 1, "same": 2}, "seconds": 7, "planned": False}
     assert "planted" not in steps.getvalue()

@@ -61,6 +61,19 @@ def test_a_preview_runs_the_projects_own_command(desk: Desk) -> None:
     assert "<script>alert" not in page.text
 
 
+def test_a_preview_shows_what_changes_in_a_caddyfile(desk: Desk) -> None:
+    lines = ["--- live", "+++ new", "@@ -1 +1 @@", "-respond <old>", "+respond <new>"]
+    changed = {"step": "planned", "op": "update", "name": "files router-config", "urn": "a"}
+    desk.does(steps=[changed | {"keys": [], "of": "router", "lines": lines}])
+    browser = desk.browser()
+    run = run_of(browser.post("/waiting"))
+    desk.ends(run)
+    page = browser.get(f"/runs/{run}").text
+    assert "In the Caddyfile of the gateway" in page
+    assert '<span class="del">-respond &lt;old&gt;</span>' in page
+    assert '<span class="add">+respond &lt;new&gt;</span>' in page
+
+
 def test_what_a_run_told_is_for_its_owner_alone(desk: Desk) -> None:
     run = run_of(desk.browser().post("/waiting"))
     desk.ends(run)
