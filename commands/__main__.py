@@ -14,6 +14,7 @@ from commands import (
     drift,
     logs,
     outdated,
+    preview,
     probe,
     pulumi_cli,
     purge,
@@ -62,7 +63,7 @@ def main(argv: list[str]) -> int:
 
 COMMANDS = {
     "up": ("bring the host to what the files say", up.run),
-    "preview": ("show what up would change", pulumi_cli.preview),
+    "preview": ("show what up would change", preview.run),
     "drift": ("show where the host differs from the files", drift.run),
     "outdated": ("show newer versions of images and packages", outdated.run),
     "down": ("remove everything except data volumes", pulumi_cli.down),

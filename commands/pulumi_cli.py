@@ -50,7 +50,11 @@ def told(context: Context, verb: str, *arguments: str, known: Mapping[str, Any])
         environment.setdefault("PULUMI_PARALLEL", _SSH_PARALLEL)
     environment["PULUMI_DEBUG_COMMANDS"] = "true"  # else there is no --event-log
     total = len(known.get("resources", ()))
-    with tempfile.TemporaryDirectory() as folder, _private(log) as output, _steps(context) as steps:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _private(log) as output,
+        steps_file(context) as steps,
+    ):
         progress = Progress(out=sys.stdout, steps=steps, total=total)
         event_log = Path(folder) / "events"
         event_log.touch(mode=0o600)
@@ -90,7 +94,7 @@ def _follow(file: TextIO, process: subprocess.Popen[bytes], progress: Progress) 
 
 
 @contextmanager
-def _steps(context: Context) -> Iterator[TextIO | None]:
+def steps_file(context: Context) -> Iterator[TextIO | None]:
     """Where each step goes as a line of JSON, if the command was told a file."""
     name = context.given.get("steps")
     if not name:
@@ -226,12 +230,6 @@ def deployment(context: Context) -> dict[str, Any]:
 def backend() -> str:
     """Where states are kept."""
     return os.environ.get("PULUMI_BACKEND_URL", "the backend that Pulumi is logged in to")
-
-
-def preview(context: Context) -> int:
-    """Show what `up` would change; with `--refresh` it looks at the host first, as `up` does."""
-    refresh = ["--refresh"] if context.given.get("refresh") else []
-    return told(context, "preview", *refresh, known=deployment(context))
 
 
 def down(context: Context) -> int:

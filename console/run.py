@@ -104,6 +104,11 @@ class Run:
         return list(steps.values())
 
     @property
+    def leads(self) -> list[str]:
+        """Where the host names of its sites lead, one sentence each."""
+        return [line["leads"] for line in self._lines() if "leads" in line]
+
+    @property
     def sentences(self) -> list[tuple[str, int, str]]:
         """File, line (0 without one) and sentence of each problem of a site's file in the log."""
         found = _SENTENCE.findall(self.log)

@@ -74,6 +74,16 @@ def test_a_preview_shows_what_changes_in_a_caddyfile(desk: Desk) -> None:
     assert '<span class="add">+respond &lt;new&gt;</span>' in page
 
 
+def test_a_preview_tells_where_names_lead(desk: Desk) -> None:
+    desk.does(steps=[{"leads": "blog.example.org leads nowhere."}])
+    browser = desk.browser()
+    run = run_of(browser.post("/waiting"))
+    desk.ends(run)
+    page = text_of(browser.get(f"/runs/{run}"))
+    assert "blog.example.org leads nowhere." in page.partition("Where the names lead")[2]
+    assert "Nothing would change." in page  # a name is no change
+
+
 def test_what_a_run_told_is_for_its_owner_alone(desk: Desk) -> None:
     run = run_of(desk.browser().post("/waiting"))
     desk.ends(run)
