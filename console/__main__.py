@@ -24,6 +24,7 @@ from config.settings import ROOT
 from console import answers, reading
 from console.app import make_app
 from console.doors import Doors
+from console.dropped import Dropped
 from console.guard import LOGIN, Address
 from console.repository import Repository
 from console.runs import Runs
@@ -73,6 +74,7 @@ def _serve(stack: str) -> None:
             updating=functools.partial(locks.holder, stack),
             mend=functools.partial(_mend, context),
         ),
+        dropped=Dropped(kept / "pages"),
         answers=lambda site: answers.of_site(Context(stack, loading.of_files), site),
     )
     print(f"The console of stack {stack}. Enter prints another link, Ctrl-C ends it.")

@@ -9,7 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from console import editing, operations, pages
+from console import editing, operations, pages, reverting
+from console.candidate import MAX_TEXT
+from console.dropped import MAX_BYTES
 from console.guard import LOGIN, Guard
 from console.state import Console, console_of
 
@@ -23,14 +25,18 @@ ROUTES = (
     Route("/sites/{name}/answers", pages.answers),
     Route("/check", editing.check, methods=["POST"]),
     Route("/preview", editing.preview, methods=["POST"]),
-    Route("/sites/{name}/undo", editing.undo, methods=["POST"]),
-    Route("/sites/{name}/remove", editing.remove, methods=["POST"]),
+    Route("/sites/{name}/undo", reverting.undo, methods=["POST"]),
+    Route("/sites/{name}/remove", reverting.remove, methods=["POST"]),
     Route("/waiting", operations.waiting, methods=["POST"]),
     Route("/runs/{run}", operations.show),
     Route("/runs/{run}/publish", operations.publish, methods=["POST"]),
     Route("/runs/{run}/cancel", operations.cancel, methods=["POST"]),
 )
-_WORDS = {404: "There is no such page.", 405: "That can't be done here."}
+_TOO_LONG = (
+    f"That is longer than the console takes: {MAX_TEXT >> 10} KiB of text, and "
+    f"{MAX_BYTES >> 20} MiB of pages."
+)
+_WORDS = {413: _TOO_LONG, 404: "There is no such page.", 405: "That can't be done here."}
 
 
 def make_app(console: Console) -> ASGIApp:

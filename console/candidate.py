@@ -16,7 +16,9 @@ from config.model import ConfigError
 from config.names import name_problem
 from config.yaml_file import YamlFile
 from console.caddyfile_import.foreign import is_yaml
+from console.pages_of_site import put_in_place
 from console.repository import Repository, RepositoryError
+from console.run import Pages
 
 SITES = "config/sites"
 MAX_TEXT = 256 * 1024
@@ -57,6 +59,8 @@ class Draft:
     base: str = ""
     """The digest of the file when somebody began to change it; "" for a new one."""
     is_new: bool = False
+    pages: str = ""
+    """The name of the set of pages that was dropped with it; "" for none."""
 
 
 class ChangedError(Exception):
@@ -144,8 +148,18 @@ def difference(before: Edited, edited: Edited) -> list[str]:
     return lines
 
 
-def put(root: Path, repository: Repository, edited: Edited, before: Edited, message: str) -> None:
-    """Write the files and commit them, and nothing else. If git refuses, they are as before.
+def put(
+    root: Path,
+    repository: Repository,
+    edited: Edited,
+    before: Edited,
+    message: str,
+    *,
+    pages: Pages | None = None,
+    given: Path | None = None,
+) -> None:
+    """Write the files, put the pages in place that are `given`, and commit this and nothing else.
+    If git refuses, all is as before.
 
     Raises ChangedError if one isn't as it was `before`, RepositoryError with git's reason.
     """
@@ -160,9 +174,11 @@ def put(root: Path, repository: Repository, edited: Edited, before: Edited, mess
     kept = {path: path.read_bytes() if path.exists() else None for path in paths}
     texts = zip(paths, edited.values(), strict=True)
     _write({path: None if text is None else text.encode() for path, text in texts})
+    committed = [f"{SITES}/{file}" for file in edited] + ([pages.folder] if pages else [])
     try:
-        repository.commit([f"{SITES}/{file}" for file in edited], message)
-    except RepositoryError:
+        with put_in_place(root, pages, given):
+            repository.commit(committed, message)
+    except (RepositoryError, OSError):
         _write(kept)
         raise
 

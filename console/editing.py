@@ -1,9 +1,10 @@
-"""Writing a site's file: the form, what is wrong with the text, and the way back."""
+"""Writing a site's file, with its pages: the form, and what is wrong with the text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -14,8 +15,13 @@ from config.names import NAME, name_problem
 from console import candidate, operations
 from console.caddyfile_import.importer import Imported, sites_from_caddyfile
 from console.candidate import SITES, Checked, Draft
-from console.repository import RepositoryError
+from console.dropped import MAX_FILES, DroppedError, differences, listing
+from console.pages_of_site import digest_of, folder_of, led_to
+from console.run import Pages
 from console.state import Console, console_of
+
+_CHOSEN = "chosen"
+"""Stands for the name of pages that the browser hasn't sent yet."""
 
 
 def new(request: Request) -> Response:
@@ -25,21 +31,25 @@ def new(request: Request) -> Response:
 
 def edit(request: Request) -> Response:
     """The form with a site's file, or with the text of a run that had another one."""
-    console, name = console_of(request), _name(request)
+    console, name = console_of(request), operations.name_of(request)
     file = f"{name}.yaml"
     now = candidate.text_at(console.root, file)
     run = console.runs.get(request.query_params.get("from", ""))
     text = (run and run.about.edited.get(file)) or now
     if text is None:
         raise HTTPException(404)
-    draft = Draft(name=name, text=text, base=candidate.digest(now), is_new=now is None)
-    return _form(console, request, draft, candidate.check(console.load, name, text))
+    pages = run.about.pages.given if run and run.about.pages else ""
+    draft = Draft(name=name, text=text, base=candidate.digest(now), is_new=now is None, pages=pages)
+    return _form(console, request, draft, _checked(console, draft, None))
 
 
 async def check(request: Request) -> Response:
     """What is wrong with a text: a part of the form's page."""
     console = console_of(request)
-    draft = _draft(await request.form())
+    form = await request.form()
+    draft = _draft(form)
+    if "folder" in form or "zip" in form:  # chosen, and not sent yet
+        draft = _with_text(replace(draft, pages=draft.pages or _CHOSEN))
 
     def answer() -> Response:
         imported = _imported(console, draft)
@@ -51,9 +61,45 @@ async def check(request: Request) -> Response:
 
 
 async def preview(request: Request) -> Response:
-    """Start a preview of the text, unless something is wrong with it, or it is a Caddyfile."""
-    draft = _draft(await request.form())
-    return await operations.aside(lambda: _preview(console_of(request), request, draft))
+    """Start a preview of the text and the pages, unless something is wrong with them, or the text
+    is a Caddyfile.
+    """
+    console = console_of(request)
+    async with console.uploads:
+        try:
+            form = await request.form(max_files=4 * MAX_FILES)
+        except HTTPException as error:  # too many files, or a text without end
+            raise HTTPException(413) from error
+        try:
+            draft = _draft(form)
+            return await operations.aside(lambda: _with_pages(console, request, draft, form))
+        finally:
+            await form.close()
+
+
+def _with_pages(console: Console, request: Request, draft: Draft, form: FormData) -> Response:
+    """The preview, after the pages were put where they wait."""
+    zips, files = (
+        [file for file in form.getlist(key) if isinstance(file, UploadFile) and file.filename]
+        for key in ("zip", "folder")
+    )
+    try:
+        if zips:
+            given = console.dropped.take_zip(zips[0].file)
+        elif files:
+            given = console.dropped.take((file.filename or "", file.file) for file in files)
+        else:
+            return _preview(console, request, draft)
+    except DroppedError as error:
+        checked = Checked(own=(candidate.Sentence(0, str(error)),))
+        return _form(console, request, draft, checked, status=422)
+    return _preview(console, request, _with_text(replace(draft, pages=given)))
+
+
+def _with_text(draft: Draft) -> Draft:
+    """The least that makes a site of pages and a name, where nobody wrote more."""
+    least = f"hosts: [{draft.name}]\nsource: {{folder: {folder_of(draft.name)}}}\n"
+    return replace(draft, text=draft.text if draft.text.strip() else least)
 
 
 def _preview(console: Console, request: Request, draft: Draft) -> Response:
@@ -64,12 +110,29 @@ def _preview(console: Console, request: Request, draft: Draft) -> Response:
     checked = _checked(console, draft, imported)
     now = _now(console, draft)
     if not draft.is_new and candidate.digest(now) != draft.base:
-        return operations.conflict(console, request, file, now, draft.text)
+        return operations.conflict(console, request, file, now, draft.text, given=draft.pages)
     if not checked.is_well:
         return _form(console, request, draft, checked, status=422)
+    pages = _pages(console, draft)
+    if pages and (lost := operations.would_lose(console, pages.folder)):
+        return console.say(request, 409, lost)
     verb = "Add" if now is None else "Change"
     return operations.start_preview(
-        request, f"{verb} the site {draft.name}", {file: draft.text}, {file: now}
+        request, f"{verb} the site {draft.name}", {file: draft.text}, {file: now}, pages
+    )
+
+
+def _pages(console: Console, draft: Draft) -> Pages | None:
+    given = console.dropped.at(draft.pages)
+    if not given:
+        return None
+    folder = folder_of(draft.name)
+    now = console.root / folder
+    return Pages(
+        folder=folder,
+        given=draft.pages,
+        before=digest_of(now),
+        lines=tuple(differences(listing(now), listing(given))),
     )
 
 
@@ -86,7 +149,16 @@ def _checked(console: Console, draft: Draft, imported: Imported | None) -> Check
     if imported:
         told = [(one.line, one.text) for one in imported.sentences]
         return Checked(own=candidate.at_lines(draft.text, told))
-    checked = candidate.check(console.load, draft.name, draft.text)
+    text, folder = draft.text, folder_of(draft.name)
+    if draft.pages:
+        # Pages that were chosen and not sent yet are taken for a folder that is there.
+        place = console.dropped.at(draft.pages) or console.root / SITES
+        led = led_to(text, draft.name, str(place.relative_to(console.root)))
+        if led is None:
+            why = f"the pages become {folder}; write `source: {{folder: {folder}}}`"
+            return Checked((candidate.Sentence(0, why),))
+        text = led
+    checked = candidate.check(console.load, draft.name, text)
     if draft.is_new and _now(console, draft) is not None:
         why = f"{SITES}/{draft.name}.yaml is there already; choose another name"
         return Checked((candidate.Sentence(0, why), *checked.own), checked.others)
@@ -107,57 +179,13 @@ def _form_of_imported(
     """
     named = [site for site in imported.sites if site.name == draft.name]
     site = (named or imported.sites)[0]
-    made = Draft(name=site.name, text=site.yaml, base=draft.base, is_new=draft.is_new)
+    made = replace(draft, name=site.name, text=site.yaml)
     given = {
         "block": draft.text,
         "told": _checked(console, draft, imported),
         "rest": [other for other in imported.sites if other is not site],
     }
     return _form(console, request, made, _checked(console, made, None), given)
-
-
-def undo(request: Request) -> Response:
-    """Start a preview of what the site's file was before its last commit."""
-    console, name = console_of(request), _name(request)
-    file, path = f"{name}.yaml", f"{SITES}/{name}.yaml"
-    now = candidate.text_at(console.root, file)
-    history = console.repository.history(path, 1)
-    if not history:
-        return console.say(request, 409, f"No commit has {path}, so there is nothing to undo.")
-    if lost := _would_lose(console, path):
-        return console.say(request, 409, lost)
-    try:
-        before = console.repository.before(history[0], path)
-    except RepositoryError as error:
-        return console.say(request, 409, f"{error}.")
-    title = f"Undo the last change of the site {name}"
-    return operations.start_preview(request, title, {file: before}, {file: now})
-
-
-async def remove(request: Request) -> Response:
-    """Start a preview without the site's file, if its name was typed."""
-    console, name = console_of(request), _name(request)
-    typed = (await request.form()).get("typed")
-    return await operations.aside(lambda: _remove(console, request, name, is_meant=typed == name))
-
-
-def _remove(console: Console, request: Request, name: str, *, is_meant: bool) -> Response:
-    file = f"{name}.yaml"
-    now = candidate.text_at(console.root, file)
-    if now is None:
-        raise HTTPException(404)
-    if not is_meant:
-        return console.say(request, 422, f"Type {name} beside the button to remove this site.")
-    if lost := _would_lose(console, f"{SITES}/{file}"):
-        return console.say(request, 409, lost)
-    return operations.start_preview(request, f"Remove the site {name}", {file: None}, {file: now})
-
-
-def _would_lose(console: Console, path: str) -> str:
-    """Why a file can't be replaced: git couldn't bring it back. Empty if it could."""
-    if path not in console.repository.uncommitted():
-        return ""
-    return f"{path} has changes that no commit has. Publish them first, or drop them with git."
 
 
 def _form(
@@ -170,13 +198,14 @@ def _form(
     status: int = 200,
 ) -> Response:
     path = f"{SITES}/{draft.name}.yaml"
-    given = {
+    shown = {
         "draft": draft,
         "checked": checked,
-        "history": [] if draft.is_new else console.repository.history(path),
+        "history": [] if draft.is_new else console.repository.history(path, folder_of(draft.name)),
+        "pages": len(listing(given)) if (given := console.dropped.at(draft.pages)) else 0,
         "block": "",
     }
-    return console.page(request, "edit.html", given | dict(more or {}), status=status)
+    return console.page(request, "edit.html", shown | dict(more or {}), status=status)
 
 
 def _draft(form: FormData) -> Draft:
@@ -192,11 +221,5 @@ def _draft(form: FormData) -> Draft:
         text=text,
         base=value("base"),
         is_new=value("new") == "yes",
+        pages=value("pages"),
     )
-
-
-def _name(request: Request) -> str:
-    name: str = request.path_params["name"]
-    if not re.fullmatch(NAME, name):
-        raise HTTPException(404)
-    return name

@@ -7,17 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.hosts import CONSOLE
 from console.doors import Doors
+from console.dropped import MAX_BYTES
 
 LOGIN = "/login"
 MAX_BODY = 1 << 20
 """Bytes of a request: a text of 256 KiB as a form writes it, which may take three times as much."""
+MAX_UPLOAD = MAX_BYTES + (4 << 20)
+"""Bytes of a request with pages, with what the form writes around them."""
+_UPLOADS = ("/preview",)
 _READS = ("GET", "HEAD")
+_PATIENCE = 1 << 30
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -82,6 +88,10 @@ class Guard:
         if refused := self._refused(request):
             await self._refuse(request, *refused)(scope, receive, sends)
             return
+        kind = request.headers.get("content-type", "")
+        if request.scope["path"] in _UPLOADS and kind.startswith("multipart/"):
+            await self._app(scope, _counted(receive), sends)
+            return
         body = await _body(request) if request.method not in _READS else b""
         if body is None:
             why = "That is longer than the console takes."
@@ -136,6 +146,26 @@ async def _body(request: Request) -> bytes | None:
     except ClientDisconnect:
         return None
     return body
+
+
+def _counted(receive: Receive) -> Receive:
+    """Receives pages as they come. Raises HTTPException once they are too long, and only after
+    some more of them: a browser that is cut off while it sends doesn't read the answer.
+    """
+    left = MAX_UPLOAD
+
+    async def receives() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        while left < 0 and message.get("more_body") and left > -_PATIENCE:
+            message = await receive()
+            left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(413)
+        return message
+
+    return receives
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -11,10 +13,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from config.edited import Edited
+from config.names import NAME
 from console import candidate
 from console.candidate import SITES, ChangedError, Draft
+from console.pages_of_site import digest_of, led_to
 from console.repository import RepositoryError
-from console.run import About, Run
+from console.run import About, Pages, Run
 from console.runs import BusyError, an_about
 from console.state import Console, console_of
 
@@ -29,10 +33,12 @@ def waiting(request: Request) -> Response:
     return start_preview(request, "Put live what waits", {}, {})
 
 
-def start_preview(request: Request, title: str, edited: Edited, before: Edited) -> Response:
-    """Start a preview with these texts laid over the files, and lead to it."""
+def start_preview(
+    request: Request, title: str, edited: Edited, before: Edited, pages: Pages | None = None
+) -> Response:
+    """Start a preview with these texts laid over the files, and these pages, and lead to it."""
     console = console_of(request)
-    about = an_about("preview", title, edited, before, _files(console))
+    about = an_about("preview", title, edited, before, _files(console), pages=pages)
     return _start(console, request, about)
 
 
@@ -56,7 +62,9 @@ def show(request: Request) -> Response:
         "site": next((file.removesuffix(".yaml") for file in about.edited), ""),
         "own": [found for found in run.sentences if found[0] in files],
         "also": [path for path in console.repository.uncommitted() if path not in files],
-        "has_changes": bool(steps) or about.edited != about.before,
+        "pages": about.pages,
+        "has_changes": bool(steps or (about.pages and about.pages.lines))
+        or about.edited != about.before,
         "is_latest": _is_latest(console, run),
     }
     return console.page(request, "run-part.html" if is_part else "run.html", given)
@@ -75,7 +83,11 @@ def publish(request: Request) -> Response:
     about = run.about
     if about.kind != "preview" or run.state != "well":
         return console.say(request, 409, "Only a preview that went well can be published.", run)
-    up = an_about("up", about.title, about.edited, about.before, about.others)
+    pages = about.pages
+    given = console.dropped.at(pages.given) if pages and pages.given else None
+    if pages and pages.given and not given:
+        return console.say(request, 409, "The pages are gone; choose and preview them again.", run)
+    up = an_about("up", about.title, about.edited, about.before, about.others, pages=pages)
 
     def prepare() -> None:
         if not _is_latest(console, run):
@@ -83,18 +95,35 @@ def publish(request: Request) -> Response:
         others = _changed_since(console, about)
         if others:
             raise BusyError(f"{', '.join(others)} changed after the preview; preview again.")
-        candidate.put(console.root, console.repository, about.edited, about.before, about.title)
+        candidate.put(
+            console.root,
+            console.repository,
+            about.edited,
+            about.before,
+            about.title,
+            pages=pages,
+            given=given,
+        )
 
     try:
         return _start(console, request, up, prepare)
     except ChangedError as error:
-        return conflict(console, request, error.file, error.now, about.edited[error.file])
-    except RepositoryError as error:
+        mine = about.edited[error.file]
+        return conflict(
+            console, request, error.file, error.now, mine, given=(pages and pages.given) or ""
+        )
+    except (RepositoryError, OSError) as error:
         return console.say(request, 409, f"Nothing was written: {error}.", run)
 
 
 def conflict(
-    console: Console, request: Request, file: str, now: str | None, mine: str | None
+    console: Console,
+    request: Request,
+    file: str,
+    now: str | None,
+    mine: str | None,
+    *,
+    given: str = "",
 ) -> Response:
     """Both texts of a file that somebody else changed meanwhile."""
     draft = Draft(
@@ -102,10 +131,21 @@ def conflict(
         text=mine or "",
         base=candidate.digest(now),
         is_new=now is None,
+        pages=given,
     )
     lines = candidate.difference({file: now}, {file: mine})
-    given = {"draft": draft, "path": f"{SITES}/{file}", "now": now, "lines": lines}
-    return console.page(request, "conflict.html", given, status=409)
+    shown = {"draft": draft, "path": f"{SITES}/{file}", "now": now, "lines": lines}
+    return console.page(request, "conflict.html", shown, status=409)
+
+
+def would_lose(console: Console, path: str) -> str:
+    """Why a file or folder can't be replaced: git couldn't bring it back. Empty if it could."""
+    unsaved = console.repository.unsaved(path)
+    if not unsaved:
+        return ""
+    return (
+        f"{unsaved[0]} has changes that no commit has. Publish them first, or drop them with git."
+    )
 
 
 def _start(
@@ -115,16 +155,32 @@ def _start(
     prepare: Callable[[], None] = lambda: None,
 ) -> Response:
     try:
-        run = console.runs.start(about, prepare)
+        run = console.runs.start(about, prepare, _laid_over(console, about))
     except BusyError as error:
         return console.say(request, 409, str(error), error.run)
     return RedirectResponse(f"/runs/{run.name}", 303)
 
 
+def _laid_over(console: Console, about: About) -> Edited:
+    """The texts that a preview reads: one of a site with new pages names the folder in which these
+    wait.
+    """
+    pages = about.pages
+    if not pages or not pages.given:
+        return about.edited
+    place = str(console.dropped.place(pages.given).relative_to(console.root))
+    name = Path(pages.folder).name
+    return {
+        file: text and (led_to(text, name, place) or text) for file, text in about.edited.items()
+    }
+
+
 def _changed_since(console: Console, about: About) -> list[str]:
-    """Other files that aren't as the preview had them."""
+    """Other files that aren't as the preview had them, or the site's own folder."""
     now = _files(console)
     own = {f"{SITES}/{file}" for file in about.edited}
+    if (pages := about.pages) and digest_of(console.root / pages.folder) != pages.before:
+        return [pages.folder]
     return sorted(
         path
         for path in (now.keys() | about.others.keys()) - own
@@ -153,3 +209,11 @@ def _run(request: Request) -> Run:
     if not run:
         raise HTTPException(404)
     return run
+
+
+def name_of(request: Request) -> str:
+    """The site that a path names. Raises HTTPException for what no site is called."""
+    name: str = request.path_params["name"]
+    if not re.fullmatch(NAME, name):
+        raise HTTPException(404)
+    return name

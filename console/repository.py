@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,9 +65,9 @@ class Repository:
         counted = self._try("rev-list", "--count", "@{upstream}..HEAD").strip()
         return int(counted) if counted else None
 
-    def history(self, file: str, at_most: int = 5) -> list[Commit]:
-        """The last commits of a file, the newest first."""
-        log = self._try("log", f"-{at_most}", f"--format=%x1e{_FIELDS}", "--", file)
+    def history(self, *paths: str, at_most: int = 5) -> list[Commit]:
+        """The last commits of files and folders, the newest first."""
+        log = self._try("log", f"-{at_most}", f"--format=%x1e{_FIELDS}", "--", *paths)
         return [Commit(*record.strip().split("\x1f")) for record in log.split("\x1e")[1:]]
 
     def before(self, commit: Commit, file: str) -> str | None:
@@ -75,13 +76,44 @@ class Repository:
         Raises RepositoryError for a commit whose predecessor isn't here, as in a shallow clone,
         and for what isn't UTF-8, which no page could give back byte for byte.
         """
-        parents = self._git("rev-list", "--parents", "-1", commit.id).split()[1:]
-        if not parents or not self._git("ls-tree", parents[0], "--", file):
+        parent = self._parent(commit)
+        if not parent or not self._git("ls-tree", parent, "--", file):
             return None
-        text = self._git("show", f"{parents[0]}:{file}")
+        text = self._git("show", f"{parent}:{file}")
         if _UNREADABLE in text:
             raise RepositoryError(f"{file} wasn't UTF-8 text in the commit before")
         return text
+
+    def changed(self, commit: Commit, path: str) -> bool:
+        """Whether a commit changed a file or folder."""
+        there = [self._try("rev-parse", "--verify", "--quiet", f"{commit.id}:{path}")]
+        parent = self._parent(commit)
+        there += (
+            [self._try("rev-parse", "--verify", "--quiet", f"{parent}:{path}")] if parent else [""]
+        )
+        return there[0] != there[1]
+
+    def bring_back(self, commit: Commit, folder: str, into: Path) -> bool:
+        """Write a folder as it was in the commit before to a place that isn't there yet; whether
+        there was one. Raises RepositoryError.
+        """
+        parent = self._parent(commit)
+        if not parent or not self._git("ls-tree", parent, "--", folder):
+            return False
+        with tempfile.TemporaryDirectory() as apart:
+            index = {"GIT_INDEX_FILE": f"{apart}/index"}
+            self._git("read-tree", f"{parent}:{folder}", environment=index)
+            self._git("checkout-index", "--all", f"--prefix={into}/", environment=index)
+        return True
+
+    def unsaved(self, folder: str) -> list[str]:
+        """What is in a folder and in no commit as it is, ignored files too."""
+        listed = self._try("status", "--porcelain", "-z", "--ignored", "--no-renames", "--", folder)
+        return [entry[3:] for entry in listed.split("\0") if entry]
+
+    def _parent(self, commit: Commit) -> str:
+        """The commit before, by its id; "" for the first one."""
+        return [*self._git("rev-list", "--parents", "-1", commit.id).split()[1:], ""][0]
 
     def refuse_commit(self) -> None:
         """Raise RepositoryError where a commit isn't possible now, before anything is written."""
@@ -96,9 +128,12 @@ class Repository:
 
         Raises RepositoryError with git's reason; what was staged before still is.
         """
-        listed = self._git("status", "--porcelain", "-z", "--no-renames", "--", *files)
+        listed = self._git("status", "--porcelain", "-z", "--no-renames", "--ignored", "--", *files)
         if not listed:
             return
+        ignored = [entry[3:] for entry in listed.split("\0") if entry.startswith("!!")]
+        if ignored and ignored[0] not in files:
+            raise RepositoryError(f"{ignored[0]} is among what git ignores, by .gitignore")
         new = [entry[3:] for entry in listed.split("\0") if entry.startswith("??")]
         if new:
             self._git("add", "--intent-to-add", "--", *new)
@@ -106,7 +141,7 @@ class Repository:
             self._git("commit", "--quiet", "--only", f"--message={message}", "--", *files)
         except RepositoryError:
             if new:
-                self._try("rm", "--cached", "--force", "--quiet", "--", *new)
+                self._try("rm", "--cached", "--force", "--quiet", "-r", "--", *new)
             raise
 
     def _try(self, *arguments: str) -> str:
@@ -116,13 +151,13 @@ class Repository:
         except RepositoryError:
             return ""
 
-    def _git(self, *arguments: str) -> str:
+    def _git(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
         """What git prints. Raises RepositoryError with what it says last."""
         try:
             process = subprocess.Popen(
                 ["git", "-c", "core.quotePath=false", *arguments],
                 cwd=self.root,
-                env=_environment(),
+                env=_environment() | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -18,6 +18,20 @@ State = Literal["running", "well", "failed", "cancelled", "lost"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pages:
+    """What becomes of a site's folder."""
+
+    folder: str
+    """Such as `sites/blog`."""
+    given: str = ""
+    """The name of the set of pages that take its place; "" for a folder that goes."""
+    before: str = ""
+    """The digest of what the folder held when somebody began to change it."""
+    lines: tuple[str, ...] = ()
+    """What changes, by file: `+ new.html`, `~ changed.html`, `- gone.html`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class About:
     """What a run is for."""
 
@@ -32,6 +46,8 @@ class About:
     """The texts of these files when it began."""
     others: Mapping[str, str] = field(default_factory=dict)
     """Digests of all files that say what the stack is when it began, by their paths."""
+    pages: Pages | None = None
+    """What becomes of the site's folder; None where that stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +81,9 @@ class Run:
     @property
     def about(self) -> About:
         """What it is for."""
-        return About(**json.loads((self.folder / "about.json").read_text(encoding="utf-8")))
+        told = json.loads((self.folder / "about.json").read_text(encoding="utf-8"))
+        pages = told.get("pages")
+        return About(**told | {"pages": Pages(**pages) if pages else None})
 
     @property
     def state(self) -> State:

@@ -22,7 +22,7 @@ from typing import Literal
 import psutil
 
 from config.edited import VARIABLE, Edited
-from console.run import About, Run
+from console.run import About, Pages, Run
 
 _KEPT = 20  # runs
 # The shell notes how the command ended also where nobody waits for it any more.
@@ -70,8 +70,14 @@ class Runs:
         """The newest run."""
         return next(iter(self.all()), None)
 
-    def start(self, about: About, prepare: Callable[[], None] = lambda: None) -> Run:
-        """Start a preview or an update, after `prepare`, which nothing else runs beside.
+    def start(
+        self,
+        about: About,
+        prepare: Callable[[], None] = lambda: None,
+        laid_over: Edited | None = None,
+    ) -> Run:
+        """Start a preview or an update, after `prepare`, which nothing else runs beside. A preview
+        reads the texts that are `laid_over` the files, by default the edited ones.
 
         Raises BusyError where something is under way, and whatever `prepare` raises.
         """
@@ -85,18 +91,18 @@ class Runs:
             if holder := self.updating():
                 raise BusyError(f"Stack {self.stack} is being updated by {holder}.")
             prepare()
-            return self._spawn(about, lock)
+            return self._spawn(about, about.edited if laid_over is None else laid_over, lock)
         finally:
             os.close(lock)  # the command has it as well, and keeps it for as long as it lives
 
-    def _spawn(self, about: About, lock: int) -> Run:
+    def _spawn(self, about: About, laid_over: Edited, lock: int) -> Run:
         past = self.all()
         for old in past[_KEPT - 1 :]:
             shutil.rmtree(old.folder, ignore_errors=True)
         folder = self.folder / f"{int(past[0].name) + 1 if past else 1:06}"
         folder.mkdir(mode=0o700)
         edited = folder / "edited.json"
-        edited.write_text(json.dumps(about.edited), encoding="utf-8")
+        edited.write_text(json.dumps(laid_over), encoding="utf-8")
         environment = {**self.environment, "YES": "1", "PYTHONUNBUFFERED": "1"}
         environment.pop(VARIABLE, None)
         argv = [*self.command, about.kind, "--stack", self.stack, "--steps", str(folder / "steps")]
@@ -145,10 +151,14 @@ def an_about(
     edited: Edited,
     before: Edited,
     others: Mapping[str, str],
+    *,
+    pages: Pages | None = None,
 ) -> About:
     """What a run that starts now is about."""
     at = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
-    return About(kind=kind, title=title, at=at, edited=edited, before=before, others=others)
+    return About(
+        kind=kind, title=title, at=at, edited=edited, before=before, others=others, pages=pages
+    )
 
 
 def _locked(lock: int) -> bool:

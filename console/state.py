@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
@@ -12,6 +13,7 @@ from starlette.responses import HTMLResponse
 
 from config.edited import Edited
 from console.doors import Doors
+from console.dropped import Dropped
 from console.guard import Address
 from console.overview import Answered, Overview
 from console.repository import Repository
@@ -48,8 +50,12 @@ class Console:
     doors: Doors
     host: Host
     runs: Runs
+    dropped: Dropped
+    """Pages that wait."""
     answers: Callable[[str], Sequence[Answered]]
     """Asks the URLs of a site. Raises CommandError where the host is away."""
+    uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """One form with pages is read at a time, as it stands in memory."""
 
     def page(
         self,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+import io
 import os
 import re
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Self
@@ -165,6 +167,34 @@ def test_paste_preview_publish_undo(few: Checkout, browser: Browser) -> None:
     alpha.check()
     assert few.ids() == ids
     assert browser.git("status", "--porcelain") == ""
+
+
+def test_a_name_and_a_zip_are_a_site_and_undo_takes_both_away(
+    few: Checkout, browser: Browser
+) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("site/index.html", "<p>marker-of-packed</p>")
+        archive.writestr("site/styles/a.css", "p{}")
+    form = {"name": "packed", "new": "yes"}
+    answer = browser.client.post("/preview", data=form, files={"zip": ("s.zip", content)})
+    assert answer.status_code == 303, answer.text
+    preview = browser.ended(answer.headers["location"])
+    assert browser.is_well(preview), browser.page(preview)
+    assert browser.git("status", "--porcelain") == ""
+    browser.publish(preview)
+    few.serves(few.url("packed"), "marker-of-packed")
+    few.serves(f"{few.url('packed')}styles/a.css", "p{}")
+    assert sorted(browser.git("show", "--format=", "--name-only").split()) == [
+        "config/sites/packed.yaml",
+        "sites/packed/index.html",
+        "sites/packed/styles/a.css",
+    ]
+    again = browser.ended(browser.post("/waiting"))
+    assert "Nothing would change." in browser.page(again), "the preview's folder isn't declared"
+    browser.publish(browser.ended(browser.post("/sites/packed/undo")))
+    assert few.refusal("packed")
+    assert not (few.folder / "sites/packed").exists()
 
 
 def test_lines_that_caddy_refuses_can_not_be_published(few: Checkout, browser: Browser) -> None:

@@ -46,8 +46,10 @@ def test_a_person_adds_sites_by_keyboard_and_without_javascript(tmp_path: Path) 
     assert found["sentence"].startswith("Line 2")
     assert found["ended"] == found["by_forms"] == "It is live."
     committed = desk.git("log", "--format=%s").splitlines()
-    added = ["Add the site plain", "Add the site pasted", "Add the site typed"]
-    assert committed == [*added, "The first sites"]
+    added = ["packed", "plain", "dropped", "pasted", "typed"]
+    assert committed == [*(f"Add the site {name}" for name in added), "The first sites"]
+    assert (desk.root / "sites/packed/index.html").read_text() == "packed"
+    assert (desk.root / "sites/dropped/styles/a.css").read_text() == "styles/a.css"
     assert found["made"] == (
         "hosts: [new.example.org]\nsource: {folder: sites/pasted}\nruntime: php\nlisting: true\n"
     )

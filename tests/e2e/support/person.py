@@ -3,11 +3,15 @@
     python person.py LINK PATH…
 
 It opens the link, looks at each page in each width and colour, then adds a site by keyboard alone,
-another of a Caddyfile, and another without JavaScript. What it found is printed as JSON.
+another of a Caddyfile, one of a folder of pages, and two without JavaScript. What it found is
+printed as JSON.
 """
 
 import json
 import sys
+import tempfile
+import zipfile
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -77,7 +81,7 @@ class Person:
         keys.press("Control+a")
         keys.type(f"hosts: [{name}]\n{GOOD}")
         page.wait_for_selector(".fits")
-        keys.press("Tab")
+        self.tabs_to("Preview")
         keys.press("Enter")
         page.wait_for_selector("#publish")
         self.looks("the preview")
@@ -108,17 +112,37 @@ class Person:
         page.wait_for_selector("#undo")
         return told
 
+    def drops_a_folder(self, name: str) -> None:
+        """Add a site by a name and a folder of pages alone."""
+        page = self.page
+        page.goto(f"{self.origin}/new")
+        page.fill("#name", name)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "styles").mkdir()
+            for path in ("index.html", "styles/a.css"):
+                (Path(folder) / path).write_text(path)
+            page.set_input_files("#folder", folder)
+            page.wait_for_selector(".fits")
+            page.click(".editor button")
+            page.wait_for_selector("#pages")
+        self.looks("the preview of pages")
+        page.click("#publish")
+        page.wait_for_selector("#undo")
+
 
 def violations(page: Page) -> list[Any]:
     found: list[Any] = Axe().run(page).response["violations"]
     return found
 
 
-def adds_without_script(page: Page, origin: str, name: str) -> str:
+def adds_without_script(page: Page, origin: str, name: str, pages: str = "") -> str:
     page.set_default_timeout(PATIENCE)
     page.goto(f"{origin}/new")
     page.fill("#name", name)
-    page.fill("#text", f"hosts: [{name}]\n{GOOD}")
+    if pages:
+        page.set_input_files("#zip", pages)
+    else:
+        page.fill("#text", f"hosts: [{name}]\n{GOOD}")
     page.click("text=Preview")
     page.click("#publish")  # the page loads itself again until it is there
     page.wait_for_selector("#undo")
@@ -140,9 +164,14 @@ def main(link: str, *paths: str) -> None:
             person.looks(path)
         by_keyboard = person.adds_by_keyboard("typed")
         pasted = person.pastes_a_caddyfile("pasted")
+        person.drops_a_folder("dropped")
         kept = context.storage_state()
         without = browser.new_context(java_script_enabled=False, storage_state=kept)
         by_forms = adds_without_script(without.new_page(), origin, "plain")
+        with tempfile.TemporaryDirectory() as folder:
+            with zipfile.ZipFile(f"{folder}/pages.zip", "w") as archive:
+                archive.writestr("site/index.html", "packed")
+            adds_without_script(without.new_page(), origin, "packed", f"{folder}/pages.zip")
         browser.close()
     others = [url for url in person.asked if not url.startswith(f"{origin}/")]
     found = {"problems": person.problems, "others": others, "by_forms": by_forms}

@@ -26,6 +26,7 @@ from console.__main__ import loopback, serving
 from console.answers import lasts
 from console.app import make_app
 from console.doors import Doors
+from console.dropped import Dropped
 from console.guard import Address
 from console.overview import Answered
 from console.repository import Repository
@@ -130,6 +131,7 @@ class Desk:
             doors=Doors(self.clock),
             host=Host(self.host.ask, self.root / ".engine/console/local/seen.json"),
             runs=self.runs(),
+            dropped=Dropped(self.root / ".engine/console/local/pages"),
             answers=self.answers,
         )
         self.server = serving(make_app(self.console))
