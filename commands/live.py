@@ -10,13 +10,21 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from config.edited import Edited
 from config.settings import ROOT
 
 
-def digests(root: Path = ROOT) -> dict[str, str]:
-    """The digest of each site's file, by the site's name."""
+def digests(root: Path = ROOT, laid_over: Edited | None = None) -> dict[str, str]:
+    """The digest of each site's file, by the site's name; of a text that is laid over one, its."""
     files = (root / "config/sites").glob("[!.]*.yaml")
-    return {f.stem: hashlib.sha256(f.read_bytes()).hexdigest() for f in files if f.is_file()}
+    contents: dict[str, bytes | None] = {f.stem: f.read_bytes() for f in files if f.is_file()}
+    for file, text in (laid_over or {}).items():
+        contents[file.removesuffix(".yaml")] = None if text is None else text.encode()
+    return {
+        name: hashlib.sha256(content).hexdigest()
+        for name, content in contents.items()
+        if content is not None
+    }
 
 
 def note(stack: str, put_live: Mapping[str, str], root: Path = ROOT) -> None:

@@ -9,12 +9,13 @@ from commands import failures, leftovers, live, locks, orphans, ports, probe, sc
 from commands.context import Context
 from commands.pulumi_cli import backend, capture, deployment, told
 from commands.table import table
+from config import edited
 
 
 def run(context: Context) -> int:
     """Update the stack and print its URLs. 0 when the update succeeded and every URL answers."""
     _ = context.estate  # every problem of every file, before anything is touched
-    files = live.digests()
+    files = live.digests(laid_over=edited.from_environment())
     asks = not context.may_act("updating")
     locks.release_dead(context)
     orphans.end()

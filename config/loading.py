@@ -46,7 +46,7 @@ def of_program() -> Estate:
     config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     try:
         _refuse_local_passphrase(stack)
-        _refuse_edited_update()
+        _refuse_edited_update(stack)
         estate = load(stack, _own(config))
         _refuse_missing_keys(stack, estate.settings)
     except ConfigError as error:
@@ -176,10 +176,13 @@ def _refuse_local_passphrase(stack: str) -> None:
         )
 
 
-def _refuse_edited_update() -> None:
-    """What goes live stands in the files."""
-    if os.environ.get(edited.VARIABLE) and not pulumi.runtime.is_dry_run():
-        raise ConfigError([f"{edited.VARIABLE} is for a preview alone; unset it"])
+def _refuse_edited_update(stack: str) -> None:
+    """What goes live stands in the files. The local stack is where somebody tries what doesn't."""
+    given = os.environ.get(edited.VARIABLE)
+    if given and stack != LOCAL_STACK and not pulumi.runtime.is_dry_run():
+        raise ConfigError(
+            [f"{edited.VARIABLE} is for previews, and for the stack {LOCAL_STACK}; unset it"]
+        )
 
 
 def _refuse_missing_keys(stack: str, settings: Settings) -> None:

@@ -63,6 +63,7 @@ def show(request: Request) -> Response:
         "own": [found for found in run.sentences if found[0] in files],
         "also": [path for path in console.repository.uncommitted() if path not in files],
         "pages": about.pages,
+        "trying": run.edited.relative_to(console.root) if about.edited else "",
         "has_changes": bool(steps or (about.pages and about.pages.lines))
         or about.edited != about.before,
         "is_latest": _is_latest(console, run),

@@ -79,6 +79,11 @@ class Run:
         return self.folder.name
 
     @property
+    def edited(self) -> Path:
+        """The file with the texts that its preview reads in place of files."""
+        return self.folder / "edited.json"
+
+    @property
     def about(self) -> About:
         """What it is for."""
         told = json.loads((self.folder / "about.json").read_text(encoding="utf-8"))

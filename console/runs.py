@@ -101,7 +101,7 @@ class Runs:
             shutil.rmtree(old.folder, ignore_errors=True)
         folder = self.folder / f"{int(past[0].name) + 1 if past else 1:06}"
         folder.mkdir(mode=0o700)
-        edited = folder / "edited.json"
+        edited = Run(folder).edited
         edited.write_text(json.dumps(laid_over), encoding="utf-8")
         environment = {**self.environment, "YES": "1", "PYTHONUNBUFFERED": "1"}
         environment.pop(VARIABLE, None)

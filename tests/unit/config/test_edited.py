@@ -67,9 +67,21 @@ def test_the_programs_of_a_preview_get_it_from_the_environment(
     assert set(hosts(load(tmp_path, {}))) == {"blog", "shop_2", "welcome"}
 
 
-def test_an_update_refuses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "edited.json"))
-    monkeypatch.setattr(pulumi, "get_stack", lambda: "local")
+def test_an_update_takes_it_on_the_local_stack_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "edited.json"
+    file.write_text(json.dumps({"tried.yaml": JOURNAL}))
+    monkeypatch.setenv(VARIABLE, str(file))
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
-    with pytest.raises(pulumi.RunError, match="HOMEPORT_EDITED is for a preview alone; unset it"):
+    monkeypatch.setattr(loading, "_own", lambda _: own_config("prod"))
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "prod")
+    told = "HOMEPORT_EDITED is for previews, and for the stack local; unset it"
+    with pytest.raises(pulumi.RunError, match=told):
         loading.of_program()
+    monkeypatch.setattr(loading, "_own", lambda _: own_config("local"))
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "local")
+    monkeypatch.setattr(loading, "ROOT", an_estate(tmp_path, SEVERAL_SITES))
+    read = loading.load("local", own_config("local"), tmp_path)
+    assert "tried" in hosts(read)
+    loading._refuse_edited_update("local")

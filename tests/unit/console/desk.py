@@ -98,6 +98,7 @@ class Desk:
         self.host = HostOfTests()
         self.clock = Clock()
         self.updating = ""
+        self.stack = "local"  # whose pages they are; the files stay the local ones
         self.commands = root.parent / f"{root.name}-commands" / "commands.py"
         self.commands.parent.mkdir()
         self.commands.write_text(COMMANDS)
@@ -122,7 +123,7 @@ class Desk:
             return loading.load("local", settings, self.root, edited)
 
         self.console = Console(
-            stack="local",
+            stack=self.stack,
             root=self.root,
             load=load,
             overview=lambda: reading.overview(lambda: load({}), "local", repository),

@@ -69,6 +69,22 @@ def test_paste_preview_publish_is_one_commit_and_one_update(desk: Desk) -> None:
     assert "It is live." in text_of(browser.get(f"/runs/{run}"))
 
 
+def test_a_preview_for_another_stack_says_how_to_try_it_on_the_local_one(desk: Desk) -> None:
+    told = "HOMEPORT_EDITED=.engine/console/local/runs/000001/edited.json make up"
+    browser = desk.browser()
+    preview = previewed(desk, browser)
+    assert "HOMEPORT_EDITED" not in browser.get(f"/runs/{preview}").text
+    desk.stack = "prod"
+    desk.start()
+    browser = desk.browser()
+    assert told in browser.get(f"/runs/{preview}").text
+    run = published(desk, browser, preview)
+    assert "HOMEPORT_EDITED" not in browser.get(f"/runs/{run}").text
+    waiting = run_of(browser.post("/waiting"))
+    assert desk.ends(waiting) == "well"
+    assert "HOMEPORT_EDITED" not in browser.get(f"/runs/{waiting}").text  # make up does the same
+
+
 def test_a_change_says_so_and_keeps_the_files_mode(desk: Desk) -> None:
     (desk.root / "config/sites/blog.yaml").chmod(0o600)
     browser = desk.browser()

@@ -56,6 +56,12 @@ def test_up_notes_each_sites_file() -> None:
     assert live.digests()["welcome"] == hashlib.sha256(welcome).hexdigest()
 
 
+def test_up_notes_what_somebody_tries_in_place_of_the_file() -> None:
+    noted = live.digests(laid_over={"welcome.yaml": None, "tried.yaml": "hosts: [a]"})
+    assert "welcome" not in noted
+    assert noted["tried"] == hashlib.sha256(b"hosts: [a]").hexdigest()
+
+
 def test_the_pages_of_200_sites_take_less_than_300_ms(desks: Desks) -> None:
     """Of this process's time: what else the machine does isn't theirs."""
     text = "hosts: [site{0}, www{0}.example.org]\nsource: {{folder: sites/blog}}\n"
