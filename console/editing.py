@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from config.names import NAME, name_problem
-from console import candidate, operations
+from console import candidate, declared, operations
 from console.caddyfile_import.importer import Imported, sites_from_caddyfile
 from console.candidate import SITES, Checked, Draft
 from console.dropped import MAX_FILES, DroppedError, differences, listing
@@ -204,6 +204,7 @@ def _form(
         "history": [] if draft.is_new else console.repository.history(path, folder_of(draft.name)),
         "pages": len(listing(given)) if (given := console.dropped.at(draft.pages)) else 0,
         "block": "",
+        "compared": None if draft.is_new else declared.of_site(console.runs.all(), draft.name),
     }
     return console.page(request, "edit.html", shown | dict(more or {}), status=status)
 
