@@ -62,6 +62,9 @@ backup: engine ## save all data in the backup's repository
 backups: engine ## list the snapshots of the backup
 	@$(run) backups --stack "$$STACK"
 
+backup-prune: engine ## show which snapshots are too old, and remove them
+	@$(run) backup-prune --stack "$$STACK"
+
 ca: engine ## print the certificate of the stack's own CA
 	@$(run) ca --stack "$$STACK"
 
@@ -111,4 +114,4 @@ venv:
 console-packages: venv
 	@setup/console
 
-.PHONY: backup backup-key backups bench ca check console console-packages down drift engine format help lint logs outdated preview purge registry-gc setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv
+.PHONY: backup backup-key backup-prune backups bench ca check console console-packages down drift engine format help lint logs outdated preview purge registry-gc setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv

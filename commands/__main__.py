@@ -74,6 +74,7 @@ COMMANDS = {
     "users": ("list who has a password, and their rights", user.users),
     "registry-gc": ("remove images that no tag names", registry_gc.run),
     "backup": ("save all data in the backup's repository", backup.run),
+    "backup-prune": ("show and remove snapshots that are too old", backup.prune),
     "backup-key": (
         "add the missing secrets of the backup, and print what opens it",
         backup_key.run,

@@ -9,6 +9,7 @@ import docker
 from docker.models.containers import Container
 
 from commands.context import Context
+from commands.error import CommandError
 
 _GLANCE = 0.5  # seconds
 
@@ -40,3 +41,17 @@ def wait_for(context: Context, name: str, command: str) -> None:
     print(f"Waiting for {command} to end…", flush=True)
     while is_running(context, name):
         time.sleep(_GLANCE)
+
+
+def networks(context: Context) -> list[str]:
+    """Where a server is reached: a service of the stack's, or outside where it may go there."""
+    wanted = ["services", *(["edge"] if context.settings.outside else [])]
+    there = context.docker.networks.list(filters={"label": context.label})
+    names = [str(network.name) for network in there]
+    found = [name for purpose in wanted for name in names if name.startswith(f"{purpose}-")]
+    if len(found) < len(wanted):
+        raise CommandError(
+            f"stack {context.stack} isn't up, and the backup has no network without it; "
+            f"`{context.make('up')}` brings it up"
+        )
+    return found

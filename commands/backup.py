@@ -19,7 +19,8 @@ import requests
 from docker.models.containers import Container
 from docker.types import Mount
 
-from commands.at_work import end_in_order, find, wait_for
+from commands.at_work import end_in_order, find, networks, wait_for
+from commands.backup_prune import remove_old
 from commands.backup_words import Heard, Named, done, ending, rows
 from commands.context import Context
 from commands.error import CommandError
@@ -46,6 +47,8 @@ from host.file_tree import Entry, archive
 
 _PLAN = "backup/plan.json"
 _COPIES = "copies"
+_HERE = "unix:///var/run/docker.sock"
+"""This machine's Docker."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,15 +87,42 @@ def snapshots(context: Context) -> int:
     return _end(context, repository, code, heard)
 
 
+def prune(context: Context) -> int:
+    """Remove snapshots that are too old, after a yes; restic's exit code.
+
+    With `prune_env`, which the host may not know, it works on this machine.
+    """
+    repository = _repository(context, "prune_env")
+    section = repository.section
+    here = bool(section.prune_env) and context.settings.docker_host.startswith("ssh://")
+    if here and not engine.reachable(_HERE):
+        raise CommandError(
+            "homeport:backup.prune_env may not come to the host, so snapshots are removed from "
+            "this machine, whose Docker doesn't answer; start it, and type this again"
+        )
+    asks = not context.may_act("removing snapshots of")
+    keep = section.keep.model_dump()
+
+    def ran(command: str) -> tuple[int, Heard]:
+        with _container(context, repository, command, (), {}, here=here, keep=keep) as container:
+            return _heard(container, repository)
+
+    code, heard = remove_old(ran, lambda question: not asks or context.says_yes(question))
+    return _end(context, repository, code, heard)
+
+
 def _end(context: Context, repository: _Repository, code: int, heard: Heard) -> int:
+    """Say why a run failed, if it did; its exit code."""
     if code:
         named = Named(repository=repository.section.repository, backup=context.make("backup"))
         print(ending(code, heard, named), file=sys.stderr)
     return code
 
 
-def _repository(context: Context) -> _Repository:
-    """What opens the repository. Raises CommandError if the stack's file doesn't say it."""
+def _repository(context: Context, *credentials: str) -> _Repository:
+    """What opens the repository: `env`, and what other `credentials` of the section say instead.
+    Raises CommandError if the stack's file doesn't say it.
+    """
     section = context.settings.backup
     if section is None:
         raise CommandError(
@@ -111,7 +141,11 @@ def _repository(context: Context) -> _Repository:
             "it, or mount the disk that has it"
         )
     opened: dict[str, Any] = json.loads(secret(context, f"{PROJECT}:backup"))
-    env = {name: str(value) for name, value in opened.get("env", {}).items()}
+    env = {
+        name: str(value)
+        for given in ("env", *credentials)
+        for name, value in (opened.get(given) or {}).items()
+    }
     password = str(opened["password"])
     told = environment(
         section.repository, is_folder=bool(section.folder), password=password, credential=env
@@ -142,8 +176,13 @@ def _container(
     command: str,
     saved: Sequence[Saved],
     files: Mapping[str, bytes],
+    *,
+    here: bool = False,
+    **more: object,
 ) -> Iterator[Container]:
-    """The container that works, not yet started. Its name keeps a second one out."""
+    """The container that works, not yet started. Its name keeps a second one out. `here` is on
+    this machine, and not on the stack's host. `more` goes into its plan.
+    """
     name, image = backup_of(context), context.estate.images.backup
     if earlier := find(context, name):
         if earlier.status == "running":
@@ -152,21 +191,23 @@ def _container(
                 "then"
             )
         earlier.remove(force=True, v=True)
-    told_first = plan(f"{PROJECT}-{context.stack}", repository.environment, saved)
+    told_first = plan(f"{PROJECT}-{context.stack}", repository.environment, saved, **more)
     folder = repository.section.folder
+    bound = [Mount(FOLDER_AT, folder, type="bind")] if folder else []
     try:
-        if not engine.has_image(context.docker, image):
+        client = engine.connect(_HERE) if here else context.docker
+        if not engine.has_image(client, image):
             print(f"Bringing {image}…", flush=True)
-            host_image.bring(context.settings.docker_host, image)
+            host_image.bring(_HERE if here else context.settings.docker_host, image)
         with engine.throwaway(
-            context.docker,
+            client,
             image,
             ["python3", "-m", "backup", command],
             name=name,
-            mounts=[*_mounts(context, saved), *_folder(folder)],
+            mounts=[*_mounts(context, saved), *bound],
             capabilities=capabilities(is_folder=bool(folder)),
             labels=plain_labels(f"{PROJECT}/{context.stack}", COMPONENT),
-            networks=[] if folder else _networks(context),
+            networks=["bridge"] if here else [] if folder else networks(context),
             memory_mib=MEMORY_MIB,
         ) as container:
             told = {_PLAN: told_first.encode(), **files}
@@ -190,24 +231,6 @@ def _mounts(context: Context, saved: Sequence[Saved]) -> list[Mount]:
             )
         mounts.append(Mount(f"{DATA_AT}/{one.volume}", volume, read_only=True))
     return mounts
-
-
-def _folder(folder: str) -> list[Mount]:
-    return [Mount(FOLDER_AT, folder, type="bind")] if folder else []
-
-
-def _networks(context: Context) -> list[str]:
-    """Where a server is reached: a service of the stack's, or outside where it may go there."""
-    wanted = ["services", *(["edge"] if context.settings.outside else [])]
-    there = context.docker.networks.list(filters={"label": context.label})
-    names = [str(network.name) for network in there]
-    found = [name for purpose in wanted for name in names if name.startswith(f"{purpose}-")]
-    if len(found) < len(wanted):
-        raise CommandError(
-            f"stack {context.stack} isn't up, and the backup has no network without it; "
-            f"`{context.make('up')}` brings it up"
-        )
-    return found
 
 
 def _heard(container: Container, repository: _Repository) -> tuple[int, Heard]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
@@ -28,6 +28,8 @@ _CREDENTIAL = secret(
     r"[A-Za-z0-9_-]{20,128}", "20 to 128 letters and digits", made_by=making("backup-key")
 )
 _TIME = matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", 'a time of day in quotes, such as "03:17"')
+_SPAN = matching(r"[1-9][0-9]{0,3}[dmy]", "days, months or years, such as 14d, 2m or 1y")
+_SHARE = matching(r"([1-9][0-9]?|100)%", "a share from 1% to 100%")
 
 
 def _repository(text: str) -> str:
@@ -67,8 +69,18 @@ def _as_text(value: object) -> object:
 _Value = Annotated[SecretStr, secret(r"[^\x00\n]+", "text of one line"), BeforeValidator(_as_text)]
 
 
+class Keep(Model):
+    """For how long a snapshot is kept, counted back from the newest one. Each day, week and month
+    has its last snapshot kept for the time that is said; what no time covers is removed.
+    """
+
+    daily: Annotated[str, _SPAN] = "14d"
+    weekly: Annotated[str, _SPAN] = "2m"
+    monthly: Annotated[str, _SPAN] = "1y"
+
+
 class BackupSection(Model):
-    """Where `make backup` saves the stack's data."""
+    """Where the stack's data is saved, when, and for how long it is kept."""
 
     repository: Annotated[str, AfterValidator(_repository)] = Field(
         examples=["rest:https://backup.example.org/prod"]
@@ -84,6 +96,13 @@ class BackupSection(Model):
     """The name at the vault of what saves by itself."""
     secret_id: Annotated[SecretStr, _CREDENTIAL] | None = Field(default=None, repr=False)
     """Its password there."""
+    keep: Keep = Keep()
+    prune_env: Annotated[Mapping[str, _Value], AfterValidator(_variables)] = Field(
+        default={}, repr=False
+    )
+    """The credential that may delete, where that of `env` may not. It stays off the host."""
+    verify: Annotated[str, _SHARE] = "5%"
+    """How much of the repository is read back each week, chosen at random."""
     include: tuple[Literal["content", "metrics"], ...] = Field(default=(), examples=["[metrics]"])
     """What is saved besides: the content of sites, which git or this repository has as well, and
     what Prometheus recorded."""
@@ -103,3 +122,12 @@ class BackupSection(Model):
 
 LOGIN = ("role_id", "secret_id")
 """What a backup gets the vault's snapshot with."""
+
+
+def warnings(stack: str, section: BackupSection | None) -> Iterator[str]:
+    """What whoever takes the host can do, in a sentence."""
+    if section and section.at and not section.folder and not section.prune_env:
+        yield (
+            f"Pulumi.{stack}.yaml: homeport:backup has no prune_env, so whoever takes this host "
+            "can delete its backups (docs/how-to/backup.md#delete-from-elsewhere)"
+        )

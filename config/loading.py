@@ -11,6 +11,7 @@ from typing import TypeVar
 import pulumi
 
 from config import (
+    backup_section,
     config_size,
     edited,
     estate_problems,
@@ -119,6 +120,7 @@ def warnings(estate: Estate) -> list[str]:
     return [
         *git_sites.warnings(estate.stack, estate.settings, estate.sites, estate.remotes),
         *vault_values.without_value(estate.stack, estate.in_vault, estate.settings),
+        *backup_section.warnings(estate.stack, estate.settings.backup),
     ]
 
 

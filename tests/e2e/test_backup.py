@@ -106,6 +106,7 @@ class Saving:
         return name
 
 
+LONG_AGO = "2021-01-02 03:04:05"
 AT_FOLDER = {"RESTIC_REPOSITORY": "/repository"}
 
 
@@ -222,10 +223,23 @@ def test_a_server_that_only_keeps_takes_snapshots_and_deletes_none(
         "RESTIC_REST_USERNAME": USER,
         "RESTIC_REST_PASSWORD": CREDENTIAL,
     }
+    old = (
+        "backup",
+        "--host",
+        f"homeport-{saving.checkout.stack}",
+        "--time",
+        LONG_AGO,
+        "/etc/hosts",
+    )
+    with saving.restic(*old, at=at, network=saving.services()) as made:
+        assert made.wait()["StatusCode"] == 0, made.logs()
+    code, said = saving.run("backup-prune")
+    assert code != 0
+    assert "1 of them are still there, because the server removes nothing" in said
     forget = ("forget", "--keep-last", "1", "--group-by", "")
     with saving.restic(*forget, at=at, network=saving.services()) as thief:
         assert "403 Forbidden" in thief.logs().decode()  # and the exit code is 0
-    assert len(saving.run("backups")[1].splitlines()) == 3
+    assert len(saving.run("backups")[1].splitlines()) == 4
 
 
 def test_a_server_that_does_not_answer_is_a_sentence(saving: Saving) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from tests.e2e.support import containers, vault
 from tests.e2e.support.clean import stack_name
 from tests.e2e.support.secrets_search import LeakSearch
 from tests.e2e.support.waiting import wait_until
-from tests.e2e.test_backup import AT_FOLDER, PASSWORD, Saving, restored
+from tests.e2e.test_backup import AT_FOLDER, LONG_AGO, PASSWORD, Saving, restored
 
 # A folder is for a local host.
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
@@ -70,16 +71,17 @@ class Daily:
         wait_until(ended, "a run has ended")
         return self.figures()
 
-    def again(self) -> dict[str, float]:
-        """Have it believe that it saved two days ago, as after a night asleep: the figures then."""
+    def again(self, days: int = 2) -> dict[str, float]:
+        """Have it believe that it did all so many days ago, as after a sleep: the figures then."""
         before = self.figures()["last_run_timestamp_seconds"]
         earlier = f"""
             import json, pathlib
             file = pathlib.Path("/state/notes.json")
             notes = json.loads(file.read_text())
-            notes["done"] -= {2 * DAY}; notes["tried"] -= {2 * DAY}
+            for key in ("done", "tried", "pruned", "checked"):
+                notes[key] -= {days * DAY}
             file.write_text(json.dumps(notes))"""
-        script = "\n".join(line.strip() for line in earlier.splitlines())
+        script = textwrap.dedent(earlier)
         containers.run_in(self.container(), f"python3 -c '{script}'")
         return self.runs(before)
 
@@ -157,6 +159,33 @@ def test_a_run_that_was_missed_is_made_up_for(daily: Daily) -> None:
     after = daily.again()
     assert after["last_run_exit_code"] == 0
     assert after["newest_snapshot_timestamp_seconds"] > before["newest_snapshot_timestamp_seconds"]
+
+
+def test_once_a_week_the_host_removes_what_is_too_old_and_reads_back(daily: Daily) -> None:
+    assert daily.figures()["last_good_check_timestamp_seconds"] > 0
+    saving = Saving(daily.checkout, daily.folder)
+    host = ("--host", f"homeport-{daily.checkout.stack}")
+    with saving.restic("backup", *host, "--time", LONG_AGO, "/etc/hosts", at=AT_FOLDER) as made:
+        assert made.wait()["StatusCode"] == 0, made.logs()
+    there = len(list((daily.folder / "snapshots").iterdir()))
+    figures = daily.again(days=8)
+    assert (figures["last_run_exit_code"], figures["check_failed"]) == (0, 0)
+    assert figures["last_good_check_timestamp_seconds"] == figures["last_run_timestamp_seconds"]
+    # One is new, and of those of today the last is kept.
+    assert len(list((daily.folder / "snapshots").iterdir())) < there
+    listed = daily.checkout.command("backups").stdout
+    assert "2021-" not in listed
+
+
+def test_what_is_too_old_is_removed_by_hand_as_well(daily: Daily) -> None:
+    saving = Saving(daily.checkout, daily.folder)
+    host = ("--host", f"homeport-{daily.checkout.stack}")
+    with saving.restic("backup", *host, "--time", LONG_AGO, "/etc/hosts", at=AT_FOLDER) as made:
+        assert made.wait()["StatusCode"] == 0, made.logs()
+    said = daily.checkout.command("backup-prune").stdout
+    assert "2021-01-02 03:04" in said
+    assert "removed 1 snapshots\n" in said
+    assert daily.checkout.command("backup-prune").stdout == "no snapshot is too old; 1 are kept\n"
 
 
 def test_its_login_reads_the_vaults_snapshot_and_nothing_else(daily: Daily) -> None:

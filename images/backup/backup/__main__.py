@@ -1,7 +1,7 @@
-"""`python3 -m backup save` makes a snapshot, and `list` prints those that there are. `serve` saves
-each day.
+"""`python3 -m backup save` makes a snapshot, and `list` prints those that there are. `forget`
+prints which of them are too old, and `prune` removes those. `serve` does all that each day.
 
-The first two print lines of JSON, as restic has them. The exit code is restic's.
+The others print lines of JSON, as restic has them. The exit code is restic's.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from backup.plan import parse
 from backup.restic import opens, restic
 from backup.saving import Paths, make_snapshot
 from backup.service import serve
+from backup.upkeep import forget
 
 
 def main(argv: list[str], paths: Paths) -> int:
@@ -25,7 +26,12 @@ def main(argv: list[str], paths: Paths) -> int:
             return make_snapshot(plan, paths)
         case ["list"]:
             return opens(plan) or restic(plan, "snapshots", "--host", plan.host)
-    print("usage: python3 -m backup save | list | serve", file=sys.stderr)
+        case ["forget"]:
+            return opens(plan) or forget(plan, "--dry-run")
+        case ["prune"]:
+            restic(plan, "unlock", quiet=True)
+            return forget(plan, "--prune")
+    print("usage: python3 -m backup save | list | forget | prune | serve", file=sys.stderr)
     return 2
 
 

@@ -21,12 +21,23 @@ class Notes:
     """How the last run ended, as restic's exit code."""
     unread: int = 0
     """How much the last snapshot lacks: files and folders, or the vault's snapshot."""
+    pruned: float = 0
+    """When what is too old was last removed."""
+    checked: float = 0
+    """When the repository was last found well."""
+    damaged: int = 0
+    """1 if the last check of it failed."""
     newest: float = 0
     """When the newest snapshot was made, as the repository itself says."""
     newest_bytes: int = 0
     """What it holds."""
     before_bytes: int = 0
     """What the one before it holds; 0 if there is none."""
+
+    @property
+    def well(self) -> float:
+        """Since when nobody looked whether the repository is well."""
+        return self.checked or self.began
 
 
 def read(file: Path, now: float) -> Notes:

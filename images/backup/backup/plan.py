@@ -35,6 +35,8 @@ class Plan:
     environment: Mapping[str, str] = field(repr=False)
     """What restic is told of the repository: where it is, and what opens it."""
     sources: tuple[Source, ...] = ()
+    keep: Mapping[str, str] = field(default_factory=dict)
+    """For how long the last snapshot of a day, week or month is kept (`daily`: `14d`)."""
 
 
 def parse(text: str) -> Plan:
@@ -44,6 +46,7 @@ def parse(text: str) -> Plan:
         host=told["host"],
         environment=told["environment"],
         sources=tuple(_source(source) for source in told["sources"]),
+        keep=told.get("keep", {}),
     )
 
 

@@ -13,7 +13,7 @@ from backup.plan import Plan
 Hear = Callable[[str], None]
 """Takes a line that restic says."""
 
-NO_REPOSITORY = 10
+NO_REPOSITORY, LOCKED = 10, 11
 _FAILED = 1
 _WAIT = "5m"  # for the lock of somebody who checks or removes
 _PATIENCE = 30  # seconds; restic itself tries for a quarter of an hour to reach a server

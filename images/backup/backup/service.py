@@ -6,24 +6,24 @@ The plan is read anew for each run, so another password or repository doesn't re
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from backup import figures, notes, vault
 from backup.heard import Heard
+from backup.job import Job, read_job
 from backup.notes import Notes
-from backup.plan import Plan, parse
 from backup.restic import NO_REPOSITORY, opens, restic
 from backup.saving import COMING, Paths, make_snapshot
 from backup.schedule import is_due
+from backup.upkeep import keep_well
 
 PORT = 9120
 PARTLY_UNREAD = 3
@@ -39,31 +39,6 @@ class Places(Paths):
     plan: Path = Path("/plan/current/plan.json")
     left_out: Path = Path("/state/left-out")
     state: Path = Path("/state")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What the service is told."""
-
-    plan: Plan
-    at: str
-    """The time of day in UTC, as `03:17`."""
-    vault: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What the vault's snapshot is got with; empty where there is no vault."""
-
-    @property
-    def secrets(self) -> list[str]:
-        """What no log may have."""
-        open_ = {"RESTIC_REPOSITORY"}
-        given = {key: text for key, text in self.plan.environment.items() if key not in open_}
-        return [*given.values(), *(text for key, text in self.vault.items() if key != "url")]
-
-
-def read_job(file: Path) -> Job:
-    """What the file says now."""
-    text = file.read_text(encoding="utf-8")
-    told = json.loads(text)
-    return Job(plan=parse(text), at=told["at"], vault=told["vault"])
 
 
 @dataclass
@@ -98,6 +73,8 @@ class Service:
                 return False
             unread = 0 if fetch_vault(job, self.places, heard) else 1
             code = make_snapshot(job.plan, self.places, heard)
+            if code in (0, PARTLY_UNREAD):
+                keep_well(job, known, now, Heard(job.secrets))
         known.tried, known.code = now, code
         if code in (0, PARTLY_UNREAD):
             known.done = now

@@ -119,4 +119,16 @@ def test_what_opens_the_backup_is_in_no_plain_input(tmp_path: Path) -> None:
         "secret_id": PLANTED,
     }
     assert plan["host"] == "homeport-local"
+    assert (plan["prunes"], plan["verify"]) == (True, "5%")
     assert files.inputs["owner"] == 0
+
+
+def test_the_credential_that_deletes_stays_off_the_host(tmp_path: Path) -> None:
+    planted = "planted-owner-5b70"
+    _, graph = nightly(tmp_path, prune_env={"RESTIC_REST_PASSWORD": planted})
+    assert planted not in repr([r.inputs for r in graph.resources])
+    files = one([r for r in graph.of("VolumeFiles") if r.name == "backup-plan"])
+    (text,) = map(rpc.unwrap_rpc_secret, files.inputs["secret_files"].values())
+    assert planted not in text
+    assert PLANTED in text
+    assert json.loads(text)["prunes"] is False

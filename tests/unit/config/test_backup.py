@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.backup_section import BackupSection
+from config.backup_section import BackupSection, warnings
 from config.model import ConfigError
 from config.settings import Settings
 from tests.unit.program import own_config
@@ -105,7 +105,19 @@ def test_a_folder_is_taken_in_its_one_form() -> None:
         (
             {"repository": SERVER, "when": "03:17"},
             "backup.when: there is no such field; allowed here: repository, password, env, at, "
-            "role_id, secret_id, include",
+            "role_id, secret_id, keep, prune_env, verify, include",
+        ),
+        (
+            {"repository": SERVER, "keep": {"daily": "2w"}},
+            "backup.keep.daily is '2w': must be days, months or years, such as 14d, 2m or 1y",
+        ),
+        (
+            {"repository": SERVER, "verify": "0%"},
+            "backup.verify is '0%': must be a share from 1% to 100%",
+        ),
+        (
+            {"repository": SERVER, "prune_env": {"PATH": "x"}},
+            f"backup.prune_env.PATH: {NO_VARIABLE}",
         ),
     ],
 )
@@ -137,3 +149,23 @@ def test_no_problem_quotes_a_password(text: str) -> None:
         told = problems({"repository": SERVER, **section})
         assert len(told) == 1
         assert "planted" not in told[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ({"at": "03:17"}, True),
+        ({"at": "03:17", "prune_env": {"RESTIC_REST_USERNAME": "owner"}}, False),
+        ({"at": "03:17", "repository": "/mnt/disk"}, False),  # the host has it anyway
+        ({}, False),
+    ],
+)
+def test_who_takes_the_host_can_delete_its_backups_unless_another_credential_does(
+    more: dict[str, Any], warned: bool
+) -> None:
+    section = parsed("local", {"repository": SERVER, **more})
+    told = (
+        "Pulumi.prod.yaml: homeport:backup has no prune_env, so whoever takes this host can "
+        "delete its backups (docs/how-to/backup.md#delete-from-elsewhere)"
+    )
+    assert list(warnings("prod", section)) == ([told] if warned else [])

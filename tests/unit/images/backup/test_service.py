@@ -16,15 +16,17 @@ from typing import Any
 import pytest
 import requests
 from backup import figures, vault
+from backup.job import read_job
 from backup.notes import Notes
-from backup.service import Places, Service, read_job
+from backup.service import Places, Service
 
 # What each command prints and ends with stands in a file by its name.
 RESTIC = """\
 #!/bin/sh
-for word in cat init unlock snapshots backup; do
+for word in cat init unlock snapshots forget check backup; do
     case " $* " in *" $word "*)
         echo $word >>{folder}/calls
+        echo "$*" >>{folder}/words
         cat {folder}/says-$word 2>/dev/null
         exit $(cat {folder}/ends-$word 2>/dev/null || echo 0)
     esac
@@ -62,6 +64,9 @@ class Stage:
             "sources": [],
             "at": "03:17",
             "vault": {},
+            "verify": "5%",
+            "prunes": True,
+            "keep": {"daily": "14d", "weekly": "2m"},
             **more,
         }
         self.places.plan.write_text(json.dumps(plan))
@@ -104,11 +109,12 @@ SNAPSHOTS = [
     snapshot("2026-03-01T03:17:00Z", 3000),
 ]
 RUN = ["cat", "unlock", "backup", "cat", "snapshots"]
+FIRST = ["cat", "unlock", "backup", "forget", "check", "cat", "snapshots"]
 
 
 def test_a_run_is_followed_by_a_look_and_then_there_is_silence(stage: Stage) -> None:
     stage.says("snapshots", SNAPSHOTS)
-    assert stage.step() == RUN
+    assert stage.step() == FIRST
     assert stage.step(60) == []
     assert stage.figure("last_run_timestamp_seconds") == NOW
     assert stage.figure("last_run_exit_code") == 0
@@ -151,6 +157,56 @@ def test_a_server_that_is_away_leaves_what_is_known_and_is_tried_hourly(stage: S
     assert "backup" not in stage.step(3599)
     stage.says("cat", code=0)
     assert stage.step(1) == RUN
+
+
+# What keeps the repository well
+
+
+def test_once_a_week_what_is_too_old_goes_and_a_share_is_read_back(stage: Stage) -> None:
+    assert stage.step() == FIRST
+    words = (stage.folder / "words").read_text()
+    assert (
+        "forget --host homeport-prod --group-by host --keep-within-daily=14d "
+        "--keep-within-weekly=2m --prune\n" in words
+    )
+    assert "check --read-data-subset=5%\n" in words
+    assert [stage.step(DAY + late) for late in (3, -2, 0, 1, -3, 0)] == [RUN] * 6
+    assert stage.step(DAY - 4) == FIRST, "some seconds early, as runs are"
+
+
+def test_where_another_credential_deletes_the_host_never_does(stage: Stage) -> None:
+    stage.plan(prunes=False)
+    for _ in range(20):
+        assert "forget" not in stage.step(DAY)
+
+
+def test_a_check_that_failed_is_told_and_made_again_each_day_until_all_is_well(
+    stage: Stage,
+) -> None:
+    stage.says("check", code=1)
+    stage.step()
+    assert stage.figure("check_failed") == 1
+    assert stage.figure("last_good_check_timestamp_seconds") == NOW, "since when all began"
+    assert "check" in stage.step(DAY)
+    stage.says("check")
+    stage.step(DAY)
+    assert stage.figure("check_failed") == 0
+    assert stage.figure("last_good_check_timestamp_seconds") == stage.now
+    assert "check" not in stage.step(DAY)
+
+
+def test_a_check_that_found_a_lock_says_nothing_of_the_repository(stage: Stage) -> None:
+    stage.step()
+    stage.says("check", code=11)
+    stage.step(7 * DAY)
+    assert stage.figure("check_failed") == 0
+    assert stage.figure("last_good_check_timestamp_seconds") == NOW
+    assert "check" in stage.step(DAY)
+
+
+def test_nothing_is_removed_after_a_run_that_failed(stage: Stage) -> None:
+    stage.says("backup", code=1)
+    assert stage.step() == ["cat", "unlock", "backup", "cat", "snapshots"]
 
 
 def test_what_could_not_be_read_is_counted_until_all_is_read(stage: Stage) -> None:
