@@ -37,6 +37,12 @@ class Estate:
     watched: OwnFiles = field(default_factory=OwnFiles)
     """What a person adds to Prometheus."""
 
+    @property
+    def saves_daily(self) -> bool:
+        """Whether the host saves its data by itself."""
+        backup = self.settings.backup
+        return bool(backup and backup.at)
+
     def urls(self) -> list[dict[str, str]]:
         """All that the stack serves: name, kind and URL, as visitors type it."""
         return [*self._urls_of_sites(), *self._urls_of_services()]
@@ -90,7 +96,7 @@ class Estate:
                 settings.prometheus,
                 [images.node_exporter, images.blackbox, images.alertmanager, images.prometheus],
             ),
-            (settings.backup and settings.backup.at, [images.backup]),
+            (self.saves_daily, [images.backup]),
         )
         return [
             [images.proxy, images.gateway, *([images.site] if contained else [])],

@@ -64,6 +64,8 @@ class Alerts(Model):
     """The vault is sealed."""
     registry: Time = "2m"
     """The image registry doesn't answer."""
+    backup: Time = "26h"
+    """The newest snapshot of the backup is older, or there is none."""
     target: Time = "5m"
     """Anything else that is scraped doesn't answer."""
     reboot: Time = "15m"

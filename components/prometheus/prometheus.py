@@ -160,7 +160,7 @@ def _files(
     return Files(
         public={
             CONFIG: prometheus_yml(host.stack, how.settings.interval, targets, probed),
-            RULES: rules_yml(how.settings, internal_ca=how.entrance.internal_ca),
+            RULES: rules_yml(how.settings, internal_ca=how.entrance.internal_ca, backup=how.backup),
             OWN_SCRAPES: how.own.scrapes,
             **{f"{OWN_RULES}/{file}": text for file, text in how.own.rules.items()},
         },

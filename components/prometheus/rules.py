@@ -20,20 +20,25 @@ _OWN_ALERT = ("gateway", "registry", PROBE)
 """Jobs whose silence another alert reports, or reports under more conditions."""
 _NODE = '{job="node"}'
 """The host's own; a person may scrape other machines."""
+_BACKUP = '{job="backup"}'
+_UNCHECKED = "14d"  # twice as long as from one check to the next
 # By whether the CA is the gateway's own: between what is renewed in time and what ends. The gateway
 # renews with a third of a certificate's life left: four of its own CA's twelve hours, thirty days
 # of ninety.
 _CERTIFICATE = {True: "30m", False: "3d"}
 
 
-def rules_yml(settings: PrometheusSettings, *, internal_ca: bool) -> str:
-    """The whole file. `internal_ca` is whether the gateway's certificates are of its own CA."""
+def rules_yml(settings: PrometheusSettings, *, internal_ca: bool, backup: bool) -> str:
+    """The whole file. `internal_ca` is whether the gateway's certificates are of its own CA,
+    `backup` whether the host saves its data by itself.
+    """
     alerts = settings.alerts
     groups = {
         "gateway": _gateway(alerts, seconds(settings.interval)),
         "sites": _sites(settings, alerts.certificate or _CERTIFICATE[internal_ca]),
         "services": _services(alerts),
         "host": _host(alerts),
+        **({"backup": _backup(alerts)} if backup else {}),
     }
     said = {"groups": [{"name": name, "rules": rules} for name, rules in groups.items()]}
     return yaml.safe_dump(said, sort_keys=False, width=1000)
@@ -137,6 +142,37 @@ def _host(alerts: Alerts) -> list[dict[str, object]]:
             "HostRebooted",
             f"time() - node_boot_time_seconds{_NODE} < {seconds(alerts.reboot)}",
             "The host started {{ $value | humanizeDuration }} ago",
+        ),
+    ]
+
+
+def _backup(alerts: Alerts) -> list[dict[str, object]]:
+    newest = f"backup_newest_snapshot_timestamp_seconds{_BACKUP}"
+    return [
+        _alert(
+            "BackupOld",
+            # Where the repository has none, since the backup began.
+            f"time() - ({newest} > 0 or backup_began_timestamp_seconds{_BACKUP}) > "
+            f"{seconds(alerts.backup)}",
+            "There is no snapshot of the last {{ $value | humanizeDuration }}",
+            severity="critical",
+        ),
+        _alert(
+            "BackupIncomplete",
+            f"backup_unread{_BACKUP} > 0",
+            "The newest snapshot lacks what couldn't be read: {{ $value }} files or folders",
+        ),
+        _alert(
+            "BackupShrank",
+            f"backup_newest_snapshot_bytes{_BACKUP} < backup_snapshot_before_bytes{_BACKUP} / 2",
+            "The newest snapshot has {{ $value | humanize1024 }}B, less than half of before",
+        ),
+        _alert(
+            "BackupDamaged",
+            f"backup_check_failed{_BACKUP} == 1 or "
+            f"time() - backup_last_good_check_timestamp_seconds{_BACKUP} > {seconds(_UNCHECKED)}",
+            "The backup's repository is damaged, or wasn't found well for two weeks",
+            severity="critical",
         ),
     ]
 

@@ -22,3 +22,5 @@ class Watching:
     """Where visitors' questions are asked. What its certificates are known by is alone believed."""
     settings: PrometheusSettings
     own: OwnFiles
+    backup: bool
+    """Whether the host saves its data by itself."""

@@ -32,6 +32,7 @@ _SECONDS = {
     "few": 450,
     "test_vault_server": 280,
     "test_publisher": 250,
+    "test_daily_backup": 240,
     "test_remote": 240,
     "test_faults": 240,
     "test_registry": 210,

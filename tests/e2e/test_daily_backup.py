@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -71,19 +72,40 @@ class Daily:
         wait_until(ended, "a run has ended")
         return self.figures()
 
-    def again(self, days: int = 2) -> dict[str, float]:
-        """Have it believe that it did all so many days ago, as after a sleep: the figures then."""
+    def again(self, *, week: bool = False) -> dict[str, float]:
+        """Have it believe that it saved two days ago, as after a night asleep, or did all a `week`
+        ago: the figures after the run that follows.
+        """
         before = self.figures()["last_run_timestamp_seconds"]
-        earlier = f"""
+        self.change_notes(
+            {"done": -2 * DAY, "tried": -2 * DAY}
+            | ({"pruned": -8 * DAY, "checked": -8 * DAY} if week else {})
+        )
+        return self.runs(before)
+
+    def change_notes(self, shifts: dict[str, int]) -> None:
+        """Shift times that it remembers."""
+        script = textwrap.dedent(f"""
             import json, pathlib
             file = pathlib.Path("/state/notes.json")
             notes = json.loads(file.read_text())
-            for key in ("done", "tried", "pruned", "checked"):
-                notes[key] -= {days * DAY}
-            file.write_text(json.dumps(notes))"""
-        script = textwrap.dedent(earlier)
+            for key, seconds in {json.dumps(shifts)}.items():
+                notes[key] += seconds
+            file.write_text(json.dumps(notes))""")
         containers.run_in(self.container(), f"python3 -c '{script}'")
-        return self.runs(before)
+
+    def alerts(self) -> set[str]:
+        """The alerts of the backup that fire."""
+        query = quote('ALERTS{alertname=~"Backup.*", alertstate="firing"}')
+        said = containers.run_in(
+            self.container("prometheus"),
+            f"wget -q -O - 'http://127.0.0.1:9090/api/v1/query?query={query}'",
+        )
+        return {each["metric"]["alertname"] for each in json.loads(said)["data"]["result"]}
+
+    def wait_for_alerts(self, *names: str) -> None:
+        """Wait until these alerts fire, and no other of the backup."""
+        wait_until(lambda: self.alerts() == set(names), f"{names} fire")
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +119,7 @@ def daily(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Da
         checkout.extra |= {
             "registry": {},
             "prometheus": {"interval": "2s"},
-            "backup": {"repository": str(folder), "at": "03:17"},
+            "backup": {"repository": str(folder), "at": "03:17", "verify": "100%"},
         }
         checkout.configure()
         checkout.set_secrets(daily.secrets)
@@ -168,7 +190,7 @@ def test_once_a_week_the_host_removes_what_is_too_old_and_reads_back(daily: Dail
     with saving.restic("backup", *host, "--time", LONG_AGO, "/etc/hosts", at=AT_FOLDER) as made:
         assert made.wait()["StatusCode"] == 0, made.logs()
     there = len(list((daily.folder / "snapshots").iterdir()))
-    figures = daily.again(days=8)
+    figures = daily.again(week=True)
     assert (figures["last_run_exit_code"], figures["check_failed"]) == (0, 0)
     assert figures["last_good_check_timestamp_seconds"] == figures["last_run_timestamp_seconds"]
     # One is new, and of those of today the last is kept.
@@ -235,6 +257,71 @@ def test_it_can_not_write_what_it_reads(daily: Daily) -> None:
     assert containers.run_in(container, "ls -d /var/run/docker.sock 2>/dev/null || echo none") == (
         "none\n"
     )
+
+
+# What goes wrong, and who is told.
+
+
+def test_no_alert_fires_while_all_is_well(daily: Daily) -> None:
+    assert daily.again()["last_run_exit_code"] == 0
+    daily.wait_for_alerts()
+
+
+def test_a_vault_that_gives_no_snapshot_is_told_and_all_else_is_saved(daily: Daily) -> None:
+    daily.container("vault").stop(timeout=5)
+    figures = daily.again()
+    assert (figures["last_run_exit_code"], figures["unread"]) == (3, 1)
+    daily.wait_for_alerts("BackupIncomplete")
+    daily.container("vault").start()
+    containers.wait_healthy(daily.checkout.docker, daily.checkout.label, "vault")
+    daily.again()
+    daily.wait_for_alerts()
+
+
+def test_a_snapshot_that_shrank_is_told(daily: Daily) -> None:
+    pypi = daily.container("pypi")
+    big = "head -c 60000000 /dev/urandom >/state/big.bin; touch -d '-1 hour' /state/big.bin"
+    containers.run_in(pypi, big)
+    assert daily.again()["newest_snapshot_bytes"] > 60_000_000
+    containers.run_in(pypi, "rm /state/big.bin")
+    daily.again()
+    daily.wait_for_alerts("BackupShrank")
+    daily.again()
+    daily.wait_for_alerts()
+
+
+def test_a_flipped_byte_is_told(daily: Daily) -> None:
+    daily.again(week=True)  # so that every pack is of a snapshot that is kept
+    packs = [file for file in (daily.folder / "data").rglob("*") if file.is_file()]
+    pack = max(packs, key=lambda file: file.stat().st_size)
+    _flip(pack)
+    assert daily.again(week=True)["check_failed"] == 1
+    daily.wait_for_alerts("BackupDamaged")
+    _flip(pack)
+    assert daily.again()["check_failed"] == 0
+    daily.wait_for_alerts()
+
+
+def _flip(file: Path) -> None:
+    file.chmod(0o600)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 1
+    file.write_bytes(content)
+
+
+def test_a_repository_that_is_emptied_behind_our_back_is_told(daily: Daily) -> None:
+    daily.change_notes({"began": -2 * DAY})
+    away = daily.folder.parent / "away"
+    away.mkdir()
+    for snapshot in (daily.folder / "snapshots").iterdir():
+        snapshot.rename(away / snapshot.name)
+    daily.container().restart()  # it looks at its start, and else each hour
+    daily.wait_for_alerts("BackupOld")
+    assert daily.figures()["newest_snapshot_timestamp_seconds"] == 0
+    for snapshot in away.iterdir():
+        snapshot.rename(daily.folder / "snapshots" / snapshot.name)
+    daily.container().restart()
+    daily.wait_for_alerts()
 
 
 def test_a_credential_that_fails_is_told_and_tried_again_later(daily: Daily) -> None:

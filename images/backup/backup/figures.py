@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from backup.notes import Notes
 
 _TIMES = {
+    "began": ("began", "When the service first started."),
     "newest_snapshot": ("newest", "When the newest snapshot in the repository was made."),
     "last_run": ("tried", "When the last run began."),
     "last_good_check": ("well", "When the repository was last found well, or when all began."),

@@ -31,8 +31,10 @@ class Heard:
             self.say(str(message))
         elif message.get("message_type") == "error":
             self.unread += 1
-            why = (message.get("error") or {}).get("message", "")
-            self.say(f"{message.get('item', '')}: {why}")
+            if "error" in message:  # of a file; a check has plain sentences
+                self.say(f"{message.get('item', '')}: {message['error'].get('message', '')}")
+            else:
+                self.say(str(message.get("message", "")))
         elif message.get("message_type") == "exit_error":
             self.say(str(message.get("message", "")))
         elif message.get("message_type") == "summary" and "snapshot_id" in message:

@@ -24,7 +24,8 @@ def keep_well(job: Job, known: Notes, now: float, heard: Heard) -> None:
         heard.say(f"the check ended with {code}")
         if code == 0:
             known.checked = now
-        if code != LOCKED:  # somebody else is at work, so nothing was looked at
+        # Where somebody else is at work, or the check was killed, nothing was looked at.
+        if code != LOCKED and code >= 0:
             known.damaged = int(code != 0)
 
 

@@ -23,7 +23,7 @@ IMAGE = yaml.safe_load((ROOT / "config/images.yaml").read_text())["prometheus"]
 SETTINGS = PrometheusSettings.model_construct(interval="1m", alerts=Alerts(site="2m"))
 RULES: dict[str, dict[str, Any]] = {
     rule["alert"]: rule
-    for group in yaml.safe_load(rules_yml(SETTINGS, internal_ca=True))["groups"]
+    for group in yaml.safe_load(rules_yml(SETTINGS, internal_ca=True, backup=True))["groups"]
     for rule in group["rules"]
 }
 
@@ -33,6 +33,10 @@ NODE = '{job="node", instance="node-exporter:9100"}'
 ELSEWHERE = '{job="workstation", instance="desk:9100"}'
 BLOG = '{job="publisher", instance="publisher:8000", site="blog"}'
 DISK = 'job="node", instance="node-exporter:9100", device="/dev/vda"'
+BACKUP = '{job="backup", instance="backup:9120"}'
+NEWEST = f"backup_newest_snapshot_timestamp_seconds{BACKUP}"
+BACKUP_BEGAN = f"backup_began_timestamp_seconds{BACKUP}"
+OF_BACKUP = {"instance": "backup:9120", "job": "backup"}
 VAULT = '{job="vault", instance="vault:8201"}'
 
 # By the alert's name, and what is special where it has several: series, one sample a minute; then
@@ -129,6 +133,59 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, bool]]] = {
         {"instance": "node-exporter:9100", "job": "node"},
         {"9m": False, "11m": True, "24m": True, "26m": False},
     ),
+    # 26 hours are 1560 minutes.
+    "BackupOld": (
+        {NEWEST: "60x1600 96060x60", BACKUP_BEGAN: "30x1700"},
+        OF_BACKUP,
+        {"26h": False, "1562m": True, "1599m": True, "1610m": False},
+    ),
+    "BackupOld: there never was one": (
+        {NEWEST: "0x1700", BACKUP_BEGAN: "60x1700"},
+        OF_BACKUP,
+        {"25h": False, "1562m": True},
+    ),
+    "BackupOld: the repository was emptied": (
+        {NEWEST: "90000x1600 0x60", BACKUP_BEGAN: "60x1700"},
+        OF_BACKUP,
+        {"1599m": False, "1602m": True},
+    ),
+    "BackupIncomplete": (
+        {f"backup_unread{BACKUP}": "0x9 2x9 0x9"},
+        OF_BACKUP,
+        {"9m": False, "11m": True, "21m": False},
+    ),
+    "BackupShrank": (
+        {
+            f"backup_newest_snapshot_bytes{BACKUP}": "100x9 49x9 50x9",
+            f"backup_snapshot_before_bytes{BACKUP}": "100x60",
+        },
+        OF_BACKUP,
+        {"9m": False, "11m": True, "21m": False},
+    ),
+    "BackupShrank: the first one has none before it": (
+        {
+            f"backup_newest_snapshot_bytes{BACKUP}": "0x60",
+            f"backup_snapshot_before_bytes{BACKUP}": "0x60",
+        },
+        OF_BACKUP,
+        {"30m": False},
+    ),
+    "BackupDamaged": (
+        {
+            f"backup_check_failed{BACKUP}": "0x9 1x9 0x9",
+            f"backup_last_good_check_timestamp_seconds{BACKUP}": "0x60",
+        },
+        OF_BACKUP,
+        {"9m": False, "11m": True, "21m": False},
+    ),
+    "BackupDamaged: nobody looked": (
+        {
+            f"backup_check_failed{BACKUP}": "0x20300",
+            f"backup_last_good_check_timestamp_seconds{BACKUP}": "60x20200 1212000x90",
+        },
+        OF_BACKUP,
+        {"14d": False, "20162m": True, "20250m": False},
+    ),
     # Other machines, which a person has scraped.
     "DiskFilling: of another machine": (
         {
@@ -156,7 +213,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, bool]]] = {
 
 def promtool(folder: Path, tests: Mapping[str, Any]) -> tuple[int, str]:
     """The exit code of `promtool test rules`, and what it said."""
-    (folder / "alerts.yml").write_text(rules_yml(SETTINGS, internal_ca=True))
+    (folder / "alerts.yml").write_text(rules_yml(SETTINGS, internal_ca=True, backup=True))
     (folder / "tests.yml").write_text(yaml.safe_dump(dict(tests)))
     folder.chmod(0o755)
     done = subprocess.run(
@@ -233,13 +290,18 @@ def test_what_a_page_has_typed_names_the_stack_that_tells() -> None:
             assert "STACK=" in command, (page.name, command)
 
 
+def test_a_stack_that_saves_nothing_by_itself_has_no_alert_of_it() -> None:
+    assert "Backup" not in rules_yml(SETTINGS, internal_ca=True, backup=False)
+
+
 def test_what_a_dead_gateway_silences_exists() -> None:
     assert {GATEWAY_DOWN, *BEHIND_GATEWAY} <= set(RULES)
 
 
 def test_the_durations_are_the_rules() -> None:
-    alerts = Alerts(site="7s", certificate="3h", restarts="5m", reboot="2d")
-    rules = rules_yml(SETTINGS.model_copy(update={"alerts": alerts}), internal_ca=True)
+    alerts = Alerts(site="7s", certificate="3h", restarts="5m", reboot="2d", backup="3d")
+    settings = SETTINGS.model_copy(update={"alerts": alerts})
+    rules = rules_yml(settings, internal_ca=True, backup=True)
     assert "for: 7s" in rules
-    for part in ("< 10800", "[5m]", "< 172800"):
+    for part in ("< 10800", "[5m]", "< 172800", "> 259200"):
         assert part in rules

@@ -181,10 +181,11 @@ def test_where_another_credential_deletes_the_host_never_does(stage: Stage) -> N
 
 
 def test_a_check_that_failed_is_told_and_made_again_each_day_until_all_is_well(
-    stage: Stage,
+    stage: Stage, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    stage.says("check", code=1)
+    stage.says("check", {"message_type": "error", "message": "pack 16f7\n is broken"}, code=1)
     stage.step()
+    assert "\npack 16f7 is broken\nthe check ended with 1\n" in capfd.readouterr().err
     assert stage.figure("check_failed") == 1
     assert stage.figure("last_good_check_timestamp_seconds") == NOW, "since when all began"
     assert "check" in stage.step(DAY)
@@ -195,9 +196,16 @@ def test_a_check_that_failed_is_told_and_made_again_each_day_until_all_is_well(
     assert "check" not in stage.step(DAY)
 
 
-def test_a_check_that_found_a_lock_says_nothing_of_the_repository(stage: Stage) -> None:
+@pytest.mark.parametrize("fault", ["locked", "killed"])
+def test_a_check_that_saw_nothing_says_nothing_of_the_repository(stage: Stage, fault: str) -> None:
     stage.step()
-    stage.says("check", code=11)
+    if fault == "locked":
+        stage.says("check", code=11)
+    else:  # as by the kernel, for lack of memory
+        stage.says("check")
+        (stage.folder / "ends-check").write_text("$(kill -9 $$)\n")
+        restic = stage.folder / "bin/restic"
+        restic.write_text(restic.read_text().replace("exit $(cat", "eval exit $(cat"))
     stage.step(7 * DAY)
     assert stage.figure("check_failed") == 0
     assert stage.figure("last_good_check_timestamp_seconds") == NOW
