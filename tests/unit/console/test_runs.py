@@ -1,6 +1,8 @@
 """One thing at a time, in a session of its own, told to the end whatever happens to the page."""
 
+import json
 import os
+import re
 import signal
 import sys
 import time
@@ -118,6 +120,16 @@ def test_a_page_that_comes_back_has_every_line_once(desk: Desk) -> None:
     assert last.text.count("preview: hello") == 1
     assert last.text.count("goodbye") == 1
     assert "every 1s" not in last.text
+
+
+def test_an_answer_that_nothing_is_new_takes_nothing_off_the_page(desk: Desk) -> None:
+    """htmx takes the first entry that fits the status, and an empty answer for the new part."""
+    page = desk.browser().get("/").text
+    config = re.search(r"name=\"htmx-config\" content='(.*?)'", page)
+    assert config
+    handling = json.loads(config[1])["responseHandling"]
+    first = next(entry for entry in handling if re.fullmatch(entry["code"], "204"))
+    assert first["swap"] is False
 
 
 def test_while_one_runs_another_is_refused_and_names_it(desk: Desk) -> None:
