@@ -63,13 +63,29 @@ PICTURED = {
     "notes.yaml": "hosts: [notes]\nsource: {folder: sites/notes}\nlisting: true\n",
     "old.yaml": "hosts: [old.example.org]\nredirect: {to: 'https://www.example.org'}\n",
 }
+CADDYFILE = [
+    "--- live",
+    "+++ new",
+    "@@ -41,6 +41,13 @@",
+    " \thandle @host3 {",
+    "+\thandle @host4 {",
+    "+\t\treverse_proxy site-recipes:80 {",
+    "+\t\t\timport not_believed",
+    "+\t\t}",
+    "+\t}",
+]
 PLANNED = [
-    {"step": "planned", "op": op, "name": name, "urn": name, "keys": keys}
-    for op, name, keys in (
-        ("create", "files content-recipes", []),
-        ("update", "files router-config", ["files.Caddyfile"]),
+    {"step": how, "op": op, "name": name, "urn": name, "keys": keys, "of": of, "lines": lines}
+    for how, op, name, keys, of, lines in (
+        ("planned", "create", "container recipes", [], "recipes", []),
+        ("planned", "update", "files router-config", ["files.Caddyfile"], "router", CADDYFILE),
     )
 ]
+FORUM = [
+    {"step": "planned", "op": "update", "name": "container forum", "urn": "a", "of": "forum"}
+    | {"keys": ["mustRun"]}
+]
+PICTURES = ("", "-add", "-preview", "-publish", "-failed", "-sentence", "-site")
 
 
 def test_pictures_of_the_console(tmp_path: Path) -> None:
@@ -80,15 +96,23 @@ def test_pictures_of_the_console(tmp_path: Path) -> None:
     for name in ("recipes", "blog"):
         (desk.root / "sites" / name).mkdir(exist_ok=True)
     live.note("local", live.digests(desk.root) | {"notes": "0"}, desk.root)
-    desk.does(steps=PLANNED, says="1 to create, 1 to update, 58 unchanged")
+    desk.does(
+        steps=PLANNED,
+        hello="Looking at what is there…\nWhat would change:\n  + container recipes\n"
+        "  ~ files router-config",
+        says="1 to be created, 1 to be changed, 58 unchanged, in 7 s",
+    )
+    (desk.commands.parent / "later").write_text(json.dumps(FORUM))
     folder = ROOT / "docs/images" if os.environ.get("UPDATE_PICTURES") else tmp_path
     try:
         link = f"{desk.address.origin}{desk.link()}"
         argv = [str(PYTHON), str(PERSON.parent / "photographer.py"), link, str(folder)]
+        argv += [str(desk.commands.parent)]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stderr
     finally:
         desk.stop()
-    for name in ("console", "console-dark", "console-preview", "console-preview-dark"):
-        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-        assert (ROOT / f"docs/images/{name}.png").is_file()
+    for name in (f"console{of}{colour}.png" for of in PICTURES for colour in ("", "-dark")):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+        assert (ROOT / "docs/images" / name).is_file()
+        assert (folder / name).stat().st_size < 80_000, name

@@ -45,7 +45,9 @@ edited = os.environ.get("HOMEPORT_EDITED")
 with (here / "calls").open("a") as calls:
     said = json.loads(pathlib.Path(edited).read_text()) if edited else None
     print(json.dumps([sys.argv[1:], said]), file=calls)
-print(f"{verb}: hello", flush=True)
+print((here / "hello").read_text() if (here / "hello").exists() else f"{verb}: hello", flush=True)
+if (here / "begun").exists():
+    steps.write_text((here / "begun").read_text())
 try:
     while (here / "waits").exists():
         (here / "began").touch()
@@ -197,8 +199,10 @@ class Desk:
         return client
 
     def does(self, **files: object) -> None:
-        """What the commands do from now on: `steps`, `says`, `code`, and `waits` while it is so."""
-        for name in ("steps", "says", "code", "waits", "stubborn"):
+        """What the commands do from now on: `steps`, `says`, `code`, and `waits` while it is so;
+        before they wait, they say `hello` and have `begun` some steps.
+        """
+        for name in ("steps", "hello", "begun", "says", "code", "waits", "stubborn"):
             (self.commands.parent / name).unlink(missing_ok=True)
         for name, what in files.items():
             text = what if isinstance(what, str) else json.dumps(what)
