@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from config.names import NAME, name_problem
@@ -68,7 +68,7 @@ async def preview(request: Request) -> Response:
     async with console.uploads:
         try:
             form = await request.form(max_files=4 * MAX_FILES)
-        except HTTPException as error:  # too many files, or a text without end
+        except (HTTPException, ClientDisconnect) as error:  # too many files, or too long a text
             raise HTTPException(413) from error
         try:
             draft = _draft(form)

@@ -39,7 +39,7 @@ def undo(request: Request) -> Response:
 
 
 def _pages_before(console: Console, commit: Commit, name: str, text: str | None) -> Pages | None:
-    """The site's folder before a commit, if that changed it. One that wasn't there goes, unless the
+    """The site's folder before a commit, if that changed it. One that wasn't there goes, unless a
     site's file still names it.
     """
     folder = folder_of(name)
@@ -47,7 +47,9 @@ def _pages_before(console: Console, commit: Commit, name: str, text: str | None)
         return None
     given, place = console.dropped.fresh()
     if not console.repository.bring_back(commit, folder, place):
-        if text and folder in text:
+        others = (console.root / SITES).glob("[!.]*.yaml")
+        texts = [other.read_text(errors="replace") for other in others if other.stem != name]
+        if any(folder in each for each in (text or "", *texts)):
             return None
         given = ""
     now = console.root / folder

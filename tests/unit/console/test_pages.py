@@ -3,6 +3,8 @@
 import html
 import io
 import re
+import socket
+import time
 
 import httpx
 import pytest
@@ -93,6 +95,33 @@ def test_new_pages_of_a_site_take_the_place_of_all_old_ones(desk: Desk) -> None:
     assert "Change the site blog" in browser.get("/sites/blog").text  # among its commits
     undone(desk, browser, "blog")
     assert desk.tree() == before
+
+
+def test_undo_leaves_a_folder_that_another_site_serves(desk: Desk) -> None:
+    browser = desk.browser()
+    published(desk, browser, previewed(desk, browser, FOLDER))
+    other = desk.root / "config/sites/other.yaml"
+    other.write_text("hosts: [other]\nsource: {folder: sites/new}\n")
+    desk.git("add", "--all")
+    desk.git("commit", "--quiet", "--message=Another site")
+    undone(desk, browser, "new")
+    assert not (desk.root / "config/sites/new.yaml").exists()
+    assert (desk.root / "sites/new/index.html").exists()
+
+
+def test_a_browser_that_goes_away_while_it_sends_leaves_nothing(desk: Desk) -> None:
+    browser = desk.browser()
+    with socket.create_connection(("127.0.0.1", desk.address.port)) as client:
+        client.sendall(
+            f"POST /preview HTTP/1.1\r\nHost: {desk.address.host}\r\n"
+            f"Origin: {desk.address.origin}\r\nContent-Length: 9999\r\n"
+            f"Cookie: {'; '.join(f'{key}={value}' for key, value in browser.cookies.items())}\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n".encode()
+        )
+        time.sleep(0.2)
+    run = previewed(desk, browser, FOLDER)  # nobody waits for the one that went away
+    assert desk.console.runs.all()[0].name == run
+    assert len(desk.calls()) == 1
 
 
 def test_the_same_pages_change_nothing(desk: Desk) -> None:
