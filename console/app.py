@@ -24,6 +24,7 @@ ROUTES = (
     Route("/sites/{name}", editing.edit),
     Route("/sites/{name}/answers", pages.answers),
     Route("/check", editing.check, methods=["POST"]),
+    Route("/fill", editing.fill, methods=["POST"]),
     Route("/preview", editing.preview, methods=["POST"]),
     Route("/sites/{name}/undo", reverting.undo, methods=["POST"]),
     Route("/sites/{name}/remove", reverting.remove, methods=["POST"]),

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from config.names import NAME, name_problem
-from console import candidate, declared, operations
+from console import candidate, declared, fields, operations
 from console.caddyfile_import.importer import Imported, sites_from_caddyfile
 from console.candidate import SITES, Checked, Draft
 from console.dropped import MAX_FILES, DroppedError, differences, listing
@@ -58,6 +58,18 @@ async def check(request: Request) -> Response:
         return console.page(request, "sentences.html", {"checked": checked, "made": made})
 
     return await operations.aside(answer)
+
+
+async def fill(request: Request) -> Response:
+    """The form, with its fields written into the text."""
+    console, form = console_of(request), await request.form()
+    draft = _draft(form)
+    text = candidate.as_file(fields.written(draft.text, *fields.given(form)))
+    return await operations.aside(lambda: _filled(console, request, replace(draft, text=text)))
+
+
+def _filled(console: Console, request: Request, draft: Draft) -> Response:
+    return _form(console, request, draft, _checked(console, draft, _imported(console, draft)))
 
 
 async def preview(request: Request) -> Response:
@@ -204,6 +216,7 @@ def _form(
         "history": [] if draft.is_new else console.repository.history(path, folder_of(draft.name)),
         "pages": len(listing(given)) if (given := console.dropped.at(draft.pages)) else 0,
         "block": "",
+        "fields": fields.read(draft.text),
         "compared": None if draft.is_new else declared.of_site(console.runs.all(), draft.name),
     }
     return console.page(request, "edit.html", shown | dict(more or {}), status=status)

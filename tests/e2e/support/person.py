@@ -142,8 +142,11 @@ def adds_without_script(page: Page, origin: str, name: str, pages: str = "") -> 
     if pages:
         page.set_input_files("#zip", pages)
     else:
-        page.fill("#text", f"hosts: [{name}]\n{GOOD}")
-    page.click("text=Preview")
+        page.fill("#field-hosts", name)
+        page.fill("#field-source", "sites/blog")
+        page.click("text=Write them into the text")
+        page.wait_for_selector(".fits")
+    page.click(".editor button.main")
     page.click("#publish")  # the page loads itself again until it is there
     page.wait_for_selector("#undo")
     return str(page.inner_text(".state"))

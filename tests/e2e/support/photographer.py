@@ -39,7 +39,7 @@ class Photographer:
         page.fill("#text", TEXT)
         page.wait_for_selector(".fits")
         page.set_viewport_size({"width": 860, "height": 700})
-        self.takes("-add", "main > section", 640)
+        self.takes("-add", "main > section", 620)
         page.click(".editor button")
         page.wait_for_selector("#publish")
         self.takes("-preview", "main", 880)
