@@ -41,6 +41,7 @@ _SECONDS = {
     "test_newcomer": 130,
     "estate": 120,
     "test_bad_versions": 120,
+    "test_console_secrets": 115,
 }
 """How long the longest groups take, roughly."""
 
