@@ -5,9 +5,6 @@ from __future__ import annotations
 import signal
 import time
 
-import docker
-from docker.models.containers import Container
-
 from commands.context import Context
 from commands.error import CommandError
 
@@ -20,17 +17,9 @@ def end_in_order() -> None:
         signal.signal(ending, signal.default_int_handler)
 
 
-def find(context: Context, name: str) -> Container | None:
-    """The container of a command, running or not."""
-    try:
-        return context.docker.containers.get(name)
-    except docker.errors.NotFound:
-        return None
-
-
 def is_running(context: Context, name: str) -> bool:
     """Whether the command is at work."""
-    found = find(context, name)
+    found = context.find(name)
     return found is not None and found.status == "running"
 
 

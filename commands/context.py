@@ -80,6 +80,10 @@ class Context:
         """The label that everything of this stack carries."""
         return f"homeport.stack={PROJECT}/{self.stack}"
 
+    def volume(self, name: str) -> str:
+        """The full name of a data volume."""
+        return f"{PROJECT}-{self.stack}-{name}"
+
     def containers(self, *, component: str = "") -> list[Container]:
         """The stack's containers, stopped ones too, ordered by component."""
         labels = [self.label] + ([f"homeport.component={component}"] if component else [])
@@ -88,6 +92,13 @@ class Context:
             all=True, filters={"label": labels}, ignore_removed=True
         )
         return sorted(found, key=lambda container: str(container.labels["homeport.component"]))
+
+    def find(self, name: str) -> Container | None:
+        """The container of that name, running or not."""
+        try:
+            return self.docker.containers.get(name)
+        except docker.errors.NotFound:
+            return None
 
     def make(self, target: str) -> str:
         """What a person types for another command on the same stack."""

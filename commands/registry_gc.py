@@ -10,7 +10,7 @@ import docker
 import requests
 from docker.models.containers import Container
 
-from commands.at_work import end_in_order, find, wait_for
+from commands.at_work import end_in_order, wait_for
 from commands.context import Context
 from commands.error import CommandError
 from commands.health import health
@@ -85,7 +85,7 @@ def _collected(context: Context, keep: int | None) -> str:
     registry = _container(context, IMAGES)
     wait_for(context, backup_of(context), "backup")
     with held(context), _collector(context, registry) as collector:
-        if find(context, backup_of(context)):
+        if context.find(backup_of(context)):
             raise CommandError(
                 f"`{context.make('backup')}` began meanwhile, so nothing was removed; try again"
             )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from commands import backup
+from commands.backup_container import Work
 from commands.backup_words import Heard
 from commands.context import Context
 from commands.error import CommandError
@@ -34,11 +35,10 @@ class Store:
     keep: Any = None
 
     @contextmanager
-    def container(
-        self, _context: Context, _told: object, command: str, *_: object, here: bool, keep: Any
-    ) -> Iterator[str]:
-        self.ran.append((command, here))
-        self.keep = keep
+    def container(self, _context: Context, _told: object, work: Work) -> Iterator[str]:
+        (command,) = work.command
+        self.ran.append((command, work.here))
+        self.keep = work.more["keep"]
         yield command
 
     def followed(self, command: str, _repository: object) -> tuple[int, Heard]:
@@ -55,8 +55,9 @@ class Store:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     made = Store()
-    monkeypatch.setattr(backup, "_container", made.container)
-    monkeypatch.setattr(backup, "_heard", made.followed)
+    monkeypatch.setattr(backup, "worker", made.container)
+    monkeypatch.setattr(backup, "listen", made.followed)
+    monkeypatch.setattr(backup, "networks", lambda _: [])
     monkeypatch.setattr(backup, "secret", lambda *_: json.dumps(SECTION))
     monkeypatch.setattr(engine, "reachable", lambda _: True)
     monkeypatch.delenv("YES", raising=False)
@@ -157,7 +158,7 @@ def test_the_credential_that_deletes_is_the_one_that_is_told(
         yield "forget"
 
     monkeypatch.setattr(backup, "secret", lambda *_: section)
-    monkeypatch.setattr(backup, "_container", container)
+    monkeypatch.setattr(backup, "worker", container)
     store.remove = []
     assert run() == 0
     (repository,) = told
