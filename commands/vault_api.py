@@ -6,18 +6,27 @@ import gzip
 import hashlib
 import io
 import json
+import secrets
 import tarfile
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import hvac
+import requests
 from hvac.adapters import RawAdapter
 
 from commands.context import Context
 from commands.error import CommandError
 from components.vault.client import Reach, VaultError, open_vault
+from components.vault.server_config import PROGRAM
 from config.settings import PROJECT
 
+_POLICY = f"/v1/sys/policies/acl/{PROGRAM}"
+_OTHER_KEY = "different autoseal key"  # beside the advice to do it by force
+_PATIENCE = 60  # seconds for the vault to take up what was restored
+_PAUSE = 0.5
 SNAPSHOT = "/v1/sys/storage/raft/snapshot"
 TIMEOUT = (5, 120)
 """Seconds to connect, and between two parts of an answer."""
@@ -69,3 +78,45 @@ def is_snapshot(content: bytes) -> bool:
         return all(hashlib.sha256(files[name]).hexdigest() == digest for digest, name in lines)
     except (tarfile.TarError, EOFError, OSError, zlib.error, KeyError, ValueError):
         return False
+
+
+def put_back(context: Context, vault: RawAdapter, content: bytes, *, called: str) -> None:
+    """Replace all that the vault holds by a snapshot, and wait until it serves that.
+
+    Raises CommandError if it was sealed with another key, where nothing is changed.
+    """
+    # OpenBao answers before it begins to restore. A mark that no snapshot has tells when it is
+    # done; it stands where the next `make up` would remove it.
+    mark = f"# until a snapshot is restored: {secrets.token_hex(8)}\n"
+    before = vault.get(_POLICY).json()["data"]["policy"]
+    vault.post(_POLICY, json={"policy": before + mark})
+    try:
+        vault.post(SNAPSHOT, data=content, timeout=TIMEOUT)
+    except hvac.exceptions.VaultError as error:
+        vault.post(_POLICY, json={"policy": before})
+        if _OTHER_KEY not in str(error):
+            raise
+        raise CommandError(
+            f"{called} was sealed with another key than homeport:vault.seal_key, and nothing "
+            "was changed; set its key as homeport:vault.previous_seal_key, type "
+            f"`{context.make('up')}`, and restore it then (docs/how-to/vault.md)"
+        ) from error
+    deadline = time.monotonic() + _PATIENCE
+    while not _is_restored(vault, mark):
+        if time.monotonic() > deadline:
+            raise CommandError(
+                "the snapshot was restored, but the vault is unhealthy since then; "
+                f"`{context.make('logs NAME=vault')}` tells why"
+            )
+        time.sleep(_PAUSE)
+
+
+def _is_restored(vault: RawAdapter, mark: str) -> bool:
+    """Whether the vault serves what the snapshot holds, and so has lost the mark."""
+    try:
+        answer = vault.get(_POLICY)
+    except hvac.exceptions.Forbidden:
+        return True  # it doesn't know the login of before any more
+    except (requests.RequestException, hvac.exceptions.VaultError):
+        return False
+    return mark not in answer.json()["data"]["policy"]

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from datetime import UTC, datetime
 from pathlib import Path
-
-import hvac
-import requests
-from hvac.adapters import RawAdapter
 
 from commands.context import Context
 from commands.error import CommandError
 from commands.pulumi_cli import secret
-from commands.vault_api import SNAPSHOT, TIMEOUT, is_snapshot, opened_vault, snapshot_of
-from components.vault.server_config import PROGRAM
-
-_POLICY = f"/v1/sys/policies/acl/{PROGRAM}"
-_OTHER_KEY = "different autoseal key"  # beside the advice to do it by force
-_PATIENCE = 60  # seconds for the vault to take up what was restored
-_PAUSE = 0.5
+from commands.vault_api import is_snapshot, opened_vault, put_back, snapshot_of
 
 
 def save(context: Context) -> int:
@@ -66,40 +54,6 @@ def restore(context: Context) -> int:
             print("Nothing was changed.")
             return 1
     with opened_vault(context, secret) as vault:
-        # OpenBao answers before it begins to restore. A mark that no snapshot has tells when it is
-        # done; it stands where the next `make up` would remove it.
-        mark = f"# until a snapshot is restored: {secrets.token_hex(8)}\n"
-        before = vault.get(_POLICY).json()["data"]["policy"]
-        vault.post(_POLICY, json={"policy": before + mark})
-        try:
-            vault.post(SNAPSHOT, data=content, timeout=TIMEOUT)
-        except hvac.exceptions.VaultError as error:
-            vault.post(_POLICY, json={"policy": before})
-            if _OTHER_KEY not in str(error):
-                raise
-            raise CommandError(
-                f"{file} was sealed with another key than homeport:vault.seal_key, and nothing "
-                "was changed; set its key as homeport:vault.previous_seal_key, type "
-                f"`{context.make('up')}`, and restore it then (docs/how-to/vault.md)"
-            ) from error
-        deadline = time.monotonic() + _PATIENCE
-        while not _is_restored(vault, mark):
-            if time.monotonic() > deadline:
-                raise CommandError(
-                    "the snapshot was restored, but the vault is unhealthy since then; "
-                    f"`{context.make('logs NAME=vault')}` tells why"
-                )
-            time.sleep(_PAUSE)
+        put_back(context, vault, content, called=file)
     print(f"restored {file}; `{context.make('up')}` brings what the files declare up to date")
     return 0
-
-
-def _is_restored(vault: RawAdapter, mark: str) -> bool:
-    """Whether the vault serves what the snapshot holds, and so has lost the mark."""
-    try:
-        answer = vault.get(_POLICY)
-    except hvac.exceptions.Forbidden:
-        return True  # it doesn't know the login of before any more
-    except (requests.RequestException, hvac.exceptions.VaultError):
-        return False
-    return mark not in answer.json()["data"]["policy"]

@@ -308,7 +308,7 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> FakeVault:
         yield fake
 
     monkeypatch.setattr(vault_snapshot, "opened_vault", opened)
-    monkeypatch.setattr(vault_snapshot, "_PAUSE", 0)
+    monkeypatch.setattr(vault_api, "_PAUSE", 0)
     monkeypatch.setenv("YES", "1")
     return fake
 
