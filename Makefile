@@ -9,6 +9,7 @@ override export NAME := $(value NAME)
 override export FILE := $(value FILE)
 override export REGISTRY := $(value REGISTRY)
 override export KEEP := $(value KEEP)
+override export SNAPSHOT := $(value SNAPSHOT)
 override export TOPIC := $(value TOPIC)
 run = . ./activate && python -m commands
 # Unit tests wait for half of their time, so three processes keep two cores busy.
@@ -65,6 +66,9 @@ backups: engine ## list the snapshots of the backup
 backup-prune: engine ## show which snapshots are too old, and remove them
 	@$(run) backup-prune --stack "$$STACK"
 
+restore: setup ## bring the newest snapshot's data, and the stack, to an empty host; or SNAPSHOT=0a1b2c3d
+	@$(run) restore --stack "$$STACK" --snapshot="$$SNAPSHOT"
+
 ca: engine ## print the certificate of the stack's own CA
 	@$(run) ca --stack "$$STACK"
 
@@ -114,4 +118,4 @@ venv:
 console-packages: venv
 	@setup/console
 
-.PHONY: backup backup-key backup-prune backups bench ca check console console-packages down drift engine format help lint logs outdated preview purge registry-gc setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv
+.PHONY: backup backup-key backup-prune backups bench ca check console console-packages down drift engine format help lint logs outdated preview purge registry-gc restore setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv

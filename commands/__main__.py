@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from commands import (
     backup,
@@ -19,6 +21,7 @@ from commands import (
     pulumi_cli,
     purge,
     registry_gc,
+    restore,
     status,
     up,
     user,
@@ -61,7 +64,7 @@ def main(argv: list[str]) -> int:
     return code
 
 
-COMMANDS = {
+COMMANDS: Mapping[str, tuple[str, Callable[[Context], int]]] = {
     "up": ("bring the host to what the files say", up.run),
     "preview": ("show what up would change", preview.run),
     "drift": ("show where the host differs from the files", drift.run),
@@ -80,6 +83,10 @@ COMMANDS = {
         backup_key.run,
     ),
     "backups": ("list the snapshots of the backup", backup.snapshots),
+    "restore": (
+        "bring the data of a snapshot, and the stack, to a host that has neither",
+        partial(restore.run, up=restore.Up(up.ready, up.update, up.whole)),
+    ),
     "ca": ("print the certificate of the stack's own CA", ca.run),
     "trust": ("print the line that makes this machine trust that CA", ca.trust),
     "vault-key": ("add the missing secrets that open the vault", vault_key.run),
@@ -97,6 +104,7 @@ OPTIONS = {
     "user": ["name", "file", "registry"],
     "registry-gc": ["keep"],
     "backup-key": ["file"],
+    "restore": ["snapshot"],
     "vault-snapshot": ["file"],
     "vault-restore": ["file"],
 }

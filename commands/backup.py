@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from docker.types import Mount
 
+from commands import restoring
 from commands.at_work import end_in_order, networks, wait_for
 from commands.backup_container import BRIDGE, HERE, Repository, Work, listen, repository_of, worker
 from commands.backup_prune import remove_old
@@ -20,21 +21,20 @@ from commands.leftovers import backup_of, collector_of
 from commands.pulumi_cli import capture, deployment, secret
 from commands.table import table
 from commands.vault_api import opened_vault, snapshot_of
-from components.backup.container import DATA_AT, capabilities
+from components.backup.container import COPIES_AT, DATA_AT, capabilities
 from components.saved import Saved
 from composition.backup import what_is_saved
 from config.settings import ROOT
 from host import engine
-
-_COPIES = "copies"
 
 
 def run(context: Context) -> int:
     """Make a snapshot of all data now; restic's exit code."""
     repository = repository_of(context, secret)
     saved = what_is_saved(context.estate, repository.section)
+    restoring.refuse(context)
     end_in_order()  # so that the container goes, and what it was told
-    files = {f"{_COPIES}/{name}": content for name, content in _copies(context).items()}
+    files = {f"{COPIES_AT[1:]}/{name}": content for name, content in _copies(context).items()}
     work = _work(context, repository, "save", saved, files)
     with worker(context, repository, work) as container:
         if context.settings.registry:

@@ -28,8 +28,10 @@ class Heard:
     """What is never repeated."""
     summary: Mapping[str, Any] = field(default_factory=dict)
     snapshots: Sequence[Mapping[str, Any]] = ()
+    found: Mapping[str, Any] = field(default_factory=dict)
+    """What a look at a snapshot found."""
     unread: list[str] = field(default_factory=list)
-    """What couldn't be read, and why."""
+    """What couldn't be read, or restored, and why."""
     last: str = ""
     """The last words of a run that failed."""
     _said: float | None = None
@@ -53,6 +55,8 @@ class Heard:
                 self._progress(message)
             case "summary":
                 self.summary = message
+            case "found":
+                self.found = message
             case "initialized":
                 self.say("made a new repository")
             case "error":
@@ -67,8 +71,9 @@ class Heard:
             self._said = now
         if now - self._said >= _EVERY:
             self._said = now
-            read, total = (mib(message.get(key, 0)) for key in ("bytes_done", "total_bytes"))
-            self.say(f"{message.get('percent_done', 0):.0%}: {read} of {total}")
+            done = message.get("bytes_done", message.get("bytes_restored", 0))
+            total = message.get("total_bytes", 0)
+            self.say(f"{message.get('percent_done', 0):.0%}: {mib(done)} of {mib(total)}")
 
     def _clean(self, text: str) -> str:
         text = " ".join(text.split()).removeprefix("Fatal: ").partition(_QUESTION)[0]

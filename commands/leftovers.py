@@ -41,7 +41,11 @@ def clear(context: Context, deployment: dict[str, Any], state_at: str) -> None:
             "(PULUMI_BACKEND_URL), "
             "or remove them with `docker rm --force` and `docker network rm`"
         )
-    at_work = {collector_of(context): "registry-gc", backup_of(context): "backup"}
+    at_work = {
+        collector_of(context): "registry-gc",
+        backup_of(context): "backup",
+        restore_of(context): "restore",
+    }
     for container in containers:
         if container.status == "running" and (command := at_work.get(str(container.name))):
             raise CommandError(
@@ -71,6 +75,11 @@ def collector_of(context: Context) -> str:
 def backup_of(context: Context) -> str:
     """The name of the container that saves data."""
     return f"{PROJECT}-{context.stack}-backup"
+
+
+def restore_of(context: Context) -> str:
+    """The name of the container that brings data back."""
+    return f"{PROJECT}-{context.stack}-restore"
 
 
 def _say(thing: Container | Network | Volume) -> None:

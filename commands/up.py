@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
-from commands import failures, leftovers, live, locks, orphans, ports, probe, scheduled
+from commands import failures, leftovers, live, locks, orphans, ports, probe, restoring, scheduled
 from commands.context import Context
 from commands.pulumi_cli import backend, capture, deployment, told
 from commands.table import table
@@ -17,6 +19,19 @@ def run(context: Context) -> int:
     _ = context.estate  # every problem of every file, before anything is touched
     files = live.digests(laid_over=edited.from_environment())
     asks = not context.may_act("updating")
+    if not context.is_bare():
+        restoring.refuse(context)
+    known = ready(context)
+    if asks:
+        if code := told(context, "preview", "--refresh", known=known):
+            return code
+        if not context.says_yes(f"That is what changes on stack {context.stack}."):
+            return 1
+    return whole(context, known, files)
+
+
+def ready(context: Context) -> dict[str, Any]:
+    """Mend what an interrupted update left; what the state knows."""
     locks.release_dead(context)
     orphans.end()
     # Read after the lock is known to be free: an update that just ended made things that an
@@ -25,14 +40,22 @@ def run(context: Context) -> int:
     if not context.is_bare():
         leftovers.clear(context, known, backend())
         ports.check_free(context)
-    if asks:
-        if code := told(context, "preview", "--refresh", known=known):
-            return code
-        if not context.says_yes(f"That is what changes on stack {context.stack}."):
-            return 1
-    updated = told(context, "up", "--refresh", "--yes", "--skip-preview", known=known)
-    if updated:
+    return known
+
+
+def update(context: Context, known: Mapping[str, Any], *arguments: str) -> int:
+    """Update what the state knows without asking; the engine's exit code."""
+    code = told(context, "up", "--refresh", "--yes", "--skip-preview", *arguments, known=known)
+    if code:
         failures.explain(context)
+    return code
+
+
+def whole(context: Context, known: Mapping[str, Any], files: Mapping[str, str]) -> int:
+    """Update all of it, note the digests of sites' `files`, and print the URLs. 0 when the update
+    succeeded and every URL answers.
+    """
+    if updated := update(context, known):
         return updated
     live.note(context.stack, files)
     scheduled.keep_state(context, capture)

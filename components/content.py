@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from components.entrance import GATEWAY
 from components.saved import Saved
 
 CONTENT = "content"
 """The volume."""
-SAVED = (Saved(volume=CONTENT),)
+SAVED = (Saved(volume=CONTENT, component=GATEWAY),)
 """What a backup has of it, where somebody asks for it: this repository and git have it as well."""
 CONTENT_AT = "/content"
 """Where the router mounts the volume."""

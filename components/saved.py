@@ -11,6 +11,8 @@ class Saved:
 
     volume: str
     """The end of its name: what `data_volume` is given."""
+    component: str
+    """Whose it is, by its label."""
     without: tuple[str, ...] = ()
     """What isn't saved of it, as paths below its top that may have stars (restic's patterns)."""
     first: str = ""

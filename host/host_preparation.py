@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_command as command
 
-from host.ssh_transport import ssh_options
+from host.ssh_transport import shell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,17 +34,13 @@ class HostPreparation(pulumi.ComponentResource):
         self, name: str, args: HostPreparationArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("homeport:index:HostPreparation", name, None, opts)
-        shell = "sh -s"
-        if args.docker_host.startswith("ssh://"):
-            options = shlex.join([*ssh_options(), "-o", "BatchMode=yes"])
-            shell = f"ssh {options} -- {shlex.quote(args.docker_host)} sh -s"
         before: list[pulumi.CustomResource] = []
         for step, script in args.steps.items():
             digest = hashlib.sha256(script.encode()).hexdigest()
             before = [
                 command.local.Command(
                     step,
-                    create=shell,
+                    create=shlex.join(shell(args.docker_host)),
                     stdin=script,
                     triggers=[args.docker_host, digest],
                     opts=pulumi.ResourceOptions(parent=self, depends_on=before),

@@ -41,6 +41,13 @@ def ssh_options() -> list[str]:
     return ["-o", "ConnectTimeout=10"]
 
 
+def shell(docker_host: str) -> list[str]:
+    """The command that runs a script, which it reads from standard input, on the host."""
+    if not docker_host.startswith("ssh://"):
+        return ["sh", "-s"]
+    return ["ssh", *ssh_options(), "-o", "BatchMode=yes", "--", docker_host, "sh", "-s"]
+
+
 class _Adapter(HTTPAdapter):
     def __init__(self, docker_host: str) -> None:
         self._pool = _Pool(docker_host)

@@ -51,4 +51,5 @@ def plan(host: str, environment: Mapping[str, str], saved: Iterable[Saved], **mo
 def source(saved: Saved) -> dict[str, Any]:
     """How a volume is read, and where it is."""
     told = asdict(saved)
+    del told["component"]
     return {"at": f"{DATA_AT}/{told.pop('volume')}", **told}

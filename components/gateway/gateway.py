@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.caddy import CONFIG_AT
-from components.entrance import DATA
+from components.entrance import DATA, GATEWAY
 from components.routes import Refusal, Route
 from components.saved import Saved
 from values.entrance import Entrance
@@ -26,7 +26,7 @@ FIGURES_SOCKET = f"{SOCKETS_AT}/figures.sock"
 REVISION = "revision"
 """A file of the router. It tells the scripts in which folder this configuration listens."""
 ROOTS = "acme-roots.pem"
-SAVED = (Saved(volume=DATA, without=("caddy/locks", "closed", "logs")),)
+SAVED = (Saved(volume=DATA, component=GATEWAY, without=("caddy/locks", "closed", "logs")),)
 """What a backup has of the gateway: certificates, keys and the CA. Which visitors came isn't kept
 for longer than the log itself is."""
 

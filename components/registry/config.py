@@ -28,10 +28,11 @@ SAVED = (
     # again by who made them.
     Saved(
         volume=IMAGES,
+        component=IMAGES,
         first="docker/registry/v2/repositories",
         without_names=("_uploads",),
     ),
-    Saved(volume=PACKAGES, settled=60),
+    Saved(volume=PACKAGES, component=PACKAGES, settled=60),
 )
 """What a backup has of both."""
 

@@ -12,6 +12,7 @@ from components.targets import Target
 from components.vault.server_config import (
     COMPONENT,
     CONFIG_AT,
+    DATA,
     DATA_AT,
     FIGURES_PORT,
     FILE,
@@ -60,9 +61,7 @@ class VaultServer(pulumi.ComponentResource):
         super().__init__("homeport:index:VaultServer", name, None, opts)
         host = args.host
         text = configuration(args.keys)
-        data = data_volume(
-            f"{name}-data", host, self, component=COMPONENT, image=args.image, owner=USER
-        )
+        data = data_volume(DATA, host, self, component=COMPONENT, image=args.image, owner=USER)
         config = mounted_files(
             f"{name}-config",
             host,

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from textwrap import indent
 
 COMPONENT = "vault"
+DATA = f"{COMPONENT}-data"
+"""The end of its volume's name."""
 PORT = 8200
 FIGURES_PORT = 8202
 """A listener of its own, because there Prometheus needs no token; the gateway doesn't ask it."""

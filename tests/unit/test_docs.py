@@ -45,6 +45,7 @@ NOT_OF_THE_REPOSITORY = {
     ".engine/errors.log": "made by an unexpected error",
     ".engine/logs/local-up.log": "made by `make up`",
     ".engine/logs": "made by `make up`",
+    ".engine/states": "made by `make restore`",
     ".engine/console": "made by `make console`",
     ".engine/taken": "made by the first preview of free lines",
     "homeport/local": "a label's value",

@@ -1,7 +1,8 @@
 """`python3 -m backup save` makes a snapshot, and `list` prints those that there are. `forget`
-prints which of them are too old, and `prune` removes those. `serve` does all that each day.
+prints which of them are too old, and `prune` removes those. `serve` does all that each day. `look`
+prints what a snapshot holds, and `restore` puts its data back.
 
-The others print lines of JSON, as restic has them. The exit code is restic's.
+All but `serve` print lines of JSON, as restic has them. The exit code is restic's.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 
 from backup.plan import parse
 from backup.restic import opens, restic
+from backup.restore import look, restore
 from backup.saving import Paths, make_snapshot
 from backup.service import serve
 from backup.upkeep import forget
@@ -31,7 +33,12 @@ def main(argv: list[str], paths: Paths) -> int:
         case ["prune"]:
             restic(plan, "unlock", quiet=True)
             return forget(plan, "--prune")
-    print("usage: python3 -m backup save | list | forget | prune | serve", file=sys.stderr)
+        case ["look", wanted]:
+            return opens(plan) or look(plan, wanted, paths.copies)
+        case ["restore", snapshot]:
+            return opens(plan) or restore(plan, snapshot, paths.copies)
+    usage = "save | list | forget | prune | look ID | restore ID | serve"
+    print(f"usage: python3 -m backup {usage}", file=sys.stderr)
     return 2
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from backup.plan import Plan
 
 Hear = Callable[[str], None]
 """Takes a line that restic says."""
+_T = TypeVar("_T")
 
 NO_REPOSITORY, LOCKED = 10, 11
 _FAILED = 1
@@ -41,16 +43,10 @@ def restic(
 
     Raises subprocess.TimeoutExpired, once it is killed, if it takes longer than `seconds`.
     """
-    environment = {
-        **os.environ,
-        # A line of progress each second; at a terminal it would be sixty.
-        "RESTIC_PROGRESS_FPS": "1",
-        **plan.environment,
-    }
     told = None if hear is None else subprocess.PIPE
     with subprocess.Popen(
-        ["restic", "--json", "--retry-lock", _WAIT, *arguments],
-        env=environment,
+        _argv(*arguments),
+        env=_environment(plan),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL if quiet else told,
         stderr=told if quiet or told is None else subprocess.STDOUT,
@@ -76,6 +72,35 @@ def _tell(hear: Hear | None, *said: bytes | None) -> None:
     if hear is not None:
         for line in b"".join(filter(None, said)).splitlines():
             hear(line.decode(errors="replace"))
+
+
+def listed(plan: Plan, *arguments: str, take: Callable[[Iterable[str]], _T]) -> tuple[int, _T]:
+    """Run what lists something: its exit code, and what `take` makes of the lines, which may be
+    very many.
+    """
+    with subprocess.Popen(
+        _argv(*arguments),
+        env=_environment(plan),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout  # noqa: S101 - it is a pipe
+        taken = take(process.stdout)
+    return process.returncode, taken
+
+
+def _argv(*arguments: str) -> list[str]:
+    return ["restic", "--json", "--retry-lock", _WAIT, *arguments]
+
+
+def _environment(plan: Plan) -> dict[str, str]:
+    return {
+        **os.environ,
+        # A line of progress each second; at a terminal it would be sixty.
+        "RESTIC_PROGRESS_FPS": "1",
+        **plan.environment,
+    }
 
 
 def save(plan: Plan, *, paths: list[Path], left_out: Path, hear: Hear | None = None) -> int:

@@ -14,7 +14,19 @@ import pytest
 import urllib3
 
 from commands import __main__ as program
-from commands import failures, leftovers, live, locks, orphans, ports, probe, purge, scheduled, up
+from commands import (
+    failures,
+    leftovers,
+    live,
+    locks,
+    orphans,
+    ports,
+    probe,
+    purge,
+    restoring,
+    scheduled,
+    up,
+)
 from commands.context import Context
 from commands.error import CommandError
 from commands.pulumi_cli import backend
@@ -203,7 +215,7 @@ def test_volumes_of_generated_files_that_nobody_knows_are_removed_and_data_never
     assert [volume.removed for volume in volumes] == [True, False, False]
 
 
-@pytest.mark.parametrize("command", ["registry-gc", "backup"])
+@pytest.mark.parametrize("command", ["registry-gc", "backup", "restore"])
 def test_a_command_at_work_stays(command: str) -> None:
     container = Thing(
         f"homeport-local-{command}",
@@ -599,6 +611,7 @@ def test_at_a_terminal_another_stack_is_shown_first_and_asked_about(
         (leftovers, "clear"),
         (ports, "check_free"),
         (probe, "run"),
+        (restoring, "refuse"),
         (scheduled, "keep_state"),
     )
     for module, name in around:

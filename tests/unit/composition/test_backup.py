@@ -35,11 +35,15 @@ def test_content_and_metrics_are_saved_where_somebody_asks() -> None:
 def test_every_data_volume_is_saved_but_the_vaults_which_gives_a_snapshot(tmp_path: Path) -> None:
     graph = run_main("local", an_estate(tmp_path, {}), services=True)
     volumes = {
-        str(volume.inputs["name"]).removeprefix("homeport-local-")
+        str(volume.inputs["name"]).removeprefix("homeport-local-"): volume.inputs["labels"]
         for volume in graph.of("Volume")
         if "name" in volume.inputs
     }
-    assert set(saved(services=True, include=EVERYTHING)) == volumes - {"vault-data"}
+    del volumes["vault-data"]
+    every = saved(services=True, include=EVERYTHING)
+    assert set(every) == set(volumes)
+    for name, labels in volumes.items():  # a restore makes them as they are declared
+        assert {"label": "homeport.component", "value": every[name].component} in labels
 
 
 def test_links_of_the_image_registry_are_copied_before_what_they_name() -> None:
