@@ -39,6 +39,7 @@ _SECONDS = {
     "test_stack": 170,
     "test_vault": 150,
     "test_newcomer": 130,
+    "test_restore": 130,
     "estate": 120,
     "test_bad_versions": 120,
     "test_console_secrets": 115,

@@ -1,0 +1,300 @@
+"""A host is lost with all of its data, and the checkout with its state: files, passphrase and the
+backup's repository bring everything back. The tests run in this order.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import docker
+import pytest
+from docker.models.containers import Container
+
+from tests.e2e.checkout import Checkout, Place
+from tests.e2e.registries import READER, WRITER, Registries, at_an_address_of_its_own, wheel
+from tests.e2e.sites import page
+from tests.e2e.support import clients, containers
+from tests.e2e.support.clean import stack_name
+from tests.e2e.support.rest_server import PORT, rest_server
+from tests.e2e.support.secrets_search import LeakSearch
+from tests.e2e.support.waiting import wait_until
+from tests.e2e.vaulted import Vaulted
+
+pytestmark = [
+    pytest.mark.parametrize("place", ["socket"], indirect=True),
+    pytest.mark.skipif(bool(clients.missing()), reason=clients.missing()),
+]
+
+SERVER, USER = "backups", "prod"
+PASSWORD, CREDENTIAL = (f"{name}-{secrets.token_hex(12)}" for name in ("planted", "credential"))
+BY_HAND = secrets.token_hex(8)
+PACKAGE = wheel("kept")
+Digests = Mapping[str, Mapping[str, str]]
+
+
+@dataclass
+class Drill:
+    """A stack, and what is known of it while its host is gone."""
+
+    checkout: Checkout
+    registries: Registries
+    vault: Vaulted
+    server: Container
+    told: str = ""
+    before: Digests = field(default_factory=dict)
+    """Each volume's files."""
+    generated: str = ""
+    """What the vault made itself."""
+    image: str = ""
+    """The digest of the image that was pushed before the backup."""
+
+    @property
+    def client(self) -> docker.DockerClient:
+        return self.checkout.docker
+
+    def run(self, name: str, *arguments: str) -> tuple[int, str]:
+        """What a command ends with, and what it prints."""
+        done = self.checkout.command(name, *arguments, check=False)
+        self.told += done.stdout
+        return done.returncode, done.stdout
+
+    def reach(self, at: str) -> None:
+        """Name the server as it is reached."""
+        known = self.checkout.extra.get("backup", {})
+        assert isinstance(known, dict)
+        self.checkout.extra["backup"] = {**known, "repository": f"rest:http://{at}:{PORT}/"}
+        self.checkout.configure()
+
+    def volume(self, name: str) -> str:
+        return f"homeport-{self.checkout.stack}-{name}"
+
+    def volumes(self) -> set[str]:
+        found = self.client.volumes.list(filters=containers.labelled(self.checkout.label))
+        return {str(volume.name) for volume in found}
+
+    def erase(self, folder: Path) -> None:
+        """Lose the host and the checkout: what remains is what git has, in a new folder."""
+        checkout = self.checkout
+        for network in self.client.networks.list(filters=containers.labelled(checkout.label)):
+            if str(network.name).startswith("services-"):
+                network.disconnect(self.server)
+        containers.remove_all(self.client, checkout.label)
+        lost = shutil.ignore_patterns(".state", ".engine", "ca.pem", "__pycache__")
+        shutil.copytree(checkout.folder, folder, symlinks=True, ignore=lost)
+        shutil.rmtree(checkout.folder)
+        (folder / ".state").mkdir()
+        checkout.environment["PULUMI_BACKEND_URL"] = f"file://{folder}/.state"
+        old, new = str(checkout.folder / "bin"), str(folder / "bin")
+        checkout.environment["PATH"] = checkout.environment["PATH"].replace(old, new)
+        checkout.folder, checkout.ca = folder, folder / "ca.pem"
+
+
+@pytest.fixture(scope="module")
+def drill(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    top: Path = tmp_path_factory.mktemp("restore")
+    there = at_an_address_of_its_own(place)
+    checkout = Checkout(top / "checkout", there, stack_name("restore"))
+    with ExitStack() as opened:
+        opened.callback(checkout.close)
+        registries = opened.enter_context(Registries(checkout, top / "clients"))
+        registries.let_write()
+        page(checkout, "alpha", "marker-of-alpha")
+        vault = Vaulted(checkout)
+        checkout.up()
+        registries.clients.trust(registries.name, checkout.ca)
+        network = next(
+            str(each.name)
+            for each in checkout.docker.networks.list(filters=containers.labelled(checkout.label))
+            if str(each.name).startswith("services-")
+        )
+        server = opened.enter_context(
+            rest_server(
+                checkout.docker,
+                checkout.image("backup"),
+                network,
+                alias=SERVER,
+                user=USER,
+                password=CREDENTIAL,
+            )
+        )
+        yield Drill(checkout, registries, vault, server)
+
+
+def test_a_stack_is_saved_while_images_are_pushed(drill: Drill) -> None:
+    registries = drill.registries
+    for user in (WRITER, READER):
+        registries.log_in(user)
+    registries.log_in(WRITER)
+    drill.image = registries.push(registries.build(f"{registries.name}/app:first"))
+    assert registries.upload(WRITER, PACKAGE).status_code == 200
+    containers.run_in(
+        registries.container("pypi"),
+        "head -c 96M /dev/urandom >/state/large-1.0.tar.gz; chmod 640 /state/large-1.0.tar.gz; "
+        "find /state -type f -exec touch -d '2026-01-02 03:04:05' {} +",
+    )
+    drill.vault.patch("shop/prod", mail_password=BY_HAND)
+    drill.generated = drill.vault.values("shop/prod")["database_password"]
+    given = {"password": PASSWORD, "env.RESTIC_REST_USERNAME": USER}
+    given["env.RESTIC_REST_PASSWORD"] = CREDENTIAL
+    drill.reach(SERVER)
+    drill.checkout.set_secrets({f"backup.{key}": value for key, value in given.items()})
+    others = [registries.build(f"{registries.name}/app:during{n}") for n in range(6)]
+    with ThreadPoolExecutor(1) as thread:
+        run = thread.submit(drill.run, "backup")
+        for name in others:
+            registries.push(name)
+            assert not run.done() or name != others[0], (
+                "the backup ended before anything was pushed"
+            )
+        code, said = run.result(timeout=300)
+    assert code == 0, said
+    drill.before = containers.volume_digests(drill.client, drill.checkout.label)
+
+
+def test_on_an_empty_host_what_can_not_be_restored_changes_nothing(
+    drill: Drill, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    drill.erase(tmp_path_factory.mktemp("clone") / "checkout")
+    drill.server.reload()
+    drill.reach(drill.server.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"])
+    code, said = drill.run("restore", "--snapshot=ffff")
+    assert code == 1, said
+    assert re.search(
+        r"^SNAPSHOT is 'ffff', and there is no such snapshot; the newest are", said, re.MULTILINE
+    )
+    small = drill.client.volumes.create(
+        drill.volume("pypi"),
+        driver_opts={"type": "tmpfs", "device": "tmpfs", "o": "size=1m"},
+        labels={containers.STACK: drill.checkout.label, containers.COMPONENT: "pypi"},
+    )
+    try:
+        code, said = drill.run("restore")
+        assert code == 1, said
+        assert re.search(r"MiB: [0-9.]+ MiB are needed, and 1\.0 MiB are free on a disk of ", said)
+        assert drill.volumes() == {small.name}
+    finally:
+        small.remove()
+
+
+def test_half_a_restore_is_neither_brought_up_nor_saved(drill: Drill) -> None:
+    checkout = drill.checkout
+    process = subprocess.Popen(
+        [sys.executable, "-m", "commands", "restore", "--stack", checkout.stack],
+        cwd=checkout.folder,
+        env=checkout.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: _size(drill, "pypi") > 2**20, "data is being restored", every=0.01)
+    finally:
+        process.kill()
+        process.wait()
+    drill.client.containers.get(drill.volume("restore")).kill()
+    assert list(containers.volume_files(drill.client, drill.volume("restore")))
+    names = {
+        info.name for info, _ in containers.volume_files(drill.client, drill.volume("restore"))
+    }
+    assert "done" not in names, "it was killed too late"
+    for command in ("up", "backup"):
+        code, said = drill.run(command)
+        assert code == 1, said
+        assert f"stack {checkout.stack} has half of snapshot " in said
+    code, said = drill.run("restore", "--snapshot=ffff")
+    assert code == 1, said
+    assert "SNAPSHOT is 'ffff', and the stack has half of snapshot " in said
+
+
+def test_everything_comes_back(drill: Drill) -> None:
+    checkout = drill.checkout
+    start = time.monotonic()
+    with LeakSearch({"the password": PASSWORD, "the credential": CREDENTIAL}) as search:
+        code, said = drill.run("restore")
+    assert code == 0, said
+    print(f"restored in {time.monotonic() - start:.0f} s")
+    assert "Restoring snapshot " in said
+    search.assert_absent(
+        state=str(checkout.state()),
+        texts={"what was printed": drill.told},
+        clients=[drill.client],
+        stack=checkout.label,
+        files=[checkout.folder / ".engine"],
+    )
+    assert drill.volume("restore") not in drill.volumes()
+    checkout.ca.write_text(checkout.command("ca").stdout)
+    checkout.serves(checkout.url("alpha"), "marker-of-alpha")
+
+
+def test_files_owners_and_modes_are_as_they_were(drill: Drill) -> None:
+    after = containers.volume_digests(drill.client, drill.checkout.label)
+    pypi, proxy, images = (drill.volume(name) for name in ("pypi", "proxy-data", "registry"))
+    assert after[pypi] == drill.before[pypi]
+    kept = ("caddy/pki/", "caddy/certificates/")
+    for digests in (drill.before, after):
+        assert any(path.startswith(kept) for path in digests[proxy])
+    assert _below(after[proxy], *kept) == _below(drill.before[proxy], *kept)
+    assert (
+        _below(after[images], "docker/").items() <= _below(drill.before[images], "docker/").items()
+    )
+
+
+def test_each_tag_pulls_and_the_package_installs(drill: Drill) -> None:
+    registries = drill.registries
+    registries.clients.trust(registries.name, drill.checkout.ca)
+    tags = registries.ask("GET", "registry", "/v2/app/tags/list", READER).json()["tags"]
+    assert "first" in tags
+    for tag in tags:
+        digest = registries.pull(f"{registries.name}/app:{tag}")
+        assert tag != "first" or digest == drill.image
+    (registries.clients.home / ".netrc").write_text(
+        f"machine pypi.localhost login {READER} password rita-pw\n"
+    )
+    ca, index = str(drill.checkout.ca), f"{registries.index}simple/"
+    installed = registries.clients.ok("pip", "install", "--cert", ca, "-i", index, "kept")
+    assert "Successfully installed kept-1.0" in installed
+
+
+def test_the_vault_has_what_it_had(drill: Drill) -> None:
+    values = drill.vault.values("shop/prod")
+    assert values["mail_password"] == BY_HAND
+    assert values["database_password"] == drill.generated
+
+
+def test_a_preview_shows_no_change(drill: Drill) -> None:
+    drill.checkout.pulumi("preview", "--refresh", "--expect-no-changes")
+
+
+def test_nothing_is_restored_onto_a_stack_or_its_data(drill: Drill) -> None:
+    checkout = drill.checkout
+    before = checkout.ids()
+    code, said = drill.run("restore")
+    assert code == 1, said
+    assert f"stack {checkout.stack} has containers: " in said
+    assert checkout.ids() == before
+    checkout.command("down")
+    digests = containers.volume_digests(drill.client, checkout.label)
+    code, said = drill.run("restore")
+    assert code == 1, said
+    assert re.search(rf"has data in .*{drill.volume('pypi')}.*Nothing was changed", said)
+    assert containers.volume_digests(drill.client, checkout.label) == digests
+
+
+def _size(drill: Drill, name: str) -> int:
+    """Bytes of the files of a volume of this machine's Docker."""
+    at = Path(drill.client.volumes.get(drill.volume(name)).attrs["Mountpoint"])
+    return sum(file.stat().st_blocks * 512 for file in at.iterdir())
+
+
+def _below(digests: Mapping[str, str], *tops: str) -> dict[str, str]:
+    return {path: digest for path, digest in digests.items() if path.startswith(tops)}
