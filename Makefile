@@ -69,6 +69,9 @@ backup-prune: engine ## show which snapshots are too old, and remove them
 restore: setup ## bring the newest snapshot's data, and the stack, to an empty host; or SNAPSHOT=0a1b2c3d
 	@$(run) restore --stack "$$STACK" --snapshot="$$SNAPSHOT"
 
+restore-state: engine ## take over the state of the newest snapshot, where this checkout has none
+	@$(run) restore-state --stack "$$STACK"
+
 ca: engine ## print the certificate of the stack's own CA
 	@$(run) ca --stack "$$STACK"
 
@@ -118,4 +121,4 @@ venv:
 console-packages: venv
 	@setup/console
 
-.PHONY: backup backup-key backup-prune backups bench ca check console console-packages down drift engine format help lint logs outdated preview purge registry-gc restore setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv
+.PHONY: backup backup-key backup-prune backups bench ca check console console-packages down drift engine format help lint logs outdated preview purge registry-gc restore restore-state setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv

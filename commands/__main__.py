@@ -87,6 +87,10 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Context], int]]] = {
         "bring the data of a snapshot, and the stack, to a host that has neither",
         partial(restore.run, up=restore.Up(up.ready, up.update, up.whole)),
     ),
+    "restore-state": (
+        "take over the state of the newest snapshot, where this checkout has none",
+        restore.state,
+    ),
     "ca": ("print the certificate of the stack's own CA", ca.run),
     "trust": ("print the line that makes this machine trust that CA", ca.trust),
     "vault-key": ("add the missing secrets that open the vault", vault_key.run),

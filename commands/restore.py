@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from commands import bare_host, live, restoring
-from commands.at_work import end_in_order
+from commands.at_work import end_in_order, networks
 from commands.backup_container import (
     BRIDGE,
     Repository,
@@ -31,6 +32,7 @@ from components.saved import Saved
 from components.vault.server_config import DATA as VAULT
 from composition.backup import what_is_saved
 from config.settings import ROOT
+from host import engine
 
 _ALL = ("content", "metrics")
 _RIGHTS = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
@@ -85,6 +87,46 @@ def run(context: Context, up: Up) -> int:
     return 0
 
 
+def state(context: Context) -> int:
+    """Take the state of the newest snapshot over, where there is none. The host stays as it is."""
+    if resources := (json.loads(_state(context)).get("deployment") or {}).get("resources"):
+        raise CommandError(
+            f"stack {context.stack} has a state, of {len(resources)} resources, and nothing was "
+            f"changed: `{context.make('up')}` needs no other one"
+        )
+    repository = repository_of(context, secret)
+    end_in_order()
+    ways = networks(context)
+    code, heard = _look(context, repository, "", [], ways)
+    if code:
+        return _told(context, repository, code, heard)
+    work = Work(
+        name=restore_of(context),
+        called="restore",
+        command=["restore", str(heard.found["snapshot"]["id"])],
+        capabilities=_RIGHTS,
+        networks=ways,
+    )
+    with worker(context, repository, work) as container:
+        code, heard_of_it = listen(container, repository)
+        if code:
+            return _told(context, repository, code, heard_of_it)
+        ((_, content),) = engine.unpack(container, f"{COPIES_AT}/stack/state.json")
+    _take_over(context, content.decode())
+    made = datetime.fromisoformat(heard.found["snapshot"]["time"])
+    print(
+        f"stack {context.stack} has the state of {made:%Y-%m-%d %H:%M} again; "
+        f"`{context.make('drift')}` shows what changed on the host since then"
+    )
+    return 0
+
+
+def _told(context: Context, repository: Repository, code: int, heard: Heard) -> int:
+    named = Named(repository=repository.section.repository, backup=context.make("backup"))
+    print(ending(code, heard, named), file=sys.stderr)
+    return code
+
+
 def _state(context: Context) -> str:
     """The stack's state as it is exported. Where there is none, it is made."""
     state = capture(context, "stack", "export")
@@ -109,9 +151,7 @@ def _bring_data(context: Context, repository: Repository, state: str, *, asks: b
     known = {one.volume: one for one in what_is_saved(context.estate, section)}
     code, heard = _look(context, repository, begun or context.given["snapshot"], [*known, VAULT])
     if code:
-        named = Named(repository=repository.section.repository, backup=context.make("backup"))
-        print(ending(code, heard, named), file=sys.stderr)
-        return code
+        return _told(context, repository, code, heard)
     found = Found(**{key: heard.found[key] for key in ("snapshot", "sizes", "disks")})
     wanted = [one for name, one in known.items() if name in found.sizes]
     names = [one.volume for one in wanted]
@@ -133,7 +173,11 @@ def _bring_data(context: Context, repository: Repository, state: str, *, asks: b
 
 
 def _look(
-    context: Context, repository: Repository, wanted: str, volumes: Sequence[str]
+    context: Context,
+    repository: Repository,
+    wanted: str,
+    volumes: Sequence[str],
+    ways: Sequence[str] = (BRIDGE,),
 ) -> tuple[int, Heard]:
     """What a snapshot holds, and what the disks have."""
     work = Work(
@@ -143,7 +187,7 @@ def _look(
         saved=[Saved(volume=name, component="") for name in volumes],
         mounts=restoring.read_only(context, volumes, at=DATA_AT),
         capabilities=["DAC_READ_SEARCH"],
-        networks=[BRIDGE],
+        networks=ways,
     )
     with worker(context, repository, work) as container:
         code, heard = listen(container, repository)
@@ -159,20 +203,23 @@ def _forget(context: Context, state: str) -> None:
     if not deployment.get("resources"):
         return
     kept = ROOT / f".engine/states/{context.stack}-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    empty = kept.with_suffix(".empty")
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.touch(mode=0o600)
     kept.write_text(state, encoding="utf-8")
     deployment = {k: v for k, v in deployment.items() if k in ("manifest", "secrets_providers")}
-    empty.write_text(json.dumps({**told, "deployment": deployment}), encoding="utf-8")
-    try:
-        if pulumi(context, "stack", "import", "--file", str(empty)):
+    _take_over(context, json.dumps({**told, "deployment": deployment}))
+    print(f"kept the state of the host that is gone: {kept.relative_to(ROOT)}")
+
+
+def _take_over(context: Context, state: str) -> None:
+    """Give the stack a state in place of the one that it has."""
+    with NamedTemporaryFile("w", encoding="utf-8") as file:  # its owner alone reads it
+        file.write(state)
+        file.flush()
+        if pulumi(context, "stack", "import", "--file", file.name):
             raise CommandError(
                 f"the state of stack {context.stack} couldn't be replaced; nothing was restored"
             )
-    finally:
-        empty.unlink()
-    print(f"kept the state of the host that is gone: {kept.relative_to(ROOT)}")
 
 
 def _restore(

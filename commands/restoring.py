@@ -58,8 +58,11 @@ def _giving_up(context: Context) -> str:
 
 
 def refuse_containers(context: Context) -> None:
-    """Raise CommandError where containers of the stack are there."""
-    if names := [str(each.name) for each in context.containers()]:
+    """Raise CommandError where containers of the stack are there. What a killed command left isn't
+    of the stack.
+    """
+    there = [each for each in context.containers() if engine.THROWAWAY not in each.labels]
+    if names := [str(each.name) for each in there]:
         raise CommandError(
             f"stack {context.stack} has containers: {', '.join(names)}. Nothing was changed. A "
             f"restore needs a host without the stack: `{context.make('down')}` takes it down, and "

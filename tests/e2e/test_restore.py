@@ -75,6 +75,11 @@ class Drill:
         self.checkout.extra["backup"] = {**known, "repository": f"rest:http://{at}:{PORT}/"}
         self.checkout.configure()
 
+    def reach_from_anywhere(self) -> None:
+        """Name the server as it is reached without the stack's networks."""
+        self.server.reload()
+        self.reach(self.server.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"])
+
     def volume(self, name: str) -> str:
         return f"homeport-{self.checkout.stack}-{name}"
 
@@ -85,9 +90,7 @@ class Drill:
     def erase(self, folder: Path) -> None:
         """Lose the host and the checkout: what remains is what git has, in a new folder."""
         checkout = self.checkout
-        for network in self.client.networks.list(filters=containers.labelled(checkout.label)):
-            if str(network.name).startswith("services-"):
-                network.disconnect(self.server)
+        self.client.networks.get(_services(checkout)).disconnect(self.server)
         containers.remove_all(self.client, checkout.label)
         lost = shutil.ignore_patterns(".state", ".engine", "ca.pem", "__pycache__")
         shutil.copytree(checkout.folder, folder, symlinks=True, ignore=lost)
@@ -112,16 +115,11 @@ def drill(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dr
         vault = Vaulted(checkout)
         checkout.up()
         registries.clients.trust(registries.name, checkout.ca)
-        network = next(
-            str(each.name)
-            for each in checkout.docker.networks.list(filters=containers.labelled(checkout.label))
-            if str(each.name).startswith("services-")
-        )
         server = opened.enter_context(
             rest_server(
                 checkout.docker,
                 checkout.image("backup"),
-                network,
+                _services(checkout),
                 alias=SERVER,
                 user=USER,
                 password=CREDENTIAL,
@@ -165,8 +163,7 @@ def test_on_an_empty_host_what_can_not_be_restored_changes_nothing(
     drill: Drill, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     drill.erase(tmp_path_factory.mktemp("clone") / "checkout")
-    drill.server.reload()
-    drill.reach(drill.server.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"])
+    drill.reach_from_anywhere()
     code, said = drill.run("restore", "--snapshot=ffff")
     assert code == 1, said
     assert re.search(
@@ -275,6 +272,29 @@ def test_a_preview_shows_no_change(drill: Drill) -> None:
     drill.checkout.pulumi("preview", "--refresh", "--expect-no-changes")
 
 
+def test_a_new_laptop_takes_over_the_state_of_a_host_that_lives(drill: Drill) -> None:
+    checkout = drill.checkout
+    code, said = drill.run("restore-state")
+    assert code == 1
+    assert f"stack {checkout.stack} has a state, of " in said
+    network = drill.client.networks.get(_services(checkout))
+    network.connect(drill.server, aliases=[SERVER])
+    drill.reach(SERVER)
+    code, said = drill.run("backup")
+    assert code == 0, said
+    shutil.rmtree(checkout.folder / ".state")
+    (checkout.folder / ".state").mkdir()
+    before = checkout.ids()
+    code, said = drill.run("restore-state")
+    network.disconnect(drill.server)
+    assert code == 0, said
+    assert re.search(
+        rf"^stack {checkout.stack} has the state of 20\S+ \S+ again; ", said, re.MULTILINE
+    )
+    checkout.pulumi("preview", "--refresh", "--expect-no-changes")
+    assert checkout.ids() == before
+
+
 def test_nothing_is_restored_onto_a_stack_or_its_data(drill: Drill) -> None:
     checkout = drill.checkout
     before = checkout.ids()
@@ -283,11 +303,19 @@ def test_nothing_is_restored_onto_a_stack_or_its_data(drill: Drill) -> None:
     assert f"stack {checkout.stack} has containers: " in said
     assert checkout.ids() == before
     checkout.command("down")
+    drill.reach_from_anywhere()
     digests = containers.volume_digests(drill.client, checkout.label)
     code, said = drill.run("restore")
     assert code == 1, said
     assert re.search(rf"has data in .*{drill.volume('pypi')}.*Nothing was changed", said)
     assert containers.volume_digests(drill.client, checkout.label) == digests
+
+
+def _services(checkout: Checkout) -> str:
+    """The name of the network on which services find each other."""
+    there = checkout.docker.networks.list(filters=containers.labelled(checkout.label))
+    (name,) = [str(each.name) for each in there if str(each.name).startswith("services-")]
+    return name
 
 
 def _size(drill: Drill, name: str) -> int:

@@ -242,6 +242,12 @@ def test_nothing_is_saved_each_day_before_the_vault_is_back(host: Host) -> None:
     assert host.done[-3:] == [f"up {later}", *WHOLE[1:]]
 
 
+def test_what_a_killed_command_left_stands_against_nothing(host: Host) -> None:
+    labels = {"homeport.component": "backup", "homeport.throwaway": "true"}
+    host.running = [SimpleNamespace(name=OWN, labels=labels)]
+    assert run(host) == 0
+
+
 def test_without_a_snapshot_of_the_vault_the_stack_is_brought_up_once(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,6 +366,35 @@ def test_the_state_of_the_host_that_is_gone_is_kept(host: Host, tmp_path: Path) 
     (kept,) = (tmp_path / ".engine/states").iterdir()
     assert json.loads(kept.read_text()) == host.state
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_a_new_laptop_takes_over_the_state(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = {"version": 3, "deployment": {"resources": [{"urn": "u"}]}}
+    asked: list[str] = []
+
+    def unpack(_: object, path: str) -> list[tuple[None, bytes]]:
+        asked.append(path)
+        return [(None, json.dumps(saved).encode())]
+
+    monkeypatch.setattr(engine, "unpack", unpack)
+    monkeypatch.setattr(restore, "networks", lambda _: ["services-1"])
+    assert restore.state(a_context(host)) == 0
+    assert asked == ["/copies/stack/state.json"]
+    assert host.imported == saved
+    assert host.done == ["look ", "restore 0a1b2c3d4e5f", "stack import"]
+    assert capsys.readouterr().out == (
+        "stack local has the state of 2026-11-27 03:17 again; `make drift` shows what changed on "
+        "the host since then\n"
+    )
+
+
+def test_a_state_that_knows_something_stays(host: Host) -> None:
+    host.state = {"deployment": {"resources": [{}, {}]}}
+    with pytest.raises(CommandError, match="has a state, of 2 resources, and nothing was changed"):
+        restore.state(a_context(host))
+    assert host.done == []
 
 
 def test_a_stack_without_a_state_gets_one(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

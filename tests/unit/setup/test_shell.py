@@ -129,7 +129,8 @@ def make(*arguments: str) -> list[str]:
 
 TARGETS = (
     "up preview console drift outdated down purge status logs user users registry-gc backup-key "
-    "backup backups backup-prune restore ca trust vault-key vault-snapshot vault-restore "
+    "backup backups backup-prune restore restore-state ca trust vault-key vault-snapshot "
+    "vault-restore "
     "vault-reset check test bench format setup"
 )
 
