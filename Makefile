@@ -9,6 +9,7 @@ override export NAME := $(value NAME)
 override export FILE := $(value FILE)
 override export REGISTRY := $(value REGISTRY)
 override export KEEP := $(value KEEP)
+override export ONLY := $(value ONLY)
 override export SNAPSHOT := $(value SNAPSHOT)
 override export TOPIC := $(value TOPIC)
 run = . ./activate && python -m commands
@@ -66,8 +67,8 @@ backups: engine ## list the snapshots of the backup
 backup-prune: engine ## show which snapshots are too old, and remove them
 	@$(run) backup-prune --stack "$$STACK"
 
-restore: setup ## bring the newest snapshot's data, and the stack, to an empty host; or SNAPSHOT=0a1b2c3d
-	@$(run) restore --stack "$$STACK" --snapshot="$$SNAPSHOT"
+restore: setup ## bring the newest snapshot's data, and the stack, to an empty host; or SNAPSHOT=0a1b2c3d; ONLY=pypi replaces one component's data
+	@$(run) restore --stack "$$STACK" --snapshot="$$SNAPSHOT" --only="$$ONLY"
 
 restore-state: engine ## take over the state of the newest snapshot, where this checkout has none
 	@$(run) restore-state --stack "$$STACK"

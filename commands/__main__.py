@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from commands import (
     backup,
@@ -22,6 +21,7 @@ from commands import (
     purge,
     registry_gc,
     restore,
+    restore_only,
     status,
     up,
     user,
@@ -64,6 +64,12 @@ def main(argv: list[str]) -> int:
     return code
 
 
+def _restore(context: Context) -> int:
+    if context.given["only"]:
+        return restore_only.run(context)
+    return restore.run(context, restore.Up(up.ready, up.update, up.whole))
+
+
 COMMANDS: Mapping[str, tuple[str, Callable[[Context], int]]] = {
     "up": ("bring the host to what the files say", up.run),
     "preview": ("show what up would change", preview.run),
@@ -85,7 +91,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Context], int]]] = {
     "backups": ("list the snapshots of the backup", backup.snapshots),
     "restore": (
         "bring the data of a snapshot, and the stack, to a host that has neither",
-        partial(restore.run, up=restore.Up(up.ready, up.update, up.whole)),
+        _restore,
     ),
     "restore-state": (
         "take over the state of the newest snapshot, where this checkout has none",
@@ -108,7 +114,7 @@ OPTIONS = {
     "user": ["name", "file", "registry"],
     "registry-gc": ["keep"],
     "backup-key": ["file"],
-    "restore": ["snapshot"],
+    "restore": ["snapshot", "only"],
     "vault-snapshot": ["file"],
     "vault-restore": ["file"],
 }

@@ -17,7 +17,7 @@ from commands.backup_prune import remove_old
 from commands.backup_words import Heard, Named, done, ending, rows
 from commands.context import Context
 from commands.error import CommandError
-from commands.leftovers import backup_of, collector_of
+from commands.leftovers import backup_of, collector_of, restore_of
 from commands.pulumi_cli import capture, deployment, secret
 from commands.table import table
 from commands.vault_api import opened_vault, snapshot_of
@@ -37,6 +37,7 @@ def run(context: Context) -> int:
     files = {f"{COPIES_AT[1:]}/{name}": content for name, content in _copies(context).items()}
     work = _work(context, repository, "save", saved, files)
     with worker(context, repository, work) as container:
+        wait_for(context, restore_of(context), "restore")
         if context.settings.registry:
             wait_for(context, collector_of(context), "registry-gc")
         code, heard = listen(container, repository)

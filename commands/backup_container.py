@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,10 +16,11 @@ import requests
 from docker.models.containers import Container
 from docker.types import Mount
 
-from commands.backup_words import Heard
+from commands.backup_words import Heard, Named, ending
 from commands.context import Context
 from commands.error import CommandError
-from components.backup.container import COMPONENT, FOLDER_AT, MEMORY_MIB, environment, plan
+from commands.restore_words import unknown
+from components.backup.container import COMPONENT, DATA_AT, FOLDER_AT, MEMORY_MIB, environment, plan
 from components.saved import Saved
 from config.backup_section import BackupSection
 from config.settings import PROJECT
@@ -160,3 +162,38 @@ def listen(container: Container, repository: Repository) -> tuple[int, Heard]:
             heard.take(line.decode(errors="replace"))
     heard.take(begun.decode(errors="replace"))
     return int(container.wait()["StatusCode"]), heard
+
+
+def look(
+    context: Context,
+    repository: Repository,
+    wanted: str,
+    volumes: Sequence[str],
+    ways: Sequence[str],
+) -> tuple[int, Heard]:
+    """What the newest snapshot whose id begins with `wanted` holds, and what is on the disks of
+    these volumes, there or not. `ways` are the networks. Raises CommandError where there is no such
+    snapshot.
+    """
+    there = [name for name in volumes if engine.has_volume(context.docker, context.volume(name))]
+    work = Work(
+        name=context.volume("restore"),
+        called="restore",
+        command=["look", wanted],
+        saved=[Saved(volume=name, component="") for name in volumes],
+        mounts=[Mount(f"{DATA_AT}/{name}", context.volume(name), read_only=True) for name in there],
+        capabilities=["DAC_READ_SEARCH"],
+        networks=ways,
+    )
+    with worker(context, repository, work) as container:
+        code, heard = listen(container, repository)
+    if code == 0 and not heard.found:
+        raise CommandError(unknown(wanted, heard.snapshots, backup=context.make("backup")))
+    return code, heard
+
+
+def told(context: Context, repository: Repository, code: int, heard: Heard) -> int:
+    """Print why the repository can't be used; the exit code."""
+    named = Named(repository=repository.section.repository, backup=context.make("backup"))
+    print(ending(code, heard, named), file=sys.stderr)
+    return code

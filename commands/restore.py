@@ -17,24 +17,24 @@ from commands.backup_container import (
     Repository,
     Work,
     listen,
+    look,
     repository_of,
+    told,
     worker,
 )
-from commands.backup_words import Heard, Named, ending
 from commands.context import Context
 from commands.error import CommandError
 from commands.leftovers import restore_of
 from commands.pulumi_cli import capture, pulumi, secret
-from commands.restore_words import Found, differences, failed, unknown
+from commands.restore_words import Found, differences, failed
 from commands.vault_api import opened_vault, put_back
 from components.backup.container import COPIES_AT, DATA_AT
 from components.saved import Saved
 from components.vault.server_config import DATA as VAULT
-from composition.backup import what_is_saved
+from composition.backup import ALL, what_is_saved
 from config.settings import ROOT
 from host import engine
 
-_ALL = ("content", "metrics")
 _RIGHTS = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
 """To make files of any owner and mode."""
 _DONE, _VAULTS = "done", "vault/vault.snap"
@@ -97,9 +97,9 @@ def state(context: Context) -> int:
     repository = repository_of(context, secret)
     end_in_order()
     ways = networks(context)
-    code, heard = _look(context, repository, "", [], ways)
+    code, heard = look(context, repository, "", [], ways)
     if code:
-        return _told(context, repository, code, heard)
+        return told(context, repository, code, heard)
     work = Work(
         name=restore_of(context),
         called="restore",
@@ -110,7 +110,7 @@ def state(context: Context) -> int:
     with worker(context, repository, work) as container:
         code, heard_of_it = listen(container, repository)
         if code:
-            return _told(context, repository, code, heard_of_it)
+            return told(context, repository, code, heard_of_it)
         ((_, content),) = engine.unpack(container, f"{COPIES_AT}/stack/state.json")
     _take_over(context, content.decode())
     made = datetime.fromisoformat(heard.found["snapshot"]["time"])
@@ -119,12 +119,6 @@ def state(context: Context) -> int:
         f"`{context.make('drift')}` shows what changed on the host since then"
     )
     return 0
-
-
-def _told(context: Context, repository: Repository, code: int, heard: Heard) -> int:
-    named = Named(repository=repository.section.repository, backup=context.make("backup"))
-    print(ending(code, heard, named), file=sys.stderr)
-    return code
 
 
 def _state(context: Context) -> str:
@@ -147,11 +141,12 @@ def _bring_data(context: Context, repository: Repository, state: str, *, asks: b
     """Restore the volumes; restic's exit code."""
     begun = restoring.begun(context)
     # What isn't saved any more, but was, comes back as well.
-    section = repository.section.model_copy(update={"include": _ALL})
+    section = repository.section.model_copy(update={"include": ALL})
     known = {one.volume: one for one in what_is_saved(context.estate, section)}
-    code, heard = _look(context, repository, begun or context.given["snapshot"], [*known, VAULT])
+    wanted_id = begun or context.given["snapshot"]
+    code, heard = look(context, repository, wanted_id, [*known, VAULT], [BRIDGE])
     if code:
-        return _told(context, repository, code, heard)
+        return told(context, repository, code, heard)
     found = Found(**{key: heard.found[key] for key in ("snapshot", "sizes", "disks")})
     wanted = [one for name, one in known.items() if name in found.sizes]
     names = [one.volume for one in wanted]
@@ -172,34 +167,10 @@ def _bring_data(context: Context, repository: Repository, state: str, *, asks: b
     return _restore(context, repository, found, wanted)
 
 
-def _look(
-    context: Context,
-    repository: Repository,
-    wanted: str,
-    volumes: Sequence[str],
-    ways: Sequence[str] = (BRIDGE,),
-) -> tuple[int, Heard]:
-    """What a snapshot holds, and what the disks have."""
-    work = Work(
-        name=restore_of(context),
-        called="restore",
-        command=["look", wanted],
-        saved=[Saved(volume=name, component="") for name in volumes],
-        mounts=restoring.read_only(context, volumes, at=DATA_AT),
-        capabilities=["DAC_READ_SEARCH"],
-        networks=ways,
-    )
-    with worker(context, repository, work) as container:
-        code, heard = listen(container, repository)
-    if code == 0 and not heard.found:
-        raise CommandError(unknown(wanted, heard.snapshots, backup=context.make("backup")))
-    return code, heard
-
-
 def _forget(context: Context, state: str) -> None:
     """Begin with an empty state, and keep the one of the host that is gone."""
-    told = json.loads(state)
-    deployment = told.get("deployment") or {}
+    exported = json.loads(state)
+    deployment = exported.get("deployment") or {}
     if not deployment.get("resources"):
         return
     kept = ROOT / f".engine/states/{context.stack}-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
@@ -207,7 +178,7 @@ def _forget(context: Context, state: str) -> None:
     kept.touch(mode=0o600)
     kept.write_text(state, encoding="utf-8")
     deployment = {k: v for k, v in deployment.items() if k in ("manifest", "secrets_providers")}
-    _take_over(context, json.dumps({**told, "deployment": deployment}))
+    _take_over(context, json.dumps({**exported, "deployment": deployment}))
     print(f"kept the state of the host that is gone: {kept.relative_to(ROOT)}")
 
 

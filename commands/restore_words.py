@@ -46,10 +46,14 @@ class Found:
                 return f"{mib(size)} are needed, and {mib(free[which])} are free"
         return ""
 
+    @property
+    def made(self) -> str:
+        """When it was made, to the minute."""
+        return f"{datetime.fromisoformat(self.snapshot['time']):%Y-%m-%d %H:%M}"
+
     def shown(self) -> str:
         """Which snapshot it is, and how much."""
-        made = datetime.fromisoformat(self.snapshot["time"])
-        return f"snapshot {self.name} of {made:%Y-%m-%d %H:%M}, {mib(sum(self.sizes.values()))}"
+        return f"snapshot {self.name} of {self.made}, {mib(sum(self.sizes.values()))}"
 
 
 def unknown(wanted: str, snapshots: Sequence[Mapping[str, Any]], *, backup: str) -> str:

@@ -4,7 +4,7 @@ stands against a restore.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import docker
 from docker.types import Mount
@@ -84,15 +84,6 @@ def refuse_disks(context: Context, found: Found, wanted: Sequence[str], *others:
             f"{found.shown()}: {lacking} on a disk of {context.settings.docker_host}. Nothing was "
             "changed; make room there"
         )
-
-
-def read_only(context: Context, volumes: Collection[str], *, at: str) -> list[Mount]:
-    """Mounts of those that are on the host."""
-    return [
-        Mount(f"{at}/{name}", context.volume(name), read_only=True)
-        for name in volumes
-        if engine.has_volume(context.docker, context.volume(name))
-    ]
 
 
 def volumes(

@@ -10,6 +10,9 @@ from components.saved import Saved
 from config.backup_section import BackupSection
 from config.estate import Estate
 
+ALL = ("content", "metrics")
+"""All that a section may include."""
+
 
 def what_is_saved(estate: Estate, section: BackupSection) -> list[Saved]:
     """The volumes of all parts. The vault isn't among them: it gives a snapshot itself."""

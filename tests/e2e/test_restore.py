@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -272,21 +272,37 @@ def test_a_preview_shows_no_change(drill: Drill) -> None:
     drill.checkout.pulumi("preview", "--refresh", "--expect-no-changes")
 
 
+def test_one_component_gets_its_data_back_while_all_others_go_on(drill: Drill) -> None:
+    checkout, pypi = drill.checkout, drill.volume("pypi")
+    spoil = "rm -f /state/kept*; echo stray >/state/stray-1.0.tar.gz"
+    containers.run_in(drill.registries.container("pypi"), spoil)
+    drill.vault.patch("shop/prod", mail_password="spoilt")
+    before = drill.registries.started()
+    with _within_reach(drill):
+        for only in ("pypi", "vault"):
+            code, said = drill.run("restore", f"--only={only}")
+            assert code == 0, said
+    after = containers.volume_digests(drill.client, checkout.label)
+    assert after[pypi] == drill.before[pypi]
+    assert drill.vault.values("shop/prod")["mail_password"] == BY_HAND
+    again = drill.registries.started()
+    assert before.keys() == again.keys()
+    restarted = {id_ for id_, since in again.items() if since != before[id_]}
+    assert restarted == {drill.registries.container("pypi").id}
+
+
 def test_a_new_laptop_takes_over_the_state_of_a_host_that_lives(drill: Drill) -> None:
     checkout = drill.checkout
     code, said = drill.run("restore-state")
     assert code == 1
     assert f"stack {checkout.stack} has a state, of " in said
-    network = drill.client.networks.get(_services(checkout))
-    network.connect(drill.server, aliases=[SERVER])
-    drill.reach(SERVER)
-    code, said = drill.run("backup")
-    assert code == 0, said
-    shutil.rmtree(checkout.folder / ".state")
-    (checkout.folder / ".state").mkdir()
-    before = checkout.ids()
-    code, said = drill.run("restore-state")
-    network.disconnect(drill.server)
+    with _within_reach(drill):
+        code, said = drill.run("backup")
+        assert code == 0, said
+        shutil.rmtree(checkout.folder / ".state")
+        (checkout.folder / ".state").mkdir()
+        before = checkout.ids()
+        code, said = drill.run("restore-state")
     assert code == 0, said
     assert re.search(
         rf"^stack {checkout.stack} has the state of 20\S+ \S+ again; ", said, re.MULTILINE
@@ -309,6 +325,18 @@ def test_nothing_is_restored_onto_a_stack_or_its_data(drill: Drill) -> None:
     assert code == 1, said
     assert re.search(rf"has data in .*{drill.volume('pypi')}.*Nothing was changed", said)
     assert containers.volume_digests(drill.client, checkout.label) == digests
+
+
+@contextmanager
+def _within_reach(drill: Drill) -> Iterator[None]:
+    """The server of the backup is among the stack's services."""
+    network = drill.client.networks.get(_services(drill.checkout))
+    network.connect(drill.server, aliases=[SERVER])
+    drill.reach(SERVER)
+    try:
+        yield
+    finally:
+        network.disconnect(drill.server)
 
 
 def _services(checkout: Checkout) -> str:

@@ -1,6 +1,7 @@
 """`python3 -m backup save` makes a snapshot, and `list` prints those that there are. `forget`
 prints which of them are too old, and `prune` removes those. `serve` does all that each day. `look`
-prints what a snapshot holds, and `restore` puts its data back.
+prints what a snapshot holds, `restore` puts its data back, and `replace` that of one source in the
+place of what is there.
 
 All but `serve` print lines of JSON, as restic has them. The exit code is restic's.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import sys
 
+from backup.in_place import replace
 from backup.plan import parse
 from backup.restic import opens, restic
 from backup.restore import look, restore
@@ -35,9 +37,11 @@ def main(argv: list[str], paths: Paths) -> int:
             return forget(plan, "--prune")
         case ["look", wanted]:
             return opens(plan) or look(plan, wanted, paths.copies)
+        case ["replace", snapshot]:
+            return opens(plan) or replace(plan, snapshot, paths.copies)
         case ["restore", snapshot]:
             return opens(plan) or restore(plan, snapshot, paths.copies)
-    usage = "save | list | forget | prune | look ID | restore ID | serve"
+    usage = "save | list | forget | prune | look ID | replace ID | restore ID | serve"
     print(f"usage: python3 -m backup {usage}", file=sys.stderr)
     return 2
 

@@ -93,14 +93,13 @@ def restore(plan: Plan, snapshot: str, copies: Path) -> int:
     if code:
         return code
     for source in plan.sources:
-        put_back(source, copies)
+        put_back(source, copies / f"{source.at.name}.tar")
     (copies / DONE).write_text(snapshot, encoding="utf-8")
     return 0
 
 
-def put_back(source: Source, copies: Path) -> None:
+def put_back(source: Source, tar: Path) -> None:
     """Unpack what was copied of a source before all else."""
-    tar = copies / f"{source.at.name}.tar"
     if source.first and tar.exists():
         with tarfile.open(tar) as file:
             # As it was packed, owners by number: nobody else could write into the repository.

@@ -12,7 +12,7 @@ from typing import Any
 import docker
 import pytest
 
-from commands import backup, bare_host, live, restore, restoring, up
+from commands import backup, backup_container, bare_host, live, restore, restoring, up
 from commands.backup_words import Heard
 from commands.context import Context
 from commands.error import CommandError
@@ -187,8 +187,9 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
     monkeypatch.setattr(restore, "capture", lambda *_: json.dumps(host.state))
     monkeypatch.setattr(restore, "repository_of", lambda context, _: SimpleNamespace(
         section=context.settings.backup))  # fmt: skip
-    monkeypatch.setattr(restore, "worker", worker)
-    monkeypatch.setattr(restore, "listen", listen)
+    for module in (restore, backup_container):
+        monkeypatch.setattr(module, "worker", worker)
+        monkeypatch.setattr(module, "listen", listen)
     monkeypatch.setattr(restore, "opened_vault", opened)
     monkeypatch.setattr(
         restore, "put_back", lambda *_, **__: host.done.append("the vault's snapshot")

@@ -179,7 +179,7 @@ def test_what_was_copied_first_comes_back_as_it_was_also_twice(place: Path) -> N
     was = copied(place)
     source = Source(at=place / "data/registry", first="v2/repositories")
     for _ in range(2):
-        put_back(source, place / "copies")
+        put_back(source, place / "copies/registry.tar")
         now = (place / "data/registry/v2/repositories/app/link").stat()
         for name in ("st_mode", "st_uid", "st_gid", "st_mtime"):
             assert getattr(now, name) == getattr(was, name)
@@ -188,6 +188,6 @@ def test_what_was_copied_first_comes_back_as_it_was_also_twice(place: Path) -> N
 def test_a_source_of_which_nothing_was_copied_is_left_alone(place: Path) -> None:
     with tarfile.open(place / "copies/registry.tar", "w"):
         pass
-    put_back(Source(at=place / "data/registry"), place / "copies")
-    put_back(Source(at=place / "data/pypi", first="x"), place / "copies")
+    put_back(Source(at=place / "data/registry"), place / "copies/registry.tar")
+    put_back(Source(at=place / "data/pypi", first="x"), place / "copies/pypi.tar")
     assert list((place / "data/registry").iterdir()) == []
