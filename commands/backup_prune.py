@@ -25,27 +25,26 @@ def remove_old(ran: Ran, agrees: Callable[[str], bool]) -> tuple[int, Heard]:
     old = [snapshot for group in heard.snapshots for snapshot in group.get("remove") or ()]
     kept = sum(len(group.get("keep") or ()) for group in heard.snapshots)
     if not old:
-        print(f"no snapshot is too old; {kept} are kept")
+        print(f"no snapshot is too old; kept: {kept}")
         return 0, heard
     print(table(("too old", "made (UTC)", "age", "size"), rows(old, datetime.now(UTC))))
-    if not agrees(f"That removes {len(old)} snapshots for good; {kept} are kept."):
+    if not agrees(f"Snapshots to remove for good: {len(old)}; to keep: {kept}."):
         print("Nothing was removed.")
         return 0, heard
     code, heard = ran("prune")
-    if code:
+    if code and not heard.refused:
         return code, heard
-    # A server that refuses is no failure to restic, so the list is what counts.
+    # To restic a server that refuses may be no failure, so the list is what counts.
     code, heard = ran("list")
-    left = _ids(heard.snapshots) & _ids(old)
-    if left:
+    if left := _ids(heard.snapshots) & _ids(old):
         raise CommandError(
-            f"{len(left)} of them are still there, because the server removes nothing for this "
+            f"still there: {', '.join(sorted(left))}, because the server removes nothing for this "
             "credential; set homeport:backup.prune_env to one that may delete"
         )
     if code == 0:
-        print(f"removed {len(old)} snapshots")
+        print(f"snapshots removed: {len(old)}")
     return code, heard
 
 
 def _ids(snapshots: Iterable[Mapping[str, Any]]) -> set[str]:
-    return {str(snapshot["id"]) for snapshot in snapshots}
+    return {str(snapshot["id"])[:8] for snapshot in snapshots}

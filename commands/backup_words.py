@@ -36,6 +36,11 @@ class Heard:
     """The last words of a run that failed."""
     _said: float | None = None
 
+    @property
+    def refused(self) -> bool:
+        """Whether the server refused the credential, or what it asked for."""
+        return any(word in self.last for word in _REFUSED)
+
     def take(self, line: str) -> None:
         """One line of restic's, which is JSON, or else words on what went wrong."""
         try:
@@ -114,7 +119,7 @@ def ending(code: int, heard: Heard, named: Named) -> str:
                 "with, or name another repository"
             )
     why = f"{at} can't be used: {heard.last or f'restic ended with {code}'}"
-    if any(word in heard.last for word in _REFUSED):
+    if heard.refused:
         why += "; set homeport:backup.env to the name and password that the server knows"
     return why
 

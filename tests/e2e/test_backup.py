@@ -235,7 +235,7 @@ def test_a_server_that_only_keeps_takes_snapshots_and_deletes_none(
         assert made.wait()["StatusCode"] == 0, made.logs()
     code, said = saving.run("backup-prune")
     assert code != 0
-    assert "1 of them are still there, because the server removes nothing" in said
+    assert re.search(r"\nstill there: \w{8}, \w{8}, because the server removes nothing", said)
     forget = ("forget", "--keep-last", "1", "--group-by", "")
     with saving.restic(*forget, at=at, network=saving.services()) as thief:
         assert "403 Forbidden" in thief.logs().decode()  # and the exit code is 0

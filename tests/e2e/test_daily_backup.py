@@ -206,8 +206,8 @@ def test_what_is_too_old_is_removed_by_hand_as_well(daily: Daily) -> None:
         assert made.wait()["StatusCode"] == 0, made.logs()
     said = daily.checkout.command("backup-prune").stdout
     assert "2021-01-02 03:04" in said
-    assert "removed 1 snapshots\n" in said
-    assert daily.checkout.command("backup-prune").stdout == "no snapshot is too old; 1 are kept\n"
+    assert "snapshots removed: 1\n" in said
+    assert daily.checkout.command("backup-prune").stdout == "no snapshot is too old; kept: 1\n"
 
 
 def test_its_login_reads_the_vaults_snapshot_and_nothing_else(daily: Daily) -> None:

@@ -45,7 +45,9 @@ class Store:
         heard = Heard(say=print, clock=lambda: 0)
         if command == "forget":
             heard.snapshots = [{"keep": KEPT, "remove": self.remove}]
-        elif command == "prune" and not self.refuses:
+        elif command == "prune" and self.refuses:
+            heard.last = "unexpected HTTP response (403): 403 Forbidden"
+        elif command == "prune":
             self.there = KEPT
         elif command == "list":
             heard.snapshots = self.there
@@ -84,11 +86,11 @@ def test_what_is_too_old_is_shown_and_removed_after_a_yes_on_this_machine(
 
     monkeypatch.setattr("builtins.input", answer)
     assert run() == 0
-    assert asked == ["That removes 2 snapshots for good; 1 are kept. Go on? [y/N] "]
+    assert asked == ["Snapshots to remove for good: 2; to keep: 1. Go on? [y/N] "]
     said = capsys.readouterr().out
     assert "aaaaaaaa  2025-03-01 03:17" in said
     assert "cccccccc" not in said
-    assert said.endswith("removed 2 snapshots\n")
+    assert said.endswith("snapshots removed: 2\n")
     # The host is reached over SSH, and may not see the credential.
     assert store.ran == [("forget", True), ("prune", True), ("list", True)]
     assert store.keep == {"daily": "14d", "weekly": "2m", "monthly": "1y"}
@@ -105,16 +107,17 @@ def test_nobody_is_asked_where_nothing_is_too_old(
 ) -> None:
     store.remove = []
     assert run() == 0
-    assert capsys.readouterr().out == "no snapshot is too old; 1 are kept\n"
+    assert capsys.readouterr().out == "no snapshot is too old; kept: 1\n"
 
 
+@pytest.mark.parametrize("code", [0, 1])
 def test_a_server_that_removes_nothing_is_told(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    """To restic it is no failure."""
+    """To restic it is a failure where it removes other files besides."""
     monkeypatch.setenv("YES", "1")
-    store.refuses = True
-    with pytest.raises(CommandError, match="2 of them are still there, because the server removes"):
+    store.refuses, store.codes["prune"] = True, code
+    with pytest.raises(CommandError, match=r"^still there: aaaaaaaa, bbbbbbbb, because the server"):
         run()
 
 
