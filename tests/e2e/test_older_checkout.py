@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.checkout import ROOT, WELCOME_MARKER, Checkout, this_machine
 from tests.e2e.support.clean import stack_name
+from tests.unpacking import unpack
 
 # The last commit whose dynamic resources all stood in components/.
 BEFORE_ROOMS = "66299c07ccb6e34bba4c62428d46a5008c8aca5f"
@@ -47,7 +48,7 @@ def older(checkout: Checkout, folder: Path, commit: str, code_of_it: Sequence[st
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     with tarfile.open(fileobj=io.BytesIO(code.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+        unpack(archive, folder)
     shutil.rmtree(folder / "config/sites")
     shutil.copytree(checkout.folder / "config/sites", folder / "config/sites")
     return folder

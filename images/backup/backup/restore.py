@@ -103,4 +103,5 @@ def put_back(source: Source, tar: Path) -> None:
     if source.first and tar.exists():
         with tarfile.open(tar) as file:
             # As it was packed, owners by number: nobody else could write into the repository.
-            file.extractall(source.at, numeric_owner=True, filter="fully_trusted")  # noqa: S202
+            file.extraction_filter = lambda member, _: member
+            file.extractall(source.at, numeric_owner=True)  # noqa: S202

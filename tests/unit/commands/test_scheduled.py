@@ -19,6 +19,7 @@ from config import loading
 from config.backup_section import BackupSection
 from host import engine
 from host.engine import THROWAWAY
+from tests.unpacking import unpack
 
 SECTION = BackupSection(repository="rest:https://x.org/", at="03:17")
 
@@ -37,7 +38,7 @@ class FakeContainer:
 
     def put_archive(self, path: str, content: bytes) -> None:
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            tar.extractall(self.root / path.strip("/"), filter="data")
+            unpack(tar, self.root / path.strip("/"))
 
     def ran(self, command: list[str]) -> engine.Ran:
         if command[0] == "flock":

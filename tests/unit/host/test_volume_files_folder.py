@@ -17,6 +17,7 @@ import pytest
 
 from host import engine, shared_folders
 from host.volume_files import VolumeFilesProvider
+from tests.unpacking import unpack
 
 provider = VolumeFilesProvider()
 PROPS: dict[str, Any] = {
@@ -100,7 +101,7 @@ class Host:
             for info in tar.getmembers():
                 self.owners[info.name] = info.uid, info.gid
                 info.uid, info.gid = os.getuid(), os.getgid()
-            tar.extractall(self.content, filter="tar")
+            unpack(tar, self.content)
 
     def run_to_end(self, _container: object) -> tuple[int, str]:
         argv = [word.replace("/content", str(self.content)) for word in self._command]
