@@ -99,6 +99,11 @@ test: setup console-packages ## run all tests
 	@setup/test-tools
 	@. ./activate && python -m pytest tests/unit $(parallel) && python -m pytest tests/e2e --numprocesses 2 --dist loadfile
 
+drill: setup console-packages ## save, lose and restore stacks that are made for it
+	@setup/images
+	@setup/test-tools
+	@. ./activate && python -m pytest --verbose tests/e2e/test_backup.py tests/e2e/test_daily_backup.py tests/e2e/test_restore.py
+
 bench: setup ## measure what the documents claim: make bench TOPIC=sites
 	@. ./activate && python -m bench $${TOPIC:+"$$TOPIC"}
 
@@ -122,4 +127,4 @@ venv:
 console-packages: venv
 	@setup/console
 
-.PHONY: backup backup-key backup-prune backups bench ca check console console-packages down drift engine format help lint logs outdated preview purge registry-gc restore restore-state setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv
+.PHONY: backup backup-key backup-prune backups bench ca check console console-packages down drift drill engine format help lint logs outdated preview purge registry-gc restore restore-state setup status test trust up user users vault-key vault-reset vault-restore vault-snapshot venv

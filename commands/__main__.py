@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from commands import (
     backup,
@@ -67,7 +68,8 @@ def main(argv: list[str]) -> int:
 def _restore(context: Context) -> int:
     if context.given["only"]:
         return restore_only.run(context)
-    return restore.run(context, restore.Up(up.ready, up.update, up.whole))
+    ready = partial(up.ready, restores=True)
+    return restore.run(context, restore.Up(ready, up.update, up.whole))
 
 
 COMMANDS: Mapping[str, tuple[str, Callable[[Context], int]]] = {

@@ -27,7 +27,8 @@ def remove_old(ran: Ran, agrees: Callable[[str], bool]) -> tuple[int, Heard]:
     if not old:
         print(f"no snapshot is too old; kept: {kept}")
         return 0, heard
-    print(table(("too old", "made (UTC)", "age", "size"), rows(old, datetime.now(UTC))))
+    # At once, so that what is said on standard error comes after it.
+    print(table(("too old", "made (UTC)", "age", "size"), rows(old, datetime.now(UTC))), flush=True)
     if not agrees(f"Snapshots to remove for good: {len(old)}; to keep: {kept}."):
         print("Nothing was removed.")
         return 0, heard

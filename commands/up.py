@@ -19,8 +19,6 @@ def run(context: Context) -> int:
     _ = context.estate  # every problem of every file, before anything is touched
     files = live.digests(laid_over=edited.from_environment())
     asks = not context.may_act("updating")
-    if not context.is_bare():
-        restoring.refuse(context)
     known = ready(context)
     if asks:
         if code := told(context, "preview", "--refresh", known=known):
@@ -30,14 +28,18 @@ def run(context: Context) -> int:
     return whole(context, known, files)
 
 
-def ready(context: Context) -> dict[str, Any]:
-    """Mend what an interrupted update left; what the state knows."""
+def ready(context: Context, *, restores: bool = False) -> dict[str, Any]:
+    """Mend what an interrupted update left; what the state knows. Raises CommandError if the stack
+    has half of a restore's data, unless it is the restore (`restores`) that goes on.
+    """
     locks.release_dead(context)
     orphans.end()
     # Read after the lock is known to be free: an update that just ended made things that an
     # older reading would take for leftovers.
     known = deployment(context)
     if not context.is_bare():
+        if not restores:
+            restoring.refuse(context)
         leftovers.clear(context, known, backend())
         ports.check_free(context)
     return known

@@ -206,6 +206,28 @@ def test_a_wrong_password_is_a_sentence(saving: Saving) -> None:
         )
 
 
+def test_a_run_that_is_cut_off_is_made_up_for_by_the_next(saving: Saving) -> None:
+    """As by a power cut: nobody is told to end, and a lock stays."""
+    saving.into(str(saving.folder))
+    checkout, locks = saving.checkout, saving.folder / "locks"
+    containers.run_in(
+        containers.one(checkout.docker, checkout.label, "pypi"),
+        "cd /state; head -c 96M /dev/urandom >large-1.0.tar.gz; "
+        "touch -d '2026-01-02 03:04:05' large-1.0.tar.gz",
+    )
+    with ThreadPoolExecutor(1) as thread:
+        run = thread.submit(saving.run, "backup")
+        wait_until(lambda: any(locks.iterdir()), "data is being saved", every=0.01)
+        checkout.docker.containers.get(f"homeport-{checkout.stack}-backup").kill()
+        code, said = run.result(timeout=120)
+    assert code == 137, said
+    assert any(locks.iterdir())
+    code, said = saving.run("backup")
+    assert code == 0, said
+    with saving.restic("check", "--no-lock", at=AT_FOLDER) as check:
+        assert check.wait()["StatusCode"] == 0, check.logs()
+
+
 def test_a_server_that_only_keeps_takes_snapshots_and_deletes_none(
     saving: Saving, server: str
 ) -> None:

@@ -130,8 +130,7 @@ def make(*arguments: str) -> list[str]:
 TARGETS = (
     "up preview console drift outdated down purge status logs user users registry-gc backup-key "
     "backup backups backup-prune restore restore-state ca trust vault-key vault-snapshot "
-    "vault-restore "
-    "vault-reset check test bench format setup"
+    "vault-restore vault-reset check test drill bench format setup"
 )
 
 
