@@ -13,7 +13,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import cost, nuisance, prometheus, publisher, registry, remote, sites, updates, vault
+from bench import (
+    backup,
+    cost,
+    nuisance,
+    prometheus,
+    publisher,
+    registry,
+    remote,
+    sites,
+    updates,
+    vault,
+)
 from commands.table import table
 from tests.e2e.checkout import Checkout, over_ssh, this_machine
 from tests.e2e.support.clean import stack_name
@@ -40,6 +51,7 @@ _TOPICS = {
     "prometheus": Topic(prometheus.measure, ("socket",)),
     "remote": Topic(remote.measure, ("socket",)),
     "vault": Topic(vault.measure, ("socket", "ssh")),
+    "backup": Topic(backup.measure, ("socket",)),
 }
 
 
