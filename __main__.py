@@ -15,7 +15,7 @@ from components.site.site import CaddySite, CaddySiteArgs
 from components.smoke_probe import SmokeProbe, SmokeProbeArgs
 from components.vault.contents import VaultContents, VaultContentsArgs
 from components.vault.server import VaultServer, VaultServerArgs
-from composition.daily_backup import backup_args, daily, targets_of_the_backup
+from composition.daily_backup import backup_args, targets_of_the_backup
 from composition.host import host_steps
 from composition.host_problems import refuse_what_the_host_refuses
 from composition.people import accounts, writers
@@ -183,7 +183,7 @@ prometheus = (
 )
 answering = [part for part in (proxy, prometheus, *behind) if part]
 
-if section := daily(estate):
+if section := settings.daily_backup:
     made = [part for part in (registry, vault, proxy, prometheus) if part]
     Backup("backup", backup_args(estate, section, host, after=made))
 

@@ -4,7 +4,6 @@ of all.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -12,16 +11,24 @@ from docker.types import Mount
 
 from commands import restoring
 from commands.at_work import end_in_order, networks, wait_for
-from commands.backup_container import BRIDGE, HERE, Repository, Work, listen, repository_of, worker
+from commands.backup_container import (
+    BRIDGE,
+    HERE,
+    Work,
+    listen,
+    repository_of,
+    told,
+    worker,
+)
 from commands.backup_prune import remove_old
-from commands.backup_words import Heard, Named, done, ending, rows
+from commands.backup_words import Heard, done, rows
 from commands.context import Context
 from commands.error import CommandError
 from commands.leftovers import backup_of, collector_of, restore_of
 from commands.pulumi_cli import capture, deployment, secret
 from commands.table import table
 from commands.vault_api import opened_vault, snapshot_of
-from components.backup.container import COPIES_AT, DATA_AT, capabilities
+from components.backup.container import COPIES_AT, DATA_AT, READS
 from components.saved import Saved
 from composition.backup import what_is_saved
 from config.settings import ROOT
@@ -35,7 +42,7 @@ def run(context: Context) -> int:
     restoring.refuse(context)
     end_in_order()  # so that the container goes, and what it was told
     files = {f"{COPIES_AT[1:]}/{name}": content for name, content in _copies(context).items()}
-    work = _work(context, repository, "save", saved, files)
+    work = _work(context, "save", saved, files)
     with worker(context, repository, work) as container:
         wait_for(context, restore_of(context), "restore")
         if context.settings.registry:
@@ -43,18 +50,18 @@ def run(context: Context) -> int:
         code, heard = listen(container, repository)
     if heard.summary:
         print(done(heard.summary))
-    return _end(context, repository, code, heard)
+    return told(context, repository, code, heard)
 
 
 def snapshots(context: Context) -> int:
     """List what can be restored."""
     repository = repository_of(context, secret)
-    with worker(context, repository, _work(context, repository, "list")) as container:
+    with worker(context, repository, _work(context, "list")) as container:
         code, heard = listen(container, repository)
     if code == 0:
         found = rows(heard.snapshots, datetime.now(UTC))
         print(table(("snapshot", "made (UTC)", "age", "size"), found))
-    return _end(context, repository, code, heard)
+    return told(context, repository, code, heard)
 
 
 def prune(context: Context) -> int:
@@ -74,17 +81,16 @@ def prune(context: Context) -> int:
     keep = section.keep.model_dump()
 
     def ran(command: str) -> tuple[int, Heard]:
-        work = _work(context, repository, command, here=here, keep=keep)
+        work = _work(context, command, here=here, keep=keep)
         with worker(context, repository, work) as container:
             return listen(container, repository)
 
     code, heard = remove_old(ran, lambda question: not asks or context.says_yes(question))
-    return _end(context, repository, code, heard)
+    return told(context, repository, code, heard)
 
 
 def _work(
     context: Context,
-    repository: Repository,
     command: str,
     saved: Sequence[Saved] = (),
     files: Mapping[str, bytes] | None = None,
@@ -92,7 +98,6 @@ def _work(
     here: bool = False,
     **more: object,
 ) -> Work:
-    folder = repository.section.folder
     return Work(
         name=backup_of(context),
         called="backup",
@@ -100,19 +105,11 @@ def _work(
         saved=saved,
         more=more,
         mounts=_mounts(context, saved),
-        capabilities=capabilities(is_folder=bool(folder)),
-        networks=[BRIDGE] if here else [] if folder else networks(context),
+        capabilities=READS,
+        networks=[BRIDGE] if here else networks(context),
         files=files or {},
         here=here,
     )
-
-
-def _end(context: Context, repository: Repository, code: int, heard: Heard) -> int:
-    """Say why a run failed, if it did; its exit code."""
-    if code:
-        named = Named(repository=repository.section.repository, backup=context.make("backup"))
-        print(ending(code, heard, named), file=sys.stderr)
-    return code
 
 
 def _copies(context: Context) -> dict[str, bytes]:

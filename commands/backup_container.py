@@ -20,7 +20,16 @@ from commands.backup_words import Heard, Named, ending
 from commands.context import Context
 from commands.error import CommandError
 from commands.restore_words import unknown
-from components.backup.container import COMPONENT, DATA_AT, FOLDER_AT, MEMORY_MIB, environment, plan
+from components.backup.container import (
+    COMPONENT,
+    DATA_AT,
+    FOLDER_AT,
+    MEMORY_MIB,
+    READS,
+    capabilities,
+    environment,
+    plan,
+)
 from components.saved import Saved
 from config.backup_section import BackupSection
 from config.settings import PROJECT
@@ -131,8 +140,7 @@ def worker(context: Context, repository: Repository, work: Work) -> Iterator[Con
             ["python3", "-m", "backup", *work.command],
             name=work.name,
             mounts=[*work.mounts, *bound],
-            # A folder may belong to a person.
-            capabilities=sorted({*work.capabilities, *(["DAC_OVERRIDE"] if folder else [])}),
+            capabilities=capabilities(*work.capabilities, is_folder=bool(folder)),
             labels=plain_labels(f"{PROJECT}/{context.stack}", COMPONENT),
             networks=[] if folder else work.networks,
             memory_mib=MEMORY_MIB,
@@ -182,7 +190,7 @@ def look(
         command=["look", wanted],
         saved=[Saved(volume=name, component="") for name in volumes],
         mounts=[Mount(f"{DATA_AT}/{name}", context.volume(name), read_only=True) for name in there],
-        capabilities=["DAC_READ_SEARCH"],
+        capabilities=READS,
         networks=ways,
     )
     with worker(context, repository, work) as container:
@@ -193,7 +201,8 @@ def look(
 
 
 def told(context: Context, repository: Repository, code: int, heard: Heard) -> int:
-    """Print why the repository can't be used; the exit code."""
-    named = Named(repository=repository.section.repository, backup=context.make("backup"))
-    print(ending(code, heard, named), file=sys.stderr)
+    """Say why a run failed, if it did; its exit code."""
+    if code:
+        named = Named(repository=repository.section.repository, backup=context.make("backup"))
+        print(ending(code, heard, named), file=sys.stderr)
     return code

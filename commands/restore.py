@@ -133,8 +133,8 @@ def _state(context: Context) -> str:
 
 def _later(context: Context) -> list[str]:
     """What an update leaves out as long as the vault isn't the one of before."""
-    section = context.settings.backup
-    return ["--exclude", _GENERATING, *(["--exclude", _SAVING] if section and section.at else [])]
+    saving = ["--exclude", _SAVING] if context.settings.daily_backup else []
+    return ["--exclude", _GENERATING, *saving]
 
 
 def _bring_data(context: Context, repository: Repository, state: str, *, asks: bool) -> int:

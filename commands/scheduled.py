@@ -28,8 +28,7 @@ def keep_state(context: Context, capture: Callable[..., str | None]) -> None:
 
     `capture` is what a command of Pulumi's prints.
     """
-    section = context.settings.backup
-    if not section or not section.at:
+    if not context.settings.daily_backup:
         return
     state = capture(context, "stack", "export")
     container = _container(context)
@@ -56,8 +55,7 @@ def keep_state(context: Context, capture: Callable[..., str | None]) -> None:
 @contextmanager
 def held(context: Context) -> Iterator[None]:
     """Have no scheduled run begin in the block; one that is at work is waited for."""
-    section = context.settings.backup
-    container = _container(context) if section and section.at else None
+    container = _container(context) if context.settings.daily_backup else None
     if container is None:
         yield
         return

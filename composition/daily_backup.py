@@ -18,12 +18,6 @@ from host.docker_host import DockerHost
 from values.model import opened
 
 
-def daily(estate: Estate) -> BackupSection | None:
-    """The section, where it says when the host saves by itself."""
-    section = estate.settings.backup
-    return section if section and section.at else None
-
-
 def backup_args(
     estate: Estate, section: BackupSection, host: DockerHost, after: Sequence[pulumi.Resource]
 ) -> BackupArgs:
@@ -64,4 +58,4 @@ def targets_of_the_backup(estate: Estate) -> tuple[Target, ...]:
     """Where it tells its figures. As data, because it comes after Prometheus, whose volumes it
     reads.
     """
-    return TARGETS if daily(estate) else ()
+    return TARGETS if estate.settings.daily_backup else ()

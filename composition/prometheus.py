@@ -28,5 +28,5 @@ def what_is_watched(estate: Estate, given: PrometheusSettings) -> Watching:
         entrance=estate.entrance,
         settings=given,
         own=estate.watched,
-        backup=estate.saves_daily,
+        backup=estate.settings.daily_backup is not None,
     )

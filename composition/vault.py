@@ -36,8 +36,8 @@ def vault_reach(estate: Estate, section: VaultSection) -> Reach:
 
 def login_of_the_backup(estate: Estate) -> BackupLogin | None:
     """What a backup with a schedule gets the vault's snapshot with."""
-    section = estate.settings.backup
-    if not section or not section.at or not estate.settings.vault:
+    section = estate.settings.daily_backup
+    if not section or not estate.settings.vault:
         return None
     return BackupLogin(
         role_id=pulumi.Output.secret(opened(section.role_id) or ""),

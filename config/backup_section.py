@@ -124,9 +124,9 @@ LOGIN = ("role_id", "secret_id")
 """What a backup gets the vault's snapshot with."""
 
 
-def warnings(stack: str, section: BackupSection | None) -> Iterator[str]:
-    """What whoever takes the host can do, in a sentence."""
-    if section and section.at and not section.folder and not section.prune_env:
+def warnings(stack: str, daily: BackupSection | None) -> Iterator[str]:
+    """What whoever takes a host that saves `daily` can do, in a sentence."""
+    if daily and not daily.folder and not daily.prune_env:
         yield (
             f"Pulumi.{stack}.yaml: homeport:backup has no prune_env, so whoever takes this host "
             "can delete its backups (docs/how-to/backup.md#delete-from-elsewhere)"

@@ -37,12 +37,6 @@ class Estate:
     watched: OwnFiles = field(default_factory=OwnFiles)
     """What a person adds to Prometheus."""
 
-    @property
-    def saves_daily(self) -> bool:
-        """Whether the host saves its data by itself."""
-        backup = self.settings.backup
-        return bool(backup and backup.at)
-
     def urls(self) -> list[dict[str, str]]:
         """All that the stack serves: name, kind and URL, as visitors type it."""
         return [*self._urls_of_sites(), *self._urls_of_services()]
@@ -96,7 +90,7 @@ class Estate:
                 settings.prometheus,
                 [images.node_exporter, images.blackbox, images.alertmanager, images.prometheus],
             ),
-            (self.saves_daily, [images.backup]),
+            (settings.daily_backup, [images.backup]),
         )
         return [
             [images.proxy, images.gateway, *([images.site] if contained else [])],

@@ -120,7 +120,7 @@ def warnings(estate: Estate) -> list[str]:
     return [
         *git_sites.warnings(estate.stack, estate.settings, estate.sites, estate.remotes),
         *vault_values.without_value(estate.stack, estate.in_vault, estate.settings),
-        *backup_section.warnings(estate.stack, estate.settings.backup),
+        *backup_section.warnings(estate.stack, estate.settings.daily_backup),
     ]
 
 
@@ -189,10 +189,10 @@ def _refuse_edited_update(stack: str) -> None:
 
 def _refuse_missing_keys(stack: str, settings: Settings) -> None:
     """Only the program needs them: commands run without, the one that makes them first of all."""
-    backup = settings.backup
+    daily = settings.daily_backup
     lacking = {
         "vault": settings.vault.missing if settings.vault else [],
-        "backup": backup.missing(vault=bool(settings.vault)) if backup and backup.at else [],
+        "backup": daily.missing(vault=bool(settings.vault)) if daily else [],
     }
     problems = [
         f"Pulumi.{stack}.yaml: {PROJECT}:{section} has no {', '.join(missing)}; "

@@ -210,6 +210,11 @@ class Settings(Model):
         }
 
     @property
+    def daily_backup(self) -> BackupSection | None:
+        """The section of the backup, where it says when the host saves by itself."""
+        return self.backup if self.backup and self.backup.at else None
+
+    @property
     def plain_hosts(self) -> tuple[str, ...]:
         """Full hosts that answer over plain HTTP as well, instead of redirecting to HTTPS."""
         return tuple(self.full_host(host) for host in self.plain_http)

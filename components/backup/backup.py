@@ -17,6 +17,7 @@ from components.backup.container import (
     PLAN,
     PLAN_AT,
     PROBE,
+    READS,
     STATE_AT,
     capabilities,
 )
@@ -96,7 +97,7 @@ class Backup(pulumi.ComponentResource):
                         else []
                     ),
                 ],
-                capabilities=capabilities(is_folder=bool(args.folder)),
+                capabilities=capabilities(*READS, is_folder=bool(args.folder)),
                 memory_mib=MEMORY_MIB,
                 cpus=1,
             ),

@@ -19,6 +19,8 @@ STATE_AT = "/state"
 PLAN_AT = "/plan"
 PLAN = "plan.json"
 MEMORY_MIB = 512
+READS = ("DAC_READ_SEARCH",)
+"""What lets root read whoever's files."""
 
 _PORT = 9120
 TARGETS = (Target(job=COMPONENT, address=f"{COMPONENT}:{_PORT}"),)
@@ -37,9 +39,9 @@ def environment(
     return {"RESTIC_REPOSITORY": where, "RESTIC_PASSWORD": password, **credential}
 
 
-def capabilities(*, is_folder: bool) -> list[str]:
-    """What lets root read whoever's files; a folder that is written to may be a person's."""
-    return ["DAC_READ_SEARCH", *(["DAC_OVERRIDE"] if is_folder else [])]
+def capabilities(*given: str, is_folder: bool) -> list[str]:
+    """Those that a container is given, and what writes to a folder, which may be a person's."""
+    return sorted({*given, *(["DAC_OVERRIDE"] if is_folder else [])})
 
 
 def plan(host: str, environment: Mapping[str, str], saved: Iterable[Saved], **more: object) -> str:

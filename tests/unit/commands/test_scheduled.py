@@ -17,8 +17,10 @@ from commands.context import Context
 from commands.error import CommandError
 from config import loading
 from config.backup_section import BackupSection
+from config.settings import Settings
 from host import engine
 from host.engine import THROWAWAY
+from tests.unit.program import own_config
 from tests.unpacking import unpack
 
 SECTION = BackupSection(repository="rest:https://x.org/", at="03:17")
@@ -63,7 +65,7 @@ def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeContainer:
 
 def a_context(section: BackupSection | None, *there: FakeContainer) -> Context:
     context = Context("local", loading.of_files)
-    settings = SimpleNamespace(backup=section)
+    settings = Settings.parse("local", own_config("local")).model_copy(update={"backup": section})
     context.__dict__["estate"] = SimpleNamespace(settings=settings)
     context.__dict__["docker"] = SimpleNamespace(
         containers=SimpleNamespace(list=lambda **_: list(there))

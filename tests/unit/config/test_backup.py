@@ -163,9 +163,10 @@ def test_no_problem_quotes_a_password(text: str) -> None:
 def test_who_takes_the_host_can_delete_its_backups_unless_another_credential_does(
     more: dict[str, Any], warned: bool
 ) -> None:
-    section = parsed("local", {"repository": SERVER, **more})
+    given = {**own_config("local"), "backup": {"repository": SERVER, **more}}
+    settings = Settings.parse("local", given)
     told = (
         "Pulumi.prod.yaml: homeport:backup has no prune_env, so whoever takes this host can "
         "delete its backups (docs/how-to/backup.md#delete-from-elsewhere)"
     )
-    assert list(warnings("prod", section)) == ([told] if warned else [])
+    assert list(warnings("prod", settings.daily_backup)) == ([told] if warned else [])

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import io
 import json
 import re
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +31,7 @@ from config.settings import Settings
 from host import engine
 from tests.unit.approved import GOLDEN, approved
 from tests.unit.program import Graph, an_estate, own_config, run_main
+from tests.unit.vault_snapshots import a_snapshot
 
 KEYS = VaultKeys(
     seal_key="0a" * 32, previous_seal_key=None, role_id="the-role-id", secret_id="the-secret-id"
@@ -326,25 +324,17 @@ def test_a_broken_snapshot_is_not_kept(tmp_path: Path, vault: FakeVault, broken:
     assert not file.exists()
 
 
-def a_snapshot(folder: Path) -> Path:
-    """A file that has what every snapshot has."""
+def snapshot_in(folder: Path) -> Path:
+    """A file that is a whole snapshot."""
     file = folder / "vault.snap"
-    state = b"sealed " * 500
-    sums = f"{hashlib.sha256(state).hexdigest()}  state.bin\n".encode()
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        for name, content in {"state.bin": state, "SHA256SUMS": sums}.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    file.write_bytes(gzip.compress(packed.getvalue(), mtime=0))
+    file.write_bytes(a_snapshot())
     return file
 
 
 @given(st.data())
 def test_a_snapshot_with_a_flipped_bit_is_none(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        file = a_snapshot(Path(folder))
+        file = snapshot_in(Path(folder))
         content = bytearray(file.read_bytes())
         assert vault_api.is_snapshot(bytes(content))
         # Not the ten bytes of gzip's head, which hold the time and the system, and not the last
@@ -383,7 +373,7 @@ def test_a_restore_ends_when_the_vault_has_the_snapshot(
     vault.restored = [*not_yet, last]
     assert (
         vault_snapshot.restore(
-            Context("prod", loading.of_files, {"file": str(a_snapshot(tmp_path))})
+            Context("prod", loading.of_files, {"file": str(snapshot_in(tmp_path))})
         )
         == 0
     )
@@ -398,7 +388,7 @@ def test_a_snapshot_of_another_seal_key_is_told_with_what_to_do(
         "use the snapshot-force API to bypass this check"
     )
     vault.policy = program_policy(backup=True)
-    file = a_snapshot(tmp_path)
+    file = snapshot_in(tmp_path)
     with pytest.raises(CommandError) as caught:
         vault_snapshot.restore(Context("prod", loading.of_files, {"file": str(file)}))
     assert str(caught.value) == (
@@ -467,7 +457,7 @@ def test_only_a_vault_that_never_was_whole_is_emptied(
 
 def test_a_restore_asks_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("YES", raising=False)
-    file = a_snapshot(tmp_path)
+    file = snapshot_in(tmp_path)
     with pytest.raises(CommandError, match="needs a yes"):
         vault_snapshot.restore(Context("local", loading.of_files, {"file": str(file)}))
     with pytest.raises(CommandError, match="name the snapshot"):

@@ -2,17 +2,15 @@
 
 import json
 import os
-import stat
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
-from backup.__main__ import main
 from backup.copies import copy_first
 from backup.plan import Source
 from backup.restore import chosen, put_back, sizes
-from backup.saving import Paths
+
+from tests.unit.images.backup.stand_in import a_place, ran
 
 RESTIC = """\
 #!/bin/sh
@@ -31,41 +29,15 @@ SNAPSHOTS = [
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    program = tmp_path / "bin/restic"
-    for name in ("bin", "backup", "copies", "data/registry"):
-        (tmp_path / name).mkdir(parents=True)
-    program.write_text(RESTIC.format(folder=tmp_path))
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    plan: dict[str, Any] = {
-        "host": "homeport-prod",
-        "environment": {"RESTIC_REPOSITORY": "rest:http://x/", "RESTIC_PASSWORD": "s3cret"},
-        "sources": [
-            {
-                "at": str(tmp_path / "data" / name),
-                "without": [],
-                "first": first,
-                "without_names": [],
-                "settled": 0,
-            }
-            for name, first in (("registry", "v2/repositories"), ("pypi", ""))
-        ],
-    }
-    (tmp_path / "backup/plan.json").write_text(json.dumps(plan))
+    (tmp_path / "data/registry").mkdir(parents=True)
     (tmp_path / "snapshots").write_text(json.dumps(SNAPSHOTS))
     (tmp_path / "code").write_text("0")
-    return tmp_path
+    sources = {"registry": {"first": "v2/repositories"}, "pypi": {}}
+    return a_place(tmp_path, monkeypatch, RESTIC, sources)
 
 
 def run(place: Path, *command: str) -> tuple[int, list[str]]:
-    paths = Paths(
-        plan=place / "backup/plan.json",
-        copies=place / "copies",
-        left_out=place / "backup/left-out",
-    )
-    code = main(list(command), paths)
-    lines = (place / "calls").read_text().splitlines()
-    return code, [line.removeprefix("--json --retry-lock 5m ") for line in lines]
+    return ran(place, command)
 
 
 def node(path: str, size: int = 0) -> str:

@@ -1,16 +1,13 @@
 """One run, before a restic that writes down how it was called."""
 
-import json
-import stat
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from backup import restic
-from backup.__main__ import main
 from backup.plan import parse
-from backup.saving import Paths
+
+from tests.unit.images.backup.stand_in import a_place, paths_of, ran
 
 RESTIC = """\
 #!/bin/sh
@@ -25,41 +22,17 @@ esac
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    program = tmp_path / "bin/restic"
-    for name in ("bin", "backup", "copies", "data/pypi"):
-        (tmp_path / name).mkdir(parents=True)
-    program.write_text(RESTIC.format(folder=tmp_path))
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    plan: dict[str, Any] = {
-        "host": "homeport-prod",
-        "environment": {"RESTIC_REPOSITORY": "rest:http://x/", "RESTIC_PASSWORD": "s3cret"},
-        "sources": [
-            {
-                "at": str(tmp_path / "data/pypi"),
-                "without": ["x"],
-                "first": "",
-                "without_names": [],
-                "settled": 0,
-            }
-        ],
-    }
-    (tmp_path / "backup/plan.json").write_text(json.dumps(plan))
-    return tmp_path
+    (tmp_path / "data/pypi").mkdir(parents=True)
+    return a_place(tmp_path, monkeypatch, RESTIC, {"pypi": {"without": ["x"]}})
 
 
 def run(place: Path, command: str, config: int = 0, silent: int = 0) -> tuple[int, list[str]]:
     (place / "config").write_text(str(config))
     (place / "silent").write_text(str(silent))
-    paths = Paths(
-        plan=place / "backup/plan.json",
-        copies=place / "copies",
-        left_out=place / "backup/left-out",
-    )
-    code = main([command], paths)
-    assert not paths.plan.exists(), "a container that nobody removes would hold its secrets"
-    lines = (place / "calls").read_text().splitlines()
-    return code, [line.removeprefix("--json --retry-lock 5m ") for line in lines]
+    code, calls = ran(place, [command])
+    plan = paths_of(place).plan
+    assert not plan.exists(), "a container that nobody removes would hold its secrets"
+    return code, calls
 
 
 def test_a_snapshot_is_made_with_restics_own_exit_code(place: Path) -> None:

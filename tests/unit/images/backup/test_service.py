@@ -1,11 +1,7 @@
 """The service: what it does at each step, before a restic and a vault that stand in."""
 
-import gzip
-import hashlib
-import io
 import json
 import stat
-import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +15,8 @@ from backup import figures, vault
 from backup.job import read_job
 from backup.notes import Notes
 from backup.service import Places, Service
+
+from tests.unit.vault_snapshots import a_snapshot
 
 # What each command prints and ends with stands in a file by its name.
 RESTIC = """\
@@ -263,18 +261,6 @@ def test_the_log_has_what_went_wrong_and_no_secret(
 
 
 # The vault's snapshot
-
-
-def a_snapshot() -> bytes:
-    state = b"sealed " * 500
-    sums = f"{hashlib.sha256(state).hexdigest()}  state.bin\n".encode()
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        for name, content in {"state.bin": state, "SHA256SUMS": sums}.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return gzip.compress(packed.getvalue(), mtime=0)
 
 
 class Answers(BaseHTTPRequestHandler):
