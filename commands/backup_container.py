@@ -34,7 +34,6 @@ from components.saved import Saved
 from config.backup_section import BackupSection
 from config.settings import PROJECT
 from host import engine, host_image
-from host.docker_host import plain_labels
 from host.file_tree import Entry, archive
 
 BRIDGE = "bridge"
@@ -141,7 +140,7 @@ def worker(context: Context, repository: Repository, work: Work) -> Iterator[Con
             name=work.name,
             mounts=[*work.mounts, *bound],
             capabilities=capabilities(*work.capabilities, is_folder=bool(folder)),
-            labels=plain_labels(f"{PROJECT}/{context.stack}", COMPONENT),
+            labels=context.labels(COMPONENT),
             networks=[] if folder else work.networks,
             memory_mib=MEMORY_MIB,
         ) as container:

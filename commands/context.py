@@ -18,6 +18,7 @@ from config.estate import Estate
 from config.settings import LOCAL_STACK, PROJECT, Settings
 from host import engine, reachability
 from host.engine import EngineError
+from host.labels import plain_labels
 from values.command_line import make
 
 
@@ -79,6 +80,10 @@ class Context:
     def label(self) -> str:
         """The label that everything of this stack carries."""
         return f"homeport.stack={PROJECT}/{self.stack}"
+
+    def labels(self, component: str) -> dict[str, str]:
+        """The labels of what a component of this stack has."""
+        return plain_labels(f"{PROJECT}/{self.stack}", component)
 
     def volume(self, name: str) -> str:
         """The full name of a data volume."""

@@ -13,9 +13,7 @@ from commands.context import Context
 from commands.error import CommandError
 from commands.restore_words import Found
 from components.saved import Saved
-from config.settings import PROJECT
 from host import engine, host_image
-from host.docker_host import plain_labels
 
 _COMPONENT = "backup"
 _SNAPSHOT = "homeport.snapshot"
@@ -90,14 +88,14 @@ def volumes(
     context: Context, snapshot: str, wanted: Sequence[Saved], *, at: str, copies_at: str
 ) -> list[Mount]:
     """Mounts of all that a restore writes. What isn't there is made as the stack declares it."""
-    client, labels = context.docker, plain_labels(f"{PROJECT}/{context.stack}", _COMPONENT)
+    client, labels = context.docker, context.labels(_COMPONENT)
     # First the one that says that the others aren't whole.
     client.volumes.create(_volume(context), labels={**labels, _SNAPSHOT: snapshot})
     mounts = [Mount(copies_at, _volume(context))]
     for one in wanted:
         volume = context.volume(one.volume)
         if not engine.has_volume(client, volume):
-            labels = plain_labels(f"{PROJECT}/{context.stack}", one.component)
+            labels = context.labels(one.component)
             client.volumes.create(volume, labels=labels)
         mounts.append(Mount(f"{at}/{one.volume}", volume))
     return mounts
@@ -107,7 +105,7 @@ def read(context: Context, path: str) -> bytes:
     """A file of the restore's own volume; empty where it isn't there."""
     image = context.estate.images.backup
     host_image.bring(context.settings.docker_host, image)
-    labels = plain_labels(f"{PROJECT}/{context.stack}", _COMPONENT)
+    labels = context.labels(_COMPONENT)
     at = {_volume(context): "/volume"}
     with engine.throwaway(context.docker, image, ["true"], volumes=at, labels=labels) as container:
         try:

@@ -20,7 +20,7 @@ from components.site.served import Content
 from config.estate import Estate
 from config.settings import PROJECT, ROOT
 from host import engine, host_folder
-from host.docker_host import plain_labels
+from host.labels import plain_labels
 from host.provider import Props, ToldError
 from host.volume_files import folder_digest
 from values import tokens

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from host.host_image import HostImage
+from host.labels import plain_labels
 from host.stack_id import StackId
 from values.command_line import make
 
@@ -27,11 +28,6 @@ class DockerHostArgs:
     a provider has four threads, which images that are built hold for minutes."""
     after: Sequence[pulumi.CustomResource] = ()
     """What prepares a host that may have no Docker yet."""
-
-
-def plain_labels(stack: str, component: str) -> dict[str, str]:
-    """Labels of a component of a stack (`homeport/local`) that never change."""
-    return {"homeport.stack": stack, "homeport.component": component}
 
 
 class DockerHost(pulumi.ComponentResource):
