@@ -17,6 +17,9 @@ class Upstream:
     """`name:port` on a network that the gateway stands in, or the URL of a server outside."""
     patience: str = "2s"
     """How long an upstream that doesn't answer is tried again: it hides a restart."""
+    repeatable: bool = False
+    """Whether any request may arrive twice. Else only GET is sent again if its connection breaks
+    before the answer."""
     paths: Sequence[str] = ()
     """What is passed on of all paths, in Caddy's words (`/assets/*`), and nothing else; all where
     there are none."""

@@ -54,6 +54,12 @@ _AUTHENTICATED = (
     "header_up X-Authenticated-User {http.auth.user.id}",
 )
 
+_SENT_AGAIN = (
+    # Only a body that is kept whole can be sent again; that of a usual push has some 10 KB.
+    "request_buffers 128KiB",
+    block("lb_retry_match", "method GET POST").rstrip(),
+)
+
 
 def handles(routes: Sequence[Route], gateway: Gateway) -> Iterable[str]:
     """The routes of a host, of which the first that fits is taken."""
@@ -184,6 +190,7 @@ def _handler(route: Route, gateway: Gateway, *more: str) -> Iterable[str]:
                 *([] if upstream.outside else [f"header_up {ASKED} {address}"]),
                 f"lb_try_duration {patience}",
                 "lb_try_interval 100ms",
+                *(_SENT_AGAIN if upstream.repeatable else []),
                 f"stream_close_delay {gateway.stream_close_delay}",
                 # The gateway has checked the password, and tells the service only the user's name.
                 *(_AUTHENTICATED if route.guard else []),

@@ -99,7 +99,9 @@ def webhook_routes(sources: Sources) -> list[Route]:
         for at in source.webhooks:
             if source.webhook_secret is not None:
                 # A push that is announced while the publisher is replaced waits for the next one.
-                handlers[at] = Upstream(address=f"{COMPONENT}:{PORT}", patience="60s")
+                handlers[at] = Upstream(
+                    address=f"{COMPONENT}:{PORT}", patience="60s", repeatable=True
+                )
             else:
                 handlers.setdefault(at, Refusal(status=404, text=""))
     return [

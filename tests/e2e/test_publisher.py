@@ -303,19 +303,24 @@ def test_a_webhook_during_a_replacement_is_not_lost(following: Following) -> Non
     checkout, old = following.checkout, following.publisher.id
     resources = checkout.state()["deployment"]["resources"]
     (urn,) = [resource["urn"] for resource in resources if resource.get("id") == old]
-    answers, pushed = set(), False
-    with ThreadPoolExecutor(1) as beside, following.webhook("journal") as webhook:
+    with ThreadPoolExecutor(9) as beside, following.webhook("journal") as webhook:
         replacing = beside.submit(
             checkout.pulumi, "up", "--yes", "--skip-preview", "--replace", urn
         )
-        while not replacing.done():
-            if not pushed and old not in checkout.ids():
-                following.push("journal", "announced-in-between-of-journal")
-                pushed = True
-            answers.add(webhook.send(announcement("journal")).status_code)
+
+        def announce_meanwhile() -> set[int]:
+            answers = set()
+            while not replacing.done():
+                answers.add(webhook.send(announcement("journal")).status_code)
+            return answers
+
+        # So many that some are under way when the old one stops.
+        announcing = [beside.submit(announce_meanwhile) for _ in range(8)]
+        wait_until(lambda: old not in checkout.ids(), "the old publisher is gone")
+        following.push("journal", "announced-in-between-of-journal")
+        for answers in announcing:
+            assert answers.result() == {202}
         replacing.result()
-    assert answers == {202}
-    assert pushed
     following.shows("journal", "announced-in-between-of-journal")
 
 

@@ -99,7 +99,7 @@ def test_a_key_ends_as_ssh_wants_it(end: str) -> None:
 
 def test_a_webhook_is_one_route_for_all_that_share_it_and_without_any_secret_says_404() -> None:
     taken, nothing = (
-        Upstream(address="publisher:8000", patience="60s"),
+        Upstream(address="publisher:8000", patience="60s", repeatable=True),
         Refusal(status=404, text=""),
     )
     assert webhook_routes(SOURCES) == [
