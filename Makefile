@@ -12,6 +12,8 @@ override export KEEP := $(value KEEP)
 override export ONLY := $(value ONLY)
 override export SNAPSHOT := $(value SNAPSHOT)
 override export TOPIC := $(value TOPIC)
+# Without compiled modules each command, and each worker of the tests, compiles the program anew.
+unexport PYTHONDONTWRITEBYTECODE
 run = . ./activate && python -m commands
 # Unit tests wait for half of their time, so three processes keep two cores busy.
 parallel = --numprocesses 3 --dist worksteal

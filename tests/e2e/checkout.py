@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "e2e-passphrase-f3b1c9"
 WELCOME_MARKER = "homeport-welcome-marker"
 _LINES_OF_A_FAILURE = 60
-_LEFT_OUT = (".git", ".venv", ".engine", ".state", "tests", "offline", ".*_cache", "__pycache__")
+_LEFT_OUT = (".git", ".venv", ".engine", ".state", "tests", "offline", ".*_cache")
 
 
 @dataclass(frozen=True)
