@@ -42,7 +42,7 @@ def told(context: Context, verb: str, *arguments: str, known: Mapping[str, Any])
     It asks for nothing but a passphrase. All that Pulumi prints goes to a log file. Each step goes
     to the file `--steps` too, if that is given.
     """
-    logs = ROOT / ".engine/logs"
+    logs = ROOT / ".engine/output"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{context.stack}-{verb}.log"
     environment = _environment(context)

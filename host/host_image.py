@@ -20,7 +20,7 @@ from host.provider import Props, gone
 
 # Built from images/, never pulled: whoever owned that name at a registry could run code here.
 _OWN = "homeport/"
-_LOGS = Path(".engine/logs")
+_LOGS = Path(".engine/output")
 # Seconds in which an engine may be silent: when it exports an image it first writes all of it to
 # its disk, and when it imports one it unpacks all of it before it answers.
 _PATIENCE = 900

@@ -301,7 +301,7 @@ def test_it_waits_for_the_removal_of_images_and_shows_no_secret(
         texts={"docker inspect of the backup": shown, "what was printed": saving.told},
         clients=[client],
         stack=checkout.label,
-        files=[ROOT / ".engine/logs", checkout.folder / ".engine"],
+        files=[checkout.folder / ".engine"],
     )
     with pytest.raises(docker.errors.NotFound):
         client.containers.get(name)

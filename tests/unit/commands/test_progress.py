@@ -12,7 +12,7 @@ from commands.kinds import WORDS
 from commands.progress import Progress, events
 from tests.unit.program import Graph
 
-LOG = Path(".engine/logs/local-up.log")
+LOG = Path(".engine/output/local-up.log")
 DYNAMIC = "pulumi-python:dynamic/homeport:"
 
 
@@ -52,7 +52,7 @@ def test_nothing_new_is_two_lines() -> None:
         summary(same=133),
     ) == [
         "Looking at what is there…",
-        "133 unchanged, in 7 s; all else is in .engine/logs/local-up.log",
+        "133 unchanged, in 7 s; all else is in .engine/output/local-up.log",
     ]
 
 
@@ -73,7 +73,7 @@ def test_each_thing_that_changes_is_a_line_and_a_component_is_none() -> None:
         "  ± container blog",
         "  - visitors' way to shop",
         "2 created, 1 changed, 1 replaced, 1 removed, 100 unchanged, in 7 s; all else is in "
-        ".engine/logs/local-up.log",
+        ".engine/output/local-up.log",
     ]
 
 
@@ -83,7 +83,7 @@ def test_a_preview_says_what_would_change() -> None:
                 summary(preview=True, create=1, same=9)) == [
         "What would change:",
         "  + container blog",
-        "1 to be created, 9 unchanged, in 7 s; all else is in .engine/logs/local-up.log",
+        "1 to be created, 9 unchanged, in 7 s; all else is in .engine/output/local-up.log",
     ]  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def test_what_went_wrong_stands_last_each_once_and_without_the_engines_words() -
         "  ! visitors' way to blog failed",
         "vault: shop: key is new",
         "nothing is fetched",
-        "1 created, stopped after 7 s; all else is in .engine/logs/local-up.log",
+        "1 created, stopped after 7 s; all else is in .engine/output/local-up.log",
         "",
         "blog: it isn't healthy",
     ]

@@ -39,7 +39,7 @@ def test_this_machines_host_has_it_pulled_or_built_there(
     has_script(checkout, 'echo "$DOCKER_HOST $*"')
     bring()
     assert capfd.readouterr() == ("", "")
-    log = checkout / ".engine/logs/image-prom-prometheus:v3.15.0.log"
+    log = checkout / ".engine/output/image-prom-prometheus:v3.15.0.log"
     assert log.read_text() == f"{HOST} {REF}\n"
 
 
@@ -49,7 +49,7 @@ def test_where_no_way_works_the_last_words_say_why(checkout: Path) -> None:
         bring()
     assert str(caught.value) == (
         f"image {REF} is not on the host, and can neither be pulled nor built: Go is needed. "
-        "(.engine/logs/image-prom-prometheus:v3.15.0.log has all of it)"
+        "(.engine/output/image-prom-prometheus:v3.15.0.log has all of it)"
     )
 
 

@@ -80,6 +80,15 @@ def test_the_second_time_nothing_is_done(machine: Machine) -> None:
     assert machine.calls() == []
 
 
+def test_no_folder_for_pulumis_own_logs_is_left(machine: Machine) -> None:
+    folder = machine.root / ".engine/logs"
+    folder.mkdir(parents=True)
+    (folder / "pulumi-20261128T000000-1-preview.log").touch()
+    for _ in range(2):
+        assert machine.run("setup/engine").returncode == 0
+        assert folder.is_file()
+
+
 def test_without_curl_everything_is_built(machine: Machine) -> None:
     (machine.programs / "curl").unlink()
     assert machine.run("setup/engine").returncode == 0

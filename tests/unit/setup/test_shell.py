@@ -10,10 +10,7 @@ import pytest
 
 from tests.unit.setup.machine import ROOT, Machine, needs_root
 
-PULUMI = (
-    "PULUMI_BACKEND_URL PULUMI_CONTINUE_ON_ERROR PULUMI_HOME PULUMI_LOG_ROTATION_MAX_TOTAL_MB "
-    "PULUMI_SKIP_UPDATE_CHECK"
-)
+PULUMI = "PULUMI_BACKEND_URL PULUMI_CONTINUE_ON_ERROR PULUMI_HOME PULUMI_SKIP_UPDATE_CHECK"
 SHELLS = [
     "bash",
     pytest.param(
@@ -63,7 +60,6 @@ def test_activate_gives_the_environment(checkout: Path, name: str) -> None:
         "PULUMI_BACKEND_URL": f"file://{checkout}/.state",
         "PULUMI_CONTINUE_ON_ERROR": "true",
         "PULUMI_HOME": f"{checkout}/.engine",
-        "PULUMI_LOG_ROTATION_MAX_TOTAL_MB": "50",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
     assert (checkout / ".state").is_dir()
