@@ -19,18 +19,20 @@ NIGHTLY = {
 }
 
 
-def nightly(root: Path, **more: object) -> tuple[Graph, Graph]:
-    """A stack with every service, without a backup and with one that has a schedule."""
-    root = an_estate(root, {"blog.yaml": "hosts: [blog]\nsource: {folder: sites/blog}"})
-    without, with_it = (
-        run_main("local", root, services=True, settings=settings)
-        for settings in ({}, {"backup": {**NIGHTLY, **more}})
-    )
-    return without, with_it
+def a_stack(root: Path, **settings: object) -> Graph:
+    """A stack with every service."""
+    if not (root / "config").exists():
+        an_estate(root, {"blog.yaml": "hosts: [blog]\nsource: {folder: sites/blog}"})
+    return run_main("local", root, services=True, settings=settings)
+
+
+def nightly(root: Path, **more: object) -> Graph:
+    """The same with a backup that has a schedule."""
+    return a_stack(root, backup={**NIGHTLY, **more})
 
 
 def test_a_backup_with_a_time_adds_its_container_and_changes_no_other(tmp_path: Path) -> None:
-    without, with_it = nightly(tmp_path)
+    without, with_it = a_stack(tmp_path), nightly(tmp_path)
     before = {r.urn: r.inputs for r in without.resources}
     new = [r for r in with_it.resources if r.urn not in before]
     names = {f"{r.type.rpartition(':')[2]} {r.name}" for r in new}
@@ -49,7 +51,7 @@ def test_a_backup_with_a_time_adds_its_container_and_changes_no_other(tmp_path: 
 
 
 def test_the_backup_reads_data_and_writes_none_of_it(tmp_path: Path) -> None:
-    _, graph = nightly(tmp_path, include=["content", "metrics"])
+    graph = nightly(tmp_path, include=["content", "metrics"])
     said = one([c for c in graph.containers if c.name == "backup"]).inputs
     assert said["user"] == "0:0"
     assert said["capabilities"] == {"drops": ["ALL"], "adds": ["CAP_DAC_READ_SEARCH"]}
@@ -84,7 +86,7 @@ def test_a_stack_that_may_go_outside_saves_there(tmp_path: Path) -> None:
 
 
 def test_the_backup_comes_after_what_makes_the_volumes_that_it_reads(tmp_path: Path) -> None:
-    _, graph = nightly(tmp_path, include=["content", "metrics"])
+    graph = nightly(tmp_path, include=["content", "metrics"])
     container = one([c for c in graph.containers if c.name == "backup"])
     sources = {m["source"] for m in container.inputs["mounts"]}
     made = [v for v in graph.of("Volume") if v.inputs.get("name") in sources]
@@ -98,7 +100,7 @@ def test_the_backup_comes_after_what_makes_the_volumes_that_it_reads(tmp_path: P
 
 
 def test_a_folder_as_repository_is_written_to_without_a_way_out(tmp_path: Path) -> None:
-    _, graph = nightly(tmp_path, repository="/mnt/disk")
+    graph = nightly(tmp_path, repository="/mnt/disk")
     said = one([c for c in graph.containers if c.name == "backup"]).inputs
     (bind,) = [m for m in said["mounts"] if m["type"] == "bind"]
     assert (bind["source"], bind["target"], bind["readOnly"]) == ("/mnt/disk", "/repository", False)
@@ -107,7 +109,7 @@ def test_a_folder_as_repository_is_written_to_without_a_way_out(tmp_path: Path) 
 
 
 def test_what_opens_the_backup_is_in_no_plain_input(tmp_path: Path) -> None:
-    _, graph = nightly(tmp_path)
+    graph = nightly(tmp_path)
     assert in_plain(graph, PLANTED) == []
     files = one([r for r in graph.of("VolumeFiles") if r.name == "backup-plan"])
     (text,) = files.inputs["secret_files"].values()
@@ -125,7 +127,7 @@ def test_what_opens_the_backup_is_in_no_plain_input(tmp_path: Path) -> None:
 
 def test_the_credential_that_deletes_stays_off_the_host(tmp_path: Path) -> None:
     planted = "planted-owner-5b70"
-    _, graph = nightly(tmp_path, prune_env={"RESTIC_REST_PASSWORD": planted})
+    graph = nightly(tmp_path, prune_env={"RESTIC_REST_PASSWORD": planted})
     assert planted not in repr([r.inputs for r in graph.resources])
     files = one([r for r in graph.of("VolumeFiles") if r.name == "backup-plan"])
     (text,) = map(rpc.unwrap_rpc_secret, files.inputs["secret_files"].values())
