@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run = . ./activate && python -m commands
 # Unit tests wait for half of their time, so three processes keep two cores busy.
 parallel = --numprocesses 3 --dist worksteal
-end_to_end = python -m pytest tests/e2e --numprocesses 2 --dist loadfile
+end_to_end = python -m pytest tests/e2e -m "not drill" --numprocesses 2 --dist loadfile
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -98,13 +98,13 @@ check: lint ## check format, lint and types, and run the unit tests
 	@.venv/bin/python -m pytest tests/unit $(parallel)
 
 # What fails end to end is run once more, on stacks of its own: a busy machine is no fault.
-test: setup console-packages ## run all tests
+test: setup console-packages ## run all tests but long drills
 	@setup/images
 	@setup/test-tools
 	@. ./activate && python -m pytest tests/unit $(parallel)
 	@. ./activate && $(end_to_end) || { [[ $$? == 1 ]] && $(end_to_end) --last-failed --exitfirst; }
 
-drill: setup console-packages ## save, lose and restore stacks that are made for it
+drill: setup console-packages ## save, lose and restore stacks that are made for it, all drills
 	@setup/images
 	@setup/test-tools
 	@. ./activate && python -m pytest --verbose tests/e2e/test_backup.py tests/e2e/test_daily_backup.py tests/e2e/test_restore.py

@@ -206,6 +206,7 @@ def test_a_wrong_password_is_a_sentence(saving: Saving) -> None:
         )
 
 
+@pytest.mark.drill
 def test_a_run_that_is_cut_off_is_made_up_for_by_the_next(saving: Saving) -> None:
     """As by a power cut: nobody is told to end, and a lock stays."""
     saving.into(str(saving.folder))
@@ -264,6 +265,7 @@ def test_a_server_that_only_keeps_takes_snapshots_and_deletes_none(
     assert len(saving.run("backups")[1].splitlines()) == 4
 
 
+@pytest.mark.drill
 def test_a_server_that_does_not_answer_is_a_sentence(saving: Saving) -> None:
     saving.into("rest:http://nobody-is-here:8000/")
     code, said = saving.run("backup")

@@ -183,6 +183,7 @@ def test_a_run_that_was_missed_is_made_up_for(daily: Daily) -> None:
     assert after["newest_snapshot_timestamp_seconds"] > before["newest_snapshot_timestamp_seconds"]
 
 
+@pytest.mark.drill
 def test_once_a_week_the_host_removes_what_is_too_old_and_reads_back(daily: Daily) -> None:
     assert daily.figures()["last_good_check_timestamp_seconds"] > 0
     saving = Saving(daily.checkout, daily.folder)
@@ -199,6 +200,7 @@ def test_once_a_week_the_host_removes_what_is_too_old_and_reads_back(daily: Dail
     assert "2021-" not in listed
 
 
+@pytest.mark.drill
 def test_what_is_too_old_is_removed_by_hand_as_well(daily: Daily) -> None:
     saving = Saving(daily.checkout, daily.folder)
     host = ("--host", f"homeport-{daily.checkout.stack}")
@@ -237,6 +239,7 @@ def test_the_program_makes_no_other_login(daily: Daily) -> None:
                 client.write_data(f"auth/approle/role/{role}/{kind}", data={"secret_id": "x" * 20})
 
 
+@pytest.mark.drill
 def test_the_removal_of_images_waits_for_a_run(daily: Daily) -> None:
     container = daily.container()
     container.exec_run(["flock", "/state/lock", "sleep", "5"], detach=True)
@@ -267,6 +270,7 @@ def test_no_alert_fires_while_all_is_well(daily: Daily) -> None:
     daily.wait_for_alerts()
 
 
+@pytest.mark.drill
 def test_a_vault_that_gives_no_snapshot_is_told_and_all_else_is_saved(daily: Daily) -> None:
     daily.container("vault").stop(timeout=5)
     figures = daily.again()
@@ -278,6 +282,7 @@ def test_a_vault_that_gives_no_snapshot_is_told_and_all_else_is_saved(daily: Dai
     daily.wait_for_alerts()
 
 
+@pytest.mark.drill
 def test_a_snapshot_that_shrank_is_told(daily: Daily) -> None:
     pypi = daily.container("pypi")
     big = "head -c 60000000 /dev/urandom >/state/big.bin; touch -d '-1 hour' /state/big.bin"
@@ -290,6 +295,7 @@ def test_a_snapshot_that_shrank_is_told(daily: Daily) -> None:
     daily.wait_for_alerts()
 
 
+@pytest.mark.drill
 def test_a_flipped_byte_is_told(daily: Daily) -> None:
     daily.again(week=True)  # so that every pack is of a snapshot that is kept
     packs = [file for file in (daily.folder / "data").rglob("*") if file.is_file()]
@@ -309,6 +315,7 @@ def _flip(file: Path) -> None:
     file.write_bytes(content)
 
 
+@pytest.mark.drill
 def test_a_repository_that_is_emptied_behind_our_back_is_told(daily: Daily) -> None:
     daily.change_notes({"began": -2 * DAY})
     away = daily.folder.parent / "away"
@@ -324,6 +331,7 @@ def test_a_repository_that_is_emptied_behind_our_back_is_told(daily: Daily) -> N
     daily.wait_for_alerts()
 
 
+@pytest.mark.drill
 def test_a_credential_that_fails_is_told_and_tried_again_later(daily: Daily) -> None:
     """The plan is a file that the service reads again, so no container is replaced."""
     checkout = daily.checkout
