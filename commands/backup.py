@@ -21,11 +21,12 @@ from commands.backup_container import (
     worker,
 )
 from commands.backup_prune import remove_old
-from commands.backup_words import Heard, done, rows
+from commands.backup_words import Heard, done, proofs, rows
 from commands.context import Context
 from commands.error import CommandError
 from commands.leftovers import backup_of, collector_of, restore_of
 from commands.pulumi_cli import capture, deployment, secret
+from commands.scheduled import remembered
 from commands.table import table
 from commands.vault_api import opened_vault, snapshot_of
 from components.backup.container import COPIES_AT, DATA_AT, READS
@@ -54,13 +55,16 @@ def run(context: Context) -> int:
 
 
 def snapshots(context: Context) -> int:
-    """List what can be restored."""
+    """List what can be restored, and when the host last saw that it can."""
     repository = repository_of(context, secret)
     with worker(context, repository, _work(context, "list")) as container:
         code, heard = listen(container, repository)
     if code == 0:
-        found = rows(heard.snapshots, datetime.now(UTC))
+        now = datetime.now(UTC)
+        found = rows(heard.snapshots, now)
         print(table(("snapshot", "made (UTC)", "age", "size"), found))
+        if known := remembered(context):
+            print(*proofs(known, now), sep="\n")
     return told(context, repository, code, heard)
 
 

@@ -149,6 +149,22 @@ def rows(snapshots: Iterable[Mapping[str, Any]], now: datetime) -> list[tuple[st
     return [row for _, row in sorted(found, reverse=True)]
 
 
+def proofs(notes: Mapping[str, float], now: datetime) -> list[str]:
+    """When the host last saw that the repository is well and that data comes back, from what its
+    service remembers.
+    """
+    lines = []
+    for what, good, failed, page in (
+        ("check", "checked", "damaged", "BackupDamaged"),
+        ("trial restore", "drilled", "drill_failed", "RestoreUntested"),
+    ):
+        passed = timedelta(seconds=now.timestamp() - notes.get(good, 0))
+        when = f"{age(passed)} ago" if notes.get(good) else "never"
+        since = f"; the last one failed (docs/runbooks/{page}.md)" if notes.get(failed) else ""
+        lines.append(f"last good {what}: {when}{since}")
+    return lines
+
+
 def age(passed: timedelta) -> str:
     """A time span in its largest unit."""
     minutes = max(0, int(passed.total_seconds() // 60))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,14 @@ def keep_state(context: Context, capture: Callable[..., str | None]) -> None:
         _must_run(container, script)
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise CommandError(f"the backup was not given the stack's state: {error}") from error
+
+
+def remembered(context: Context) -> dict[str, float]:
+    """What it knows of its runs. Nothing if it doesn't run, or hasn't saved yet."""
+    container = _container(context) if context.settings.daily_backup else None
+    ran = engine.run_in(container, ["cat", f"{STATE_AT}/notes.json"]) if container else None
+    found: dict[str, float] = json.loads(ran.output) if ran and ran.code == 0 else {}
+    return found
 
 
 @contextmanager

@@ -22,6 +22,7 @@ _NODE = '{job="node"}'
 """The host's own; a person may scrape other machines."""
 _BACKUP = '{job="backup"}'
 _UNCHECKED = "14d"  # twice as long as from one check to the next
+_UNTESTED = "40d"  # a restore is tried each month
 # By whether the CA is the gateway's own: between what is renewed in time and what ends. The gateway
 # renews with a third of a certificate's life left: four of its own CA's twelve hours, thirty days
 # of ninety.
@@ -172,6 +173,13 @@ def _backup(alerts: Alerts) -> list[dict[str, object]]:
             f"backup_check_failed{_BACKUP} == 1 or "
             f"time() - backup_last_good_check_timestamp_seconds{_BACKUP} > {seconds(_UNCHECKED)}",
             "The backup's repository is damaged, or wasn't found well for two weeks",
+            severity="critical",
+        ),
+        _alert(
+            "RestoreUntested",
+            f"backup_drill_failed{_BACKUP} == 1 or "
+            f"time() - backup_last_good_drill_timestamp_seconds{_BACKUP} > {seconds(_UNTESTED)}",
+            "A trial restore failed, or none brought all back for forty days",
             severity="critical",
         ),
     ]

@@ -72,14 +72,15 @@ class Daily:
         wait_until(ended, "a run has ended")
         return self.figures()
 
-    def again(self, *, week: bool = False) -> dict[str, float]:
+    def again(self, *, week: bool = False, month: bool = False) -> dict[str, float]:
         """Have it believe that it saved two days ago, as after a night asleep, or did all a `week`
-        ago: the figures after the run that follows.
+        ago, or tried a restore a `month` ago: the figures after the run that follows.
         """
         before = self.figures()["last_run_timestamp_seconds"]
         self.change_notes(
             {"done": -2 * DAY, "tried": -2 * DAY}
             | ({"pruned": -8 * DAY, "checked": -8 * DAY} if week else {})
+            | ({"drilled": -31 * DAY} if month else {})
         )
         return self.runs(before)
 
@@ -96,7 +97,7 @@ class Daily:
 
     def alerts(self) -> set[str]:
         """The alerts of the backup that fire."""
-        query = quote('ALERTS{alertname=~"Backup.*", alertstate="firing"}')
+        query = quote('ALERTS{alertname=~"Backup.*|RestoreUntested", alertstate="firing"}')
         said = containers.run_in(
             self.container("prometheus"),
             f"wget -q -O - 'http://127.0.0.1:9090/api/v1/query?query={query}'",
@@ -293,6 +294,31 @@ def test_a_snapshot_that_shrank_is_told(daily: Daily) -> None:
     daily.wait_for_alerts("BackupShrank")
     daily.again()
     daily.wait_for_alerts()
+
+
+@pytest.mark.drill
+def test_a_layer_that_is_lost_is_told_by_a_trial_restore(daily: Daily) -> None:
+    registry, digest = daily.container("registry"), "ab" * 32
+    blob = f"blobs/sha256/ab/{digest}"
+    pushed = f"""
+        cd /state/docker/registry/v2; tag=repositories/app/_manifests/tags/1/current
+        mkdir -p {blob} $tag; printf layer >{blob}/data; printf sha256:{digest} >$tag/link"""
+    containers.run_in(registry, f"mkdir -p /state/docker/registry/v2; {pushed}")
+    assert daily.again(month=True)["drill_failed"] == 0
+    assert "last good trial restore: 0 min ago\n" in daily.checkout.command("backups").stdout
+    containers.run_in(registry, f"cd /state/docker/registry/v2; rm -r {blob}")
+    assert daily.again(month=True)["drill_failed"] == 1
+    daily.wait_for_alerts("RestoreUntested")
+    assert "tags/1/current/link in registry.tar names nothing" in daily.container().logs().decode()
+    said = daily.checkout.command("backups").stdout
+    assert "d ago; the last one failed (docs/runbooks/RestoreUntested.md)\n" in said
+    assert containers.run_in(daily.container(), "ls -d /state/drill || echo gone").endswith(
+        "gone\n"
+    )
+    containers.run_in(registry, pushed)
+    assert daily.again()["drill_failed"] == 0
+    daily.wait_for_alerts()
+    containers.run_in(registry, "rm -r /state/docker")
 
 
 @pytest.mark.drill

@@ -13,11 +13,13 @@ _TIMES = {
     "newest_snapshot": ("newest", "When the newest snapshot in the repository was made."),
     "last_run": ("tried", "When the last run began."),
     "last_good_check": ("well", "When the repository was last found well, or when all began."),
+    "last_good_drill": ("proved", "When a trial restore was last good, or when all began."),
 }
 _NUMBERS = {
     "last_run_exit_code": ("code", "How the last run ended: 0, or as restic says it."),
     "unread": ("unread", "How much that couldn't be read the last snapshot lacks."),
     "check_failed": ("damaged", "1 if the last check of the repository failed."),
+    "drill_failed": ("drill_failed", "1 if the last trial restore failed."),
     "newest_snapshot_bytes": ("newest_bytes", "What the newest snapshot holds."),
     "snapshot_before_bytes": ("before_bytes", "What the snapshot before it holds; 0 for none."),
 }

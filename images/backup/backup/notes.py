@@ -27,6 +27,10 @@ class Notes:
     """When the repository was last found well."""
     damaged: int = 0
     """1 if the last check of it failed."""
+    drilled: float = 0
+    """When a trial restore last brought all back."""
+    drill_failed: int = 0
+    """1 if the last one didn't."""
     newest: float = 0
     """When the newest snapshot was made, as the repository itself says."""
     newest_bytes: int = 0
@@ -38,6 +42,11 @@ class Notes:
     def well(self) -> float:
         """Since when nobody looked whether the repository is well."""
         return self.checked or self.began
+
+    @property
+    def proved(self) -> float:
+        """Since when nobody saw that data comes back."""
+        return self.drilled or self.began
 
 
 def read(file: Path, now: float) -> Notes:

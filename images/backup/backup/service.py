@@ -74,7 +74,9 @@ class Service:
             unread = 0 if fetch_vault(job, self.places, heard) else 1
             code = make_snapshot(job.plan, self.places, heard)
             if code in (0, PARTLY_UNREAD):
-                keep_well(job, known, now, Heard(job.secrets))
+                told = Heard(job.secrets)
+                copies, state = self.places.copies, self.places.state
+                keep_well(job, known, now, told, copies=copies, state=state)
         known.tried, known.code = now, code
         if code in (0, PARTLY_UNREAD):
             known.done = now

@@ -1,7 +1,12 @@
-"""What keeps a repository well: removing what is too old, and reading back what is there."""
+"""What keeps a repository well: removing what is too old, reading back what is there, and restoring
+a part of it.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from backup.drill import drill
 from backup.heard import Heard
 from backup.job import Job
 from backup.notes import Notes
@@ -9,11 +14,15 @@ from backup.plan import Plan
 from backup.restic import LOCKED, Hear, restic
 
 # An hour less: runs begin at a time of day, some seconds more or less.
-_WEEK = (7 * 24 - 1) * 3600
+_WEEK, _MONTH = ((days * 24 - 1) * 3600 for days in (7, 30))
 
 
-def keep_well(job: Job, known: Notes, now: float, heard: Heard) -> None:
-    """After a run: both once a week, and a check that failed again with each run."""
+def keep_well(
+    job: Job, known: Notes, now: float, heard: Heard, *, copies: Path, state: Path
+) -> None:
+    """After a run: the first two once a week, the restore once a month, and what failed again with
+    each run.
+    """
     if job.prunes and not 0 <= now - known.pruned < _WEEK:
         code = forget(job.plan, "--prune", hear=heard)
         heard.say(f"removing what is too old ended with {code}")
@@ -27,6 +36,13 @@ def keep_well(job: Job, known: Notes, now: float, heard: Heard) -> None:
         # Where somebody else is at work, or the check was killed, nothing was looked at.
         if code != LOCKED and code >= 0:
             known.damaged = int(code != 0)
+    if known.drill_failed or not 0 <= now - known.drilled < _MONTH:
+        code = drill(job.plan, copies, state / "drill", heard)
+        heard.say(f"the trial restore ended with {code}")
+        if code == 0:
+            known.drilled = now
+        if code != LOCKED and code >= 0:
+            known.drill_failed = int(code != 0)
 
 
 def forget(plan: Plan, *arguments: str, hear: Hear | None = None) -> int:

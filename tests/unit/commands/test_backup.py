@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands import at_work, backup, backup_key
-from commands.backup_words import Heard, Named, age, done, ending, rows
+from commands.backup_words import Heard, Named, age, done, ending, proofs, rows
 from commands.context import Context
 from commands.error import CommandError
 from config import loading
@@ -56,6 +56,15 @@ def test_progress_is_told_every_five_seconds() -> None:
 
 def test_a_new_repository_is_told() -> None:
     assert heard({"message_type": "initialized", "id": "0a"})[1] == ["made a new repository"]
+
+
+def test_a_person_sees_when_the_repository_was_last_found_well_and_data_came_back() -> None:
+    now = datetime(2026, 3, 2, 4, tzinfo=UTC)
+    notes = {"checked": now.timestamp() - 2 * 86400, "damaged": 0, "drilled": 0, "drill_failed": 1}
+    assert proofs(notes, now) == [
+        "last good check: 2 d ago",
+        "last good trial restore: never; the last one failed (docs/runbooks/RestoreUntested.md)",
+    ]
 
 
 def test_the_end_of_a_run_says_what_was_saved() -> None:

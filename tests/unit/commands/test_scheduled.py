@@ -46,7 +46,7 @@ class FakeContainer:
         if command[0] == "flock":
             self.busy -= 1
             return engine.Ran(1 if self.busy >= 0 else 0, b"", b"")
-        script = command[-1]
+        script = " ".join(command) if command[0] == "cat" else command[-1]
         for at in ("/copies", "/state"):
             script = script.replace(at, f"{self.root}{at}")
         self.scripts.append(script)
@@ -112,6 +112,13 @@ def test_a_state_that_is_not_taken_is_told(
     container.status, container.labels = status, dict(labels)
     with pytest.raises(CommandError, match="was not given the stack's state; `make status` shows"):
         scheduled.keep_state(a_context(SECTION, container), export)
+
+
+def test_what_it_remembers_is_read_where_there_is_something(container: FakeContainer) -> None:
+    assert scheduled.remembered(a_context(SECTION)) == {}
+    assert scheduled.remembered(a_context(SECTION, container)) == {}
+    (container.root / "state/notes.json").write_text('{"drilled": 3.5}')
+    assert scheduled.remembered(a_context(SECTION, container)) == {"drilled": 3.5}
 
 
 def test_no_run_begins_in_the_block_and_one_at_work_is_waited_for(

@@ -186,6 +186,23 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, bool]]] = {
         OF_BACKUP,
         {"14d": False, "20162m": True, "20250m": False},
     ),
+    "RestoreUntested": (
+        {
+            f"backup_drill_failed{BACKUP}": "0x9 1x9 0x9",
+            f"backup_last_good_drill_timestamp_seconds{BACKUP}": "0x60",
+        },
+        OF_BACKUP,
+        {"9m": False, "11m": True, "21m": False},
+    ),
+    "RestoreUntested: nobody tried": (
+        {
+            f"backup_drill_failed{BACKUP}": "0x120",
+            # Forty days before the twentieth minute.
+            f"backup_last_good_drill_timestamp_seconds{BACKUP}": "-3454800x60 3600x60",
+        },
+        OF_BACKUP,
+        {"20m": False, "21m": True, "61m": False},
+    ),
     # Other machines, which a person has scraped.
     "DiskFilling: of another machine": (
         {

@@ -21,7 +21,7 @@ from tests.unit.vault_snapshots import a_snapshot
 # What each command prints and ends with stands in a file by its name.
 RESTIC = """\
 #!/bin/sh
-for word in cat init unlock snapshots forget check backup; do
+for word in cat init unlock snapshots forget check backup ls; do
     case " $* " in *" $word "*)
         echo $word >>{folder}/calls
         echo "$*" >>{folder}/words
@@ -107,7 +107,8 @@ SNAPSHOTS = [
     snapshot("2026-03-01T03:17:00Z", 3000),
 ]
 RUN = ["cat", "unlock", "backup", "cat", "snapshots"]
-FIRST = ["cat", "unlock", "backup", "forget", "check", "cat", "snapshots"]
+WEEKLY = ["cat", "unlock", "backup", "forget", "check", "cat", "snapshots"]
+FIRST = [*WEEKLY[:-2], "ls", *WEEKLY[-2:]]
 
 
 def test_a_run_is_followed_by_a_look_and_then_there_is_silence(stage: Stage) -> None:
@@ -169,7 +170,7 @@ def test_once_a_week_what_is_too_old_goes_and_a_share_is_read_back(stage: Stage)
     )
     assert "check --read-data-subset=5%\n" in words
     assert [stage.step(DAY + late) for late in (3, -2, 0, 1, -3, 0)] == [RUN] * 6
-    assert stage.step(DAY - 4) == FIRST, "some seconds early, as runs are"
+    assert stage.step(DAY - 4) == WEEKLY, "some seconds early, as runs are"
 
 
 def test_where_another_credential_deletes_the_host_never_does(stage: Stage) -> None:
@@ -208,6 +209,27 @@ def test_a_check_that_saw_nothing_says_nothing_of_the_repository(stage: Stage, f
     assert stage.figure("check_failed") == 0
     assert stage.figure("last_good_check_timestamp_seconds") == NOW
     assert "check" in stage.step(DAY)
+
+
+def test_once_a_month_a_restore_is_tried_and_each_day_while_it_fails(
+    stage: Stage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stage.step()
+    assert "the trial restore ended with 0\n" in capfd.readouterr().err
+    assert ["ls" in stage.step(DAY) for _ in range(30)] == [False] * 29 + [True]
+    good = stage.now
+    stage.says("ls", code=1)
+    stage.step(30 * DAY)
+    assert stage.figure("drill_failed") == 1
+    assert stage.figure("last_good_drill_timestamp_seconds") == good
+    assert "ls" in stage.step(DAY)
+    stage.says("ls", code=11)
+    stage.step(DAY)
+    assert stage.figure("drill_failed") == 1, "somebody else was at work, and nothing was tried"
+    stage.says("ls")
+    stage.step(DAY)
+    assert stage.figure("drill_failed") == 0
+    assert stage.figure("last_good_drill_timestamp_seconds") == stage.now
 
 
 def test_nothing_is_removed_after_a_run_that_failed(stage: Stage) -> None:
