@@ -12,6 +12,7 @@ from typing import Any
 _TRY = re.compile(r"^\w+\([^)]*\) returned error, retrying after \S+: ")
 _QUESTION = " Is there a repository at the following location?"
 _REFUSED = ("(401)", "(403)", "Access Denied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+_FULL = ("(507)", "no space left on device")
 _EVERY = 5  # seconds between two lines of progress
 _MOST = 10  # of the files that couldn't be read
 _MIB = 2**20
@@ -40,6 +41,11 @@ class Heard:
     def refused(self) -> bool:
         """Whether the server refused the credential, or what it asked for."""
         return any(word in self.last for word in _REFUSED)
+
+    @property
+    def full(self) -> bool:
+        """Whether the store has no room."""
+        return any(word in self.last for word in _FULL)
 
     def take(self, line: str) -> None:
         """One line of restic's, which is JSON, or else words on what went wrong."""
@@ -121,6 +127,8 @@ def ending(code: int, heard: Heard, named: Named) -> str:
     why = f"{at} can't be used: {heard.last or f'restic ended with {code}'}"
     if heard.refused:
         why += "; set homeport:backup.env to the name and password that the server knows"
+    if heard.full:
+        why += "; make room there (docs/how-to/restore.md#the-store-is-full)"
     return why
 
 

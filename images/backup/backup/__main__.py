@@ -3,7 +3,8 @@ prints which of them are too old, and `prune` removes those. `serve` does all th
 prints what a snapshot holds, `restore` puts its data back, and `replace` that of one source in the
 place of what is there.
 
-All but `serve` print lines of JSON, as restic has them. The exit code is restic's.
+All but `serve` print lines of JSON, as restic has them. The exit code is restic's, or 28 if the
+store is full. What only reads takes no lock, for which a full store has no room.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ def main(argv: list[str], paths: Paths) -> int:
         case ["save"]:
             return make_snapshot(plan, paths)
         case ["list"]:
-            return opens(plan) or restic(plan, "snapshots", "--host", plan.host)
+            return opens(plan) or restic(plan, "snapshots", "--no-lock", "--host", plan.host)
         case ["forget"]:
-            return opens(plan) or forget(plan, "--dry-run")
+            return opens(plan) or forget(plan, "--dry-run", "--no-lock")
         case ["prune"]:
             restic(plan, "unlock", quiet=True)
             return forget(plan, "--prune")

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from backup.plan import Plan, Source
-from backup.restic import restic
-from backup.restore import put_back
+from backup.restore import bring, put_back
 
 _COMING, _WHOLE, _LAST = ".homeport-coming", ".homeport-whole", ".homeport-last"
 """The new data, in a folder below the source's top: while it comes, once it is whole, and once the
@@ -32,7 +31,7 @@ def replace(plan: Plan, snapshot: str, copies: Path) -> int:
         calls.append([snapshot, "--target", "/", "--include", str(tar)])
     try:
         for call in calls:
-            if code := restic(plan, "restore", "--verify", *call):
+            if code := bring(plan, *call):
                 return code
         put_back(Source(at=coming, first=source.first), tar)
         coming.rename(source.at / _WHOLE)

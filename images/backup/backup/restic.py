@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,11 +15,16 @@ from backup.plan import Plan
 
 Hear = Callable[[str], None]
 """Takes a line that restic says."""
+_SAY: Hear = partial(print, flush=True)
 _T = TypeVar("_T")
 
 NO_REPOSITORY, LOCKED = 10, 11
+FULL = 28
+"""The store has no room: not restic's own, but the kernel's number for it."""
 _FAILED = 1
 _WAIT = "5m"  # for the lock of somebody who checks or removes
+_NO_ROOM = re.compile(r"retrying after .*\(507\)")
+"""What restic says of a server whose disk is full, or that has a limit of its own."""
 _PATIENCE = 30  # seconds; restic itself tries for a quarter of an hour to reach a server
 
 
@@ -38,40 +45,53 @@ def restic(
     seconds: float | None = None,
     hear: Hear | None = None,
 ) -> int:
-    """Run it as the plan says; its exit code. `quiet` drops what it prints but its errors. What
-    isn't dropped goes to `hear`, line by line, if that is given.
+    """Run it as the plan says; its exit code, or FULL: it would try for a quarter of an hour again.
+    `quiet` drops what it prints but its errors. What isn't dropped goes to `hear`, line by line, or
+    else is printed.
 
     Raises subprocess.TimeoutExpired, once it is killed, if it takes longer than `seconds`.
     """
-    told = None if hear is None else subprocess.PIPE
     with subprocess.Popen(
         _argv(*arguments),
         env=_environment(plan),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL if quiet else told,
-        stderr=told if quiet or told is None else subprocess.STDOUT,
+        stdout=subprocess.DEVNULL if quiet else subprocess.PIPE,
+        stderr=subprocess.PIPE if quiet else subprocess.STDOUT,
     ) as process:
         try:
-            if hear is not None and seconds is None:
-                for line in process.stdout or process.stderr or ():
-                    hear(line.decode(errors="replace"))
-            said = process.communicate(timeout=seconds)
+            if seconds is None:
+                if _takes_no_more(process, hear or _SAY):
+                    return FULL
+            else:
+                _tell(hear or _SAY, *process.communicate(timeout=seconds))
         except subprocess.TimeoutExpired:
             process.kill()
-            _tell(hear, *process.communicate())
+            _tell(hear or _SAY, *process.communicate())
             raise
         except BaseException:
             process.send_signal(signal.SIGINT)  # it gives its lock back
             process.wait()
             raise
-    _tell(hear, *said)
     return process.returncode
 
 
-def _tell(hear: Hear | None, *said: bytes | None) -> None:
-    if hear is not None:
-        for line in b"".join(filter(None, said)).splitlines():
-            hear(line.decode(errors="replace"))
+def _takes_no_more(process: subprocess.Popen[bytes], hear: Hear) -> bool:
+    """Hear it to its end, and whether that came because the store is full. The last words are then
+    the server's.
+    """
+    is_full = False
+    for line in process.stdout or process.stderr or ():
+        if not is_full:
+            text = line.decode(errors="replace").rstrip("\n")
+            hear(text)
+            if is_full := bool(_NO_ROOM.search(text)):
+                process.send_signal(signal.SIGINT)  # it gives its lock back
+    return is_full
+
+
+def _tell(hear: Hear, *said: bytes | None) -> None:
+    for line in b"".join(filter(None, said)).splitlines():
+        hear(line.decode(errors="replace"))
 
 
 def listed(plan: Plan, *arguments: str, take: Callable[[Iterable[str]], _T]) -> tuple[int, _T]:

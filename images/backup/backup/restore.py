@@ -11,10 +11,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from backup.plan import Plan, Source
-from backup.restic import listed, restic
+from backup.restic import FULL, listed, restic
 
 DONE = "done"
 """The name of the file beside the copies that a whole restore leaves."""
+_READS = "--no-lock"  # also from a store that has no room for one
 _BLOCK = 4096  # bytes; what a small file takes on a disk
 _ALWAYS_THERE = {"lost+found"}  # on a disk of its own
 
@@ -26,13 +27,13 @@ def look(plan: Plan, wanted: str, copies: Path) -> int:
     Without `wanted` it is the newest. Nothing is printed of one that isn't there. The exit code is
     restic's.
     """
-    code, text = listed(plan, "snapshots", "--host", plan.host, take="".join)
+    code, text = listed(plan, "snapshots", _READS, "--host", plan.host, take="".join)
     print(text, flush=True)
     if code:
         return code
     if (found := chosen(json.loads(text), wanted)) is None:
         return 0
-    code, taken = listed(plan, "ls", found["id"], take=lambda lines: sizes(lines, copies))
+    code, taken = listed(plan, "ls", _READS, found["id"], take=lambda lines: sizes(lines, copies))
     message = {
         "message_type": "found",
         "snapshot": found,
@@ -89,13 +90,20 @@ def restore(plan: Plan, snapshot: str, copies: Path) -> int:
     """
     tops = [copies, *(source.at for source in plan.sources)]
     includes = [word for top in tops for word in ("--include", str(top))]
-    code = restic(plan, "restore", snapshot, "--target", "/", "--verify", *includes)
-    if code:
+    if code := bring(plan, snapshot, "--target", "/", *includes):
         return code
     for source in plan.sources:
         put_back(source, copies / f"{source.at.name}.tar")
     (copies / DONE).write_text(snapshot, encoding="utf-8")
     return 0
+
+
+def bring(plan: Plan, *arguments: str) -> int:
+    """Have restic restore, and read what it wrote; its exit code. A store without room for a lock
+    is read without one.
+    """
+    code = restic(plan, "restore", "--verify", *arguments)
+    return restic(plan, "restore", "--no-lock", "--verify", *arguments) if code == FULL else code
 
 
 def put_back(source: Source, tar: Path) -> None:

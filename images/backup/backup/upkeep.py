@@ -11,7 +11,7 @@ from backup.heard import Heard
 from backup.job import Job
 from backup.notes import Notes
 from backup.plan import Plan
-from backup.restic import LOCKED, Hear, restic
+from backup.restic import FULL, LOCKED, Hear, restic
 
 # An hour less: runs begin at a time of day, some seconds more or less.
 _WEEK, _MONTH = ((days * 24 - 1) * 3600 for days in (7, 30))
@@ -33,16 +33,22 @@ def keep_well(
         heard.say(f"the check ended with {code}")
         if code == 0:
             known.checked = now
-        # Where somebody else is at work, or the check was killed, nothing was looked at.
-        if code != LOCKED and code >= 0:
+        if _was_made(code):
             known.damaged = int(code != 0)
     if known.drill_failed or not 0 <= now - known.drilled < _MONTH:
         code = drill(job.plan, copies, state / "drill", heard)
         heard.say(f"the trial restore ended with {code}")
         if code == 0:
             known.drilled = now
-        if code != LOCKED and code >= 0:
+        if _was_made(code):
             known.drill_failed = int(code != 0)
+
+
+def _was_made(code: int) -> bool:
+    """Whether anything was looked at. Nothing is where somebody else is at work, where there is no
+    room for a lock, and where it was killed.
+    """
+    return code >= 0 and code not in (LOCKED, FULL)
 
 
 def forget(plan: Plan, *arguments: str, hear: Hear | None = None) -> int:

@@ -125,6 +125,27 @@ def test_a_credential_that_the_server_refuses_is_told_with_its_setting() -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "Save(<data/0edf>) returned error, retrying after 1s: unexpected HTTP response (507): "
+            "507 Insufficient Storage",
+            "unexpected HTTP response (507): 507 Insufficient Storage",
+        ),
+        (
+            {"message_type": "exit_error", "message": "Fatal: write /repository/x: no space left "
+             "on device"},
+            "write /repository/x: no space left on device",
+        ),
+    ],
+)  # fmt: skip
+def test_a_store_that_is_full_is_told_with_its_page(line: object, said: str) -> None:
+    assert ending(1, heard(line)[0], NAMED) == (
+        f"{AT} can't be used: {said}; make room there (docs/how-to/restore.md#the-store-is-full)"
+    )
+
+
 def test_a_run_that_says_nothing_is_told_by_its_code() -> None:
     assert ending(137, heard()[0], NAMED) == f"{AT} can't be used: restic ended with 137"
 

@@ -81,7 +81,11 @@ def test_a_look_shows_what_is_there_and_changes_nothing(
     (place / "data/registry/lost+found").mkdir()
     code, calls = run(place, "look", "ab")
     assert code == 0
-    assert calls == ["cat config --no-lock", "snapshots --host homeport-prod", "ls ab22"]
+    assert calls == [
+        "cat config --no-lock",
+        "snapshots --no-lock --host homeport-prod",
+        "ls --no-lock ab22",
+    ]
     message = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert message["snapshot"]["id"] == "ab22"
     assert message["sizes"] == {"registry": 4096}
@@ -112,7 +116,7 @@ def test_a_look_at_a_snapshot_that_is_not_there_shows_those_that_are(
     place: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     code, calls = run(place, "look", "ff")
-    assert (code, calls[-1]) == (0, "snapshots --host homeport-prod")
+    assert (code, calls[-1]) == (0, "snapshots --no-lock --host homeport-prod")
     assert json.loads(capfd.readouterr().out) == SNAPSHOTS
 
 
@@ -121,11 +125,26 @@ def test_a_restore_verifies_and_leaves_a_mark_when_all_is_there(place: Path) -> 
     code, calls = run(place, "restore", "ab22")
     assert code == 0
     assert calls[-1] == (
-        f"restore ab22 --target / --verify --include {place}/copies "
+        f"restore --verify ab22 --target / --include {place}/copies "
         f"--include {place}/data/registry --include {place}/data/pypi"
     )
     assert (place / "data/registry/v2/repositories/app/link").read_text() == "link"
     assert (place / "copies/done").read_text() == "ab22"
+
+
+def test_a_store_without_room_for_a_lock_is_read_without_one(place: Path) -> None:
+    (place / "bin/restic").write_text(
+        f'#!/bin/sh\necho "$*" >>{place}/calls\n'
+        "case $* in *restore\\ --verify*) ;; *) exit 0 ;; esac\n"
+        "echo 'Save(<lock/0e>) returned error, retrying after 1s: unexpected response (507)'\n"
+        "trap 'exit 130' INT\nfor _ in $(seq 100); do sleep 0.1; done\n"
+    )
+    code, calls = run(place, "restore", "ab22")
+    assert code == 0
+    assert [call.split("ab22")[0] for call in calls[1:]] == [
+        "restore --verify ",
+        "restore --no-lock --verify ",
+    ]
 
 
 def test_a_restore_that_fails_leaves_no_mark(place: Path) -> None:

@@ -14,7 +14,9 @@ RESTIC = """\
 echo "$*" >>{folder}/calls
 echo "$RESTIC_REPOSITORY $RESTIC_PASSWORD" >>{folder}/opened
 case "$*" in
-    *"cat config --no-lock") sleep $(cat {folder}/silent); exit $(cat {folder}/config) ;;
+    *"cat config --no-lock")
+        [ $(cat {folder}/silent) = 0 ] || exec sleep $(cat {folder}/silent)
+        exit $(cat {folder}/config) ;;
     *backup*) cat {folder}/backup/left-out >{folder}/seen; exit 3 ;;
 esac
 """
@@ -68,8 +70,30 @@ def test_a_server_that_does_not_answer_is_tried_for_a_while(
     assert time.monotonic() - start < 3
 
 
+def test_a_server_that_is_full_is_not_tried_again_and_has_the_last_word(
+    place: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """restic itself would try for a quarter of an hour. Told to end, it gives its lock back."""
+    full = "Save(<data/0e>) returned error, retrying after 1s: unexpected HTTP response (507)"
+    (place / "bin/restic").write_text(
+        "#!/bin/sh\n"
+        f"case $* in *backup*) ;; *) exit 0 ;; esac\n"
+        f"trap 'touch {place}/gave-back; echo interrupted; exit 130' INT\n"
+        f"echo '{full}'; for _ in $(seq 100); do sleep 0.1; done\n"
+    )
+    start = time.monotonic()
+    (place / "calls").touch()
+    assert ran(place, ["save"])[0] == 28
+    assert time.monotonic() - start < 5
+    assert (place / "gave-back").exists()
+    assert capfd.readouterr().out == f"{full}\n"
+
+
 def test_the_snapshots_of_this_stack_are_listed(place: Path) -> None:
-    assert run(place, "list") == (0, ["cat config --no-lock", "snapshots --host homeport-prod"])
+    assert run(place, "list") == (
+        0,
+        ["cat config --no-lock", "snapshots --no-lock --host homeport-prod"],
+    )
 
 
 def test_no_secret_is_in_what_a_plan_is_shown_as(place: Path) -> None:

@@ -195,11 +195,13 @@ def test_a_check_that_failed_is_told_and_made_again_each_day_until_all_is_well(
     assert "check" not in stage.step(DAY)
 
 
-@pytest.mark.parametrize("fault", ["locked", "killed"])
+@pytest.mark.parametrize("fault", ["locked", "full", "killed"])
 def test_a_check_that_saw_nothing_says_nothing_of_the_repository(stage: Stage, fault: str) -> None:
     stage.step()
     if fault == "locked":
         stage.says("check", code=11)
+    elif fault == "full":
+        stage.says("check", code=28)
     else:  # as by the kernel, for lack of memory
         stage.says("check")
         (stage.folder / "ends-check").write_text("$(kill -9 $$)\n")
