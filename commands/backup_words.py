@@ -11,7 +11,11 @@ from typing import Any
 
 _TRY = re.compile(r"^\w+\([^)]*\) returned error, retrying after \S+: ")
 _QUESTION = " Is there a repository at the following location?"
-_REFUSED = ("(401)", "(403)", "Access Denied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+_SSH = "unable to start the sftp session"  # and ssh said why
+_REFUSED = (
+    *("(401)", "(403)", "Access Denied", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
+    *("Permission denied (", "Host key verification failed"),
+)
 _FULL = ("(507)", "no space left on device")
 _EVERY = 5  # seconds between two lines of progress
 _MOST = 10  # of the files that couldn't be read
@@ -74,7 +78,9 @@ class Heard:
                 why = (message.get("error") or {}).get("message", "")
                 self.unread.append(self._clean(f"{message.get('item', '')}: {why}"))
             case "exit_error":
-                self.last = self._clean(str(message.get("message", "")))
+                text = self._clean(str(message.get("message", "")))
+                if not (self.last and _SSH in text):
+                    self.last = text
 
     def _progress(self, message: Mapping[str, Any]) -> None:
         now = self.clock()
@@ -88,7 +94,7 @@ class Heard:
 
     def _clean(self, text: str) -> str:
         text = " ".join(text.split()).removeprefix("Fatal: ").partition(_QUESTION)[0]
-        text = _TRY.sub("", text)
+        text = _TRY.sub("", text).removeprefix("subprocess ssh: ").rstrip(".")
         for secret in sorted(filter(None, self.secrets), key=len, reverse=True):
             text = text.replace(secret, "…")
         return text
@@ -126,7 +132,7 @@ def ending(code: int, heard: Heard, named: Named) -> str:
             )
     why = f"{at} can't be used: {heard.last or f'restic ended with {code}'}"
     if heard.refused:
-        why += "; set homeport:backup.env to the name and password that the server knows"
+        why += "; set homeport:backup.env to what opens the server"
     if heard.full:
         why += "; make room there (docs/how-to/restore.md#the-store-is-full)"
     return why

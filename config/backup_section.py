@@ -5,20 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from values.command_line import making
 from values.model import FieldsError, Model, matching, secret
 
-_HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?"
-_SERVER = re.compile(rf"(rest:https?://|s3:(https?://)?){_HOST}/[^\s@?#]*")
-_FORMS = (
-    "must be rest:https://backup.example.org/prod, s3:s3.example.org/bucket, or on a local host a "
-    "folder such as /mnt/disk/backup"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9.-]*"
+_HOST = rf"{_NAME}(:[0-9]+)?"
+_USER = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_SERVER = re.compile(
+    rf"(rest:https?://|s3:(https?://)?){_HOST}/[^\s@?#]*"
+    rf"|sftp:(//{_USER}@{_HOST}/|{_USER}@{_NAME}:)[^\s@?#]+"
 )
-_VARIABLE = re.compile(r"(AWS|RESTIC_REST)_[A-Z0-9_]+")
+_FORMS = (
+    "must be rest:https://backup.example.org/prod, s3:s3.example.org/bucket, "
+    "sftp:name@backup.example.org:/folder, or on a local host a folder such as /mnt/disk/backup"
+)
+_SFTP = ("SFTP_KEY", "SFTP_KNOWN_HOST")
+_VARIABLE = re.compile(r"(AWS|RESTIC_REST)_[A-Z0-9_]+|" + "|".join(_SFTP))
 _PASSWORD = secret(
     r"[!-~]{20,128}",
     "20 to 128 letters, digits and signs, without spaces",
@@ -35,7 +41,7 @@ _SHARE = matching(r"([1-9][0-9]?|100)%", "a share from 1% to 100%")
 def _repository(text: str) -> str:
     if _SERVER.fullmatch(text):
         return text
-    if "@" in text:
+    if "@" in text and not text.startswith("sftp:"):
         raise ValueError(
             "must not hold a name or password; set them as homeport:backup.env, such as "
             "RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD"
@@ -51,13 +57,16 @@ def _is_plain(text: str) -> bool:
 
 
 def _variables(env: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
-    for name in env:
+    for name, value in env.items():
         if not _VARIABLE.fullmatch(name):
             raise FieldsError(
                 [name],
                 "is no variable that opens a repository; allowed are RESTIC_REST_USERNAME and "
-                "RESTIC_REST_PASSWORD for rest:, and AWS_… for s3:, such as AWS_ACCESS_KEY_ID",
+                "RESTIC_REST_PASSWORD for rest:, AWS_… for s3:, such as AWS_ACCESS_KEY_ID, and "
+                "SFTP_KEY and SFTP_KNOWN_HOST for sftp:",
             )
+        if name != _SFTP[0] and "\n" in value.get_secret_value():
+            raise FieldsError([name], "must be text of one line")
     return env
 
 
@@ -66,7 +75,7 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-_Value = Annotated[SecretStr, secret(r"[^\x00\n]+", "text of one line"), BeforeValidator(_as_text)]
+_Value = Annotated[SecretStr, secret(r"[^\x00]+", "text"), BeforeValidator(_as_text)]
 
 
 class Keep(Model):
@@ -106,6 +115,17 @@ class BackupSection(Model):
     include: tuple[Literal["content", "metrics"], ...] = Field(default=(), examples=["[metrics]"])
     """What is saved besides: the content of sites, which git or this repository has as well, and
     what Prometheus recorded."""
+
+    @model_validator(mode="after")
+    def _ssh_is_given_both(self) -> Self:
+        lacking = [name for name in _SFTP if name not in self.env]
+        if self.repository.startswith("sftp:") and lacking:
+            raise FieldsError(
+                [f"env.{name}" for name in lacking],
+                "is missing; sftp: needs the private key, and the line of known_hosts of its "
+                "server, which `ssh-keyscan` prints",
+            )
+        return self
 
     @property
     def folder(self) -> str:

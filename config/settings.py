@@ -179,7 +179,8 @@ class Settings(Model):
             raise FieldsError(
                 ["backup.repository"],
                 f"is {self.backup.folder!r}, a folder of the host whose data it is to replace; "
-                "must be on a server (rest:… or s3:…) where docker_host is reached over SSH",
+                "must be on a server (rest:…, s3:… or sftp:…) where docker_host is reached over "
+                "SSH",
             )
         return self
 

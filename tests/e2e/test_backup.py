@@ -25,7 +25,9 @@ from tests.e2e.checkout import ROOT, Checkout, Place
 from tests.e2e.support import containers
 from tests.e2e.support.clean import stack_name
 from tests.e2e.support.rest_server import PORT, rest_server
+from tests.e2e.support.s3_server import PROGRAM, s3_server
 from tests.e2e.support.secrets_search import LeakSearch
+from tests.e2e.support.sftp_server import sftp_server
 from tests.e2e.support.waiting import wait_until
 
 # A folder is for a local host. Over SSH the image takes another way, which test_official has.
@@ -61,13 +63,14 @@ class Saving:
         )
     )
 
-    def into(self, repository: str, password: str = PASSWORD) -> None:
-        """Write the section of the stack's file."""
+    def into(self, repository: str, password: str = PASSWORD, **env: str) -> None:
+        """Write the section of the stack's file. `env` is what else opens the repository."""
         checkout = self.checkout
         checkout.configure(backup={"repository": repository})
         before = dict(checkout.extra)
         given = {"password": password, "env.RESTIC_REST_USERNAME": USER}
         given["env.RESTIC_REST_PASSWORD"] = CREDENTIAL
+        given |= {f"env.{name}": value for name, value in env.items()}
         checkout.set_secrets({f"backup.{key}": value for key, value in given.items()})
         checkout.extra = before
 
@@ -307,6 +310,33 @@ def test_it_waits_for_the_removal_of_images_and_shows_no_secret(
     )
     with pytest.raises(docker.errors.NotFound):
         client.containers.get(name)
+
+
+def test_a_server_over_sftp_is_known_by_its_key(saving: Saving, tmp_path: Path) -> None:
+    client, network = saving.checkout.docker, saving.services()
+    with sftp_server(client, saving.image, network, alias="disk", folder=tmp_path) as disk:
+        saving.into(disk.repository, SFTP_KEY=disk.key, SFTP_KNOWN_HOST=disk.known_host)
+        code, said = saving.run("backup")
+        assert code == 0, said
+        assert "made a new repository\n" in said
+        stranger = f"disk {(tmp_path / 'key.pub').read_text()}"
+        saving.into(disk.repository, SFTP_KEY=disk.key, SFTP_KNOWN_HOST=stranger)
+        code, said = saving.run("backups")
+        assert code == 1
+        assert f"homeport:backup.repository ({disk.repository}) can't be used: Host key " in said
+    assert disk.key.splitlines()[1] not in saving.told
+
+
+@pytest.mark.skipif(not PROGRAM.exists(), reason="gofakes3 is missing: setup/test-tools builds it")
+def test_a_bucket_in_s3_keeps_it(saving: Saving) -> None:
+    key = {"AWS_ACCESS_KEY_ID": "prod", "AWS_SECRET_ACCESS_KEY": CREDENTIAL}
+    with s3_server(saving.checkout.own_address("services"), "backups") as bucket:
+        saving.into(f"{bucket}/prod", **key)
+        code, said = saving.run("backup")
+        assert code == 0, said
+        assert "made a new repository\n" in said
+        code, said = saving.run("backups")
+        assert (code, len(said.splitlines())) == (0, 2), said
 
 
 def test_the_section_changes_nothing_on_the_host(saving: Saving) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from backup import sftp
 from backup.plan import Plan
 
 Hear = Callable[[str], None]
@@ -52,7 +53,7 @@ def restic(
     Raises subprocess.TimeoutExpired, once it is killed, if it takes longer than `seconds`.
     """
     with subprocess.Popen(
-        _argv(*arguments),
+        _argv(plan, *arguments),
         env=_environment(plan),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL if quiet else subprocess.PIPE,
@@ -99,7 +100,7 @@ def listed(plan: Plan, *arguments: str, take: Callable[[Iterable[str]], _T]) -> 
     very many.
     """
     with subprocess.Popen(
-        _argv(*arguments),
+        _argv(plan, *arguments),
         env=_environment(plan),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -110,8 +111,9 @@ def listed(plan: Plan, *arguments: str, take: Callable[[Iterable[str]], _T]) -> 
     return process.returncode, taken
 
 
-def _argv(*arguments: str) -> list[str]:
-    return ["restic", "--json", "--retry-lock", _WAIT, *arguments]
+def _argv(plan: Plan, *arguments: str) -> list[str]:
+    opening = sftp.options(plan.environment)
+    return ["restic", "--json", "--retry-lock", _WAIT, *opening, *arguments]
 
 
 def _environment(plan: Plan) -> dict[str, str]:
@@ -119,7 +121,7 @@ def _environment(plan: Plan) -> dict[str, str]:
         **os.environ,
         # A line of progress each second; at a terminal it would be sixty.
         "RESTIC_PROGRESS_FPS": "1",
-        **plan.environment,
+        **{name: text for name, text in plan.environment.items() if name not in sftp.BOTH},
     }
 
 

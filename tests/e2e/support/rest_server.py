@@ -6,16 +6,20 @@ import io
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import docker
 from docker.models.containers import Container
 from passlib.hash import bcrypt
 
+from host import engine
+
 from . import containers
 from .waiting import wait_until
 
 PORT = 8000
-_AT = "/srv"
+AT = "/srv"
+_USERS = "/users"
 _DOCKERFILE = """\
 FROM {image}
 RUN apt-get update -qq && apt-get install -y -qq restic-rest-server >/dev/null
@@ -25,26 +29,34 @@ _IMAGE = "homeport/rest-server:1"
 
 @contextmanager
 def rest_server(
-    client: docker.DockerClient, image: str, network: str, *, alias: str, user: str, password: str
+    client: docker.DockerClient,
+    image: str,
+    network: str,
+    *,
+    alias: str,
+    user: str,
+    password: str,
+    disk_mib: int = 0,
 ) -> Iterator[Container]:
     """A server on a network, by the name `alias`, that one user gets into. What it has it never
-    deletes. `image` is any of Debian 13's.
+    deletes. `image` is any of Debian 13's. With `disk_mib` it has a disk of that size, in memory.
     """
-    _build(client, image)
+    bring(client, _IMAGE, _DOCKERFILE.format(image=image))
     container = client.containers.create(
         _IMAGE,
         entrypoint=["restic-rest-server"],
-        command=["--append-only", "--path", _AT, "--listen", f":{PORT}"],
+        command=["--append-only", "--path", AT, "--htpasswd-file", _USERS, "--listen", f":{PORT}"],
+        tmpfs={AT: f"size={disk_mib}m"} if disk_mib else {},
         labels=containers.of_this_run(),
     )
     try:
         line = f"{user}:{bcrypt.using(rounds=5).hash(password)}\n".encode()
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as tar:
-            info = tarfile.TarInfo(".htpasswd")
+            info = tarfile.TarInfo(_USERS)
             info.size = len(line)
             tar.addfile(info, io.BytesIO(line))
-        container.put_archive(_AT, buffer.getvalue())
+        container.put_archive("/", buffer.getvalue())
         client.networks.get(network).connect(container, aliases=[alias])
         container.start()
         wait_until(lambda: b"start server" in container.logs(), "the server of backups listens")
@@ -53,9 +65,14 @@ def rest_server(
         container.remove(force=True, v=True)
 
 
-def _build(client: docker.DockerClient, image: str) -> None:
+def bring(client: docker.DockerClient, ref: str, dockerfile: str) -> None:
+    """Have an image of that name, built on this machine, as a second host has no way out."""
+    here = docker.from_env()
     try:
-        client.images.get(_IMAGE)
-    except docker.errors.ImageNotFound:
-        text = _DOCKERFILE.format(image=image).encode()
-        client.images.build(fileobj=io.BytesIO(text), tag=_IMAGE, rm=True)
+        if not engine.has_image(here, ref):
+            here.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=ref, rm=True)
+        if not engine.has_image(client, ref):
+            stream = here.images.get(ref).save(named=ref)
+            client.images.load(cast("bytes", stream))  # the SDK takes an iterator just as well
+    finally:
+        here.close()

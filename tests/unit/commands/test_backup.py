@@ -121,8 +121,21 @@ def test_a_credential_that_the_server_refuses_is_told_with_its_setting() -> None
     }
     assert ending(1, heard(last)[0], NAMED) == (
         f"{AT} can't be used: unable to open config file: unexpected HTTP response (401): 401 "
-        "Unauthorized; set homeport:backup.env to the name and password that the server knows"
+        "Unauthorized; set homeport:backup.env to what opens the server"
     )
+
+
+def test_over_sftp_the_last_word_is_that_of_ssh() -> None:
+    last = {
+        "message_type": "exit_error",
+        "message": "Fatal: unable to open repository at sftp:a@b:/c: unable to start the sftp "
+        "session, error: unexpected EOF",
+    }
+    assert ending(1, heard("subprocess ssh: Host key verification failed.", last)[0], NAMED) == (
+        f"{AT} can't be used: Host key verification failed; set homeport:backup.env to what opens "
+        "the server"
+    )
+    assert "unexpected EOF" in ending(1, heard(last)[0], NAMED)
 
 
 @pytest.mark.parametrize(

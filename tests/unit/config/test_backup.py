@@ -13,8 +13,8 @@ from config.settings import Settings
 from tests.unit.program import own_config
 
 FORMS = (
-    "must be rest:https://backup.example.org/prod, s3:s3.example.org/bucket, or on a local host a "
-    "folder such as /mnt/disk/backup"
+    "must be rest:https://backup.example.org/prod, s3:s3.example.org/bucket, "
+    "sftp:name@backup.example.org:/folder, or on a local host a folder such as /mnt/disk/backup"
 )
 NO_CREDENTIAL = (
     "must not hold a name or password; set them as homeport:backup.env, such as "
@@ -22,13 +22,15 @@ NO_CREDENTIAL = (
 )
 NO_VARIABLE = (
     "is no variable that opens a repository; allowed are RESTIC_REST_USERNAME and "
-    "RESTIC_REST_PASSWORD for rest:, and AWS_… for s3:, such as AWS_ACCESS_KEY_ID"
+    "RESTIC_REST_PASSWORD for rest:, AWS_… for s3:, such as AWS_ACCESS_KEY_ID, and SFTP_KEY and "
+    "SFTP_KNOWN_HOST for sftp:"
 )
 NO_PASSWORD = (
     "must be 20 to 128 letters, digits and signs, without spaces, as `make backup-key{}` makes them"
 )
 NO_TIME = 'must be a time of day in quotes, such as "03:17"'
 SERVER = "rest:https://backup.example.org/prod"
+SSH = {"SFTP_KEY": "-----BEGIN\nkey\n-----END\n", "SFTP_KNOWN_HOST": "x.org ssh-ed25519 AAAA"}
 
 
 def parsed(stack: str, section: Mapping[str, Any]) -> BackupSection:
@@ -52,6 +54,8 @@ def problems(section: Mapping[str, Any], stack: str = "local") -> list[str]:
         {"repository": "rest:http://10.1.2.3:8000/", "env": {"RESTIC_REST_PASSWORD": 8000}},
         {"repository": "s3:s3.example.org/bucket/a-b", "env": {"AWS_ACCESS_KEY_ID": "id"}},
         {"repository": "s3:https://s3.example.org:9000/b", "include": ["content", "metrics"]},
+        {"repository": "sftp:ada@x.example.org:/srv/prod", "env": SSH},
+        {"repository": "sftp://ada@10.1.2.3:2222//srv/prod", "env": SSH},
         {"repository": SERVER, "password": {"secure": "v1:a:b"}},
         {"repository": SERVER, "password": "p" * 20, "at": "23:59"},
     ],
@@ -72,7 +76,17 @@ def test_a_folder_is_taken_in_its_one_form() -> None:
         ({}, "backup.repository is missing; add it, such as repository: " + SERVER),
         *(
             ({"repository": text}, f"backup.repository is {text!r}: {FORMS}")
-            for text in ("", "/", "backup", "/a/../b", "//a", "/a\nb", "rest:x", "sftp:host:/b")
+            for text in (
+                "",
+                "/",
+                "backup",
+                "/a/../b",
+                "//a",
+                "/a\nb",
+                "rest:x",
+                "sftp:host:/b",
+                "sftp:a@b",
+            )
         ),
         (
             {"repository": "rest:https://ada:pw@x.org/"},
@@ -88,7 +102,12 @@ def test_a_folder_is_taken_in_its_one_form() -> None:
         ),
         (
             {"repository": SERVER, "env": {"AWS_A": "two\nlines"}},
-            "backup.env.AWS_A is [secret]: must be text of one line",
+            "backup.env.AWS_A: must be text of one line",
+        ),
+        (
+            {"repository": "sftp:ada@x.org:/b", "env": {"SFTP_KEY": SSH["SFTP_KEY"]}},
+            "backup.env.SFTP_KNOWN_HOST: is missing; sftp: needs the private key, and the line of "
+            "known_hosts of its server, which `ssh-keyscan` prints",
         ),
         (
             {"repository": SERVER, "include": ["vault"]},
@@ -128,8 +147,8 @@ def test_bad_sections_are_refused(section: dict[str, Any], problem: str) -> None
 def test_a_folder_is_refused_for_a_host_over_ssh() -> None:
     assert problems({"repository": "/mnt/disk"}, "prod") == [
         "Pulumi.prod.yaml: homeport:backup.repository: is '/mnt/disk', a folder of the host whose "
-        "data it is to replace; must be on a server (rest:… or s3:…) where docker_host is reached "
-        "over SSH"
+        "data it is to replace; must be on a server (rest:…, s3:… or sftp:…) where docker_host is "
+        "reached over SSH"
     ]
 
 
@@ -138,7 +157,7 @@ def test_any_text_is_a_repository_or_one_problem(text: str) -> None:
     found = problems({"repository": text})
     assert len(found) <= 1
     if not found:
-        assert text.startswith(("rest:", "s3:", "/"))
+        assert text.startswith(("rest:", "s3:", "/"))  # sftp: without what opens it is none
         assert "@" not in text or text.startswith("/")
 
 

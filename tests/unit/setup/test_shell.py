@@ -211,16 +211,20 @@ def test_missing_test_tools_are_installed_by_apt(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     for name in (*TEST_TOOLS, "apt-get"):
         machine.has(name)
-    machine.has("go", 'touch "$GOBIN/pebble" "$GOBIN/pebble-challtestsrv"; chmod +x "$GOBIN"/*')
+    # By the package's last name, without its version.
+    builds = 'shift; for each; do each=${each##*/}; cp "$0" "$GOBIN/${each%@*}"; done'
+    machine.has("go", builds)
     machine.has("python3", MAKES_AN_ENVIRONMENT)
     machine.write("tests/e2e/clients.txt", "twine==1\n")
     machine.write("tests/e2e/browser.txt", "playwright==1\n")
     (machine.root / ".engine/tools").mkdir(parents=True)
     said = machine.run("setup/test-tools").stderr
     assert said.startswith("Building Pebble v")
+    assert "\nBuilding gofakes3 v" in said
     assert "\nInstalling twine, uv and Poetry: done in " in said
     assert "\nInstalling Playwright and axe: done in " in said
     assert [call.split()[:2] for call in machine.calls()] == [
+        ["go", "install"],
         ["go", "install"],
         ["python3", "-m"],
         ["python3", "-m"],
@@ -247,5 +251,6 @@ def test_without_root_it_says_which_test_tools_are_missing(tmp_path: Path) -> No
     assert done.stderr.startswith(
         "Some tests will be skipped: they need zsh.\n"
         "The tests of ACME will be skipped: they need Go.\n"
+        "The tests of S3 will be skipped: they need Go.\n"
         "Installing twine"
     )

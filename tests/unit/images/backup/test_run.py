@@ -1,10 +1,11 @@
 """One run, before a restic that writes down how it was called."""
 
+import json
 import time
 from pathlib import Path
 
 import pytest
-from backup import restic
+from backup import restic, sftp
 from backup.plan import parse
 
 from tests.unit.images.backup.stand_in import a_place, paths_of, ran
@@ -87,6 +88,26 @@ def test_a_server_that_is_full_is_not_tried_again_and_has_the_last_word(
     assert time.monotonic() - start < 5
     assert (place / "gave-back").exists()
     assert capfd.readouterr().out == f"{full}\n"
+
+
+def test_over_sftp_a_key_and_a_known_host_are_files_that_ssh_is_told_of(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = tmp_path / "memory"
+    memory.mkdir()
+    monkeypatch.setattr(sftp, "_MEMORY", memory)
+    plan = json.loads(paths_of(place).plan.read_text())
+    given = {"SFTP_KEY": "-----BEGIN\nkey\n-----END", "SFTP_KNOWN_HOST": "x.org ssh-ed25519 AA"}
+    plan["environment"] |= given
+    paths_of(place).plan.write_text(json.dumps(plan))
+    _, calls = run(place, "list")
+    for call in calls:
+        assert f"--option sftp.args=-o IdentityFile={memory}/SFTP_KEY " in call
+        assert f"-o UserKnownHostsFile={memory}/SFTP_KNOWN_HOST " in call
+        assert "-o StrictHostKeyChecking=yes " in call
+        assert "BEGIN" not in call
+    assert (memory / "SFTP_KEY").read_text() == "-----BEGIN\nkey\n-----END\n"
+    assert (memory / "SFTP_KEY").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_snapshots_of_this_stack_are_listed(place: Path) -> None:
