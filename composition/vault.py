@@ -59,7 +59,7 @@ def people_of_the_vault(estate: Estate) -> dict[str, Person]:
     paths = {each.path for each in estate.in_vault}
     return {
         name: Person(
-            hash=user.hash.get_secret_value(),
+            hash=opened(user.hash) or "",
             readable=user.vault.readable(paths),
             writable=user.vault.writable(paths),
         )

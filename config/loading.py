@@ -200,5 +200,11 @@ def _refuse_missing_keys(stack: str, settings: Settings) -> None:
         for section, missing in lacking.items()
         if missing
     ]
+    problems += [
+        f"Pulumi.{stack}.yaml: {PROJECT}:users.{name} has no hash; "
+        f"`{command_line.make(stack, f'user NAME={name}')}` makes it"
+        for name, user in settings.users.items()
+        if user.hash is None
+    ]
     if problems:
         raise ConfigError(problems)

@@ -105,8 +105,8 @@ def _within(scopes: Iterable[str], environments: Iterable[str]) -> frozenset[str
 class User(Model):
     """Somebody with a password."""
 
-    hash: Annotated[SecretStr, secret_without(weakness, made_by=making("user NAME=…"))] = Field(
-        repr=False
+    hash: Annotated[SecretStr, secret_without(weakness, made_by=making("user NAME=…"))] | None = (
+        Field(default=None, repr=False)
     )
     """The password's bcrypt hash, which `make user` makes."""
     registry: Literal["read", "write"] = "read"

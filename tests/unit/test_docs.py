@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, get_args, get_origin
 
 import pydantic
 import pytest
+import yaml
 
 from commands.__main__ import COMMANDS
 from config.settings import Settings
@@ -254,3 +256,24 @@ def test_no_exception_outlives_its_use() -> None:
     code = "\n".join(part for document in DOCS for part in code_of(document.read_text()))
     assert set(NOT_OF_THE_REPOSITORY) <= set(paths_in(code))
     assert set(pulumi_in(code)) == PULUMI
+
+
+def test_the_line_that_takes_encrypted_values_away_leaves_their_names(tmp_path: Path) -> None:
+    (line,) = re.findall(r"^sed .*", (ROOT / "docs/how-to/restore.md").read_text(), re.MULTILINE)
+    (tmp_path / "Pulumi.prod.yaml").write_text("""\
+config:
+  homeport:backup: {at: "03:17", password: {secure: 'v1:a+/='}, env: {NAME: {secure: 'v1:b'}}}
+  homeport:users:
+    ada:
+      hash:
+        secure: v1:c
+      registry: write
+encryptionsalt: v1:d:v1:e
+""")
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
+    assert yaml.safe_load((tmp_path / "Pulumi.prod.yaml").read_text()) == {
+        "config": {
+            "homeport:backup": {"at": "03:17", "password": None, "env": {"NAME": None}},
+            "homeport:users": {"ada": {"hash": None, "registry": "write"}},
+        }
+    }

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from pulumi.runtime import rpc
 
+from config import loading
 from config.settings import Settings
 from config.site import Site
 from host.container import health_script
@@ -29,6 +30,7 @@ from tests.unit.program import (
     Graph,
     Registered,
     an_estate,
+    own_config,
     run_main,
     run_program,
 )
@@ -692,6 +694,21 @@ def test_a_change_of_users_replaces_nothing_and_restarts_nothing(tmp_path: Path)
     assert [name for kind, name in before if before[kind, name] != after[kind, name]] == [
         "router-config"
     ]
+
+
+def test_a_user_without_a_hash_stops_the_update_and_no_command(tmp_path: Path) -> None:
+    users = {"ada": {"registry": "write"}, "bob": {"hash": None}}
+    root = an_estate(tmp_path, {})
+    with pytest.raises(pulumi.RunError) as caught:
+        run_main("prod", root, settings={"registry": {}, "users": users})
+    assert str(caught.value).splitlines() == [
+        "Pulumi.prod.yaml: homeport:users.ada has no hash; `make user NAME=ada STACK=prod` makes "
+        "it",
+        "Pulumi.prod.yaml: homeport:users.bob has no hash; `make user NAME=bob STACK=prod` makes "
+        "it",
+    ]
+    config = own_config("prod") | {"users": json.dumps(users)}
+    assert loading.load("prod", config, root).settings.users["ada"].registry == "write"
 
 
 def test_secret_files_stay_in_their_wrappers_and_a_secret_elsewhere_is_found() -> None:
