@@ -259,7 +259,7 @@ def test_no_exception_outlives_its_use() -> None:
 
 
 def test_the_line_that_takes_encrypted_values_away_leaves_their_names(tmp_path: Path) -> None:
-    (line,) = re.findall(r"^sed .*", (ROOT / "docs/how-to/restore.md").read_text(), re.MULTILINE)
+    (line,) = re.findall(r"^perl .*", (ROOT / "docs/how-to/restore.md").read_text(), re.MULTILINE)
     (tmp_path / "Pulumi.prod.yaml").write_text("""\
 config:
   homeport:backup: {at: "03:17", password: {secure: 'v1:a+/='}, env: {NAME: {secure: 'v1:b'}}}
