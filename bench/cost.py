@@ -7,9 +7,10 @@ import statistics
 import sys
 from collections.abc import Iterator
 
-from bench import compose
+from bench import compose, opentofu
 from bench.chart import chart
 from bench.clock import repeated, seconds, until_answered
+from bench.one_caddy import measured
 from bench.rates import TOOLS, h2load
 from bench.servers import ip
 from host import engine
@@ -34,8 +35,12 @@ def measure(checkout: Checkout) -> list[tuple[str, str]]:
 
     Prints the figures of shared sites as pictures for the measurements, too.
     """
-    if not compose.is_there():
-        print("No rows of Docker Compose: it isn't installed", file=sys.stderr)
+    for tool in (compose, opentofu):
+        if not tool.is_there():
+            print(
+                f"No rows of {tool.__name__.rpartition('.')[2]}: it isn't installed",
+                file=sys.stderr,
+            )
     rows: list[tuple[str, str]] = []
     for hosting, numbers in _NUMBERS.items():
         for site in (checkout.folder / "config/sites").glob("s*.yaml"):
@@ -76,7 +81,9 @@ def _figures(checkout: Checkout, hosting: str, number: int) -> Iterator[tuple[st
         told = f"{rate.per_second:,.0f}, {rate.p99:.1f} ms"
         yield "requests per second of one of them, p99", told
     if compose.is_there():
-        yield from compose.compose(checkout, hosting, number)
+        yield from measured(compose.Compose, checkout, hosting, number)
+    if opentofu.is_there():
+        yield from measured(opentofu.OpenTofu, checkout, hosting, number)
 
 
 def _declare(checkout: Checkout, number: int, hosting: str) -> None:
