@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from commands.error import CommandError
 from config.model import ConfigError
+from config.reference import site_schema
 from console.state import HERE, console_of
 
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -17,7 +19,7 @@ _FILES = {
     file.name: (file.read_bytes(), _KINDS[file.suffix])
     for file in (HERE / "static").iterdir()
     if file.suffix in _KINDS
-}
+} | {"site.schema.json": (json.dumps(site_schema()).encode(), "application/json")}
 
 
 def login(request: Request) -> Response:
@@ -45,7 +47,7 @@ def logout(request: Request) -> Response:
 
 
 def static(request: Request) -> Response:
-    """Style, script and picture."""
+    """Style, script and picture, and what the editor completes with."""
     if request.path_params["name"] not in _FILES:
         raise HTTPException(404)
     content, kind = _FILES[request.path_params["name"]]

@@ -44,6 +44,17 @@ def test_a_person_adds_sites_by_keyboard_and_without_javascript(tmp_path: Path) 
     assert found["others"] == []
     assert "sorce: there is no such field" in found["sentence"]
     assert found["sentence"].startswith("Line 2")
+    assert found["at_line"].startswith("2: sorce: there is no such field")
+    assert found["offers"] == [
+        ["hosts", "hosting"],
+        ["source"],
+        ["folder", "host_folder", "git"],
+        ["listing"],
+        ["true", "false"],
+    ]
+    assert found["completed"] == (
+        "hosts: [blog]\nsource: {folder: sites/blog}\nlisting: true\nhosting: shared\n"
+    )
     assert found["ended"] == found["by_forms"] == "It is live."
     committed = desk.git("log", "--format=%s").splitlines()
     added = ["packed", "plain", "dropped", "pasted", "typed"]

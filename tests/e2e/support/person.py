@@ -63,7 +63,7 @@ class Person:
             self.page.keyboard.press("Tab")
         raise AssertionError(f"no Tab leads to {what}")
 
-    def adds_by_keyboard(self, name: str) -> dict[str, str]:
+    def adds_by_keyboard(self, name: str) -> dict[str, Any]:
         """Add a site with a mistake, mend it, preview and publish it."""
         page, keys = self.page, self.page.keyboard
         page.goto(f"{self.origin}/")
@@ -74,9 +74,14 @@ class Person:
         self.tabs_to("name")
         keys.type(name)
         keys.press("Tab")
+        helped = self.is_helped()
+        keys.press("Control+a")
         keys.type(f"hosts: [{name}]\nsorce: {{folder: sites/blog}}\n")
-        page.wait_for_selector("#sentences li")
+        page.wait_for_selector(".cm-lintRange")
         sentence = page.inner_text("#sentences")
+        keys.press("F8")
+        at_line = page.inner_text(".cm-tooltip-lint")
+        marked = page.locator(".cm-line").all_inner_texts().index(page.inner_text(".cm-lintRange"))
         self.looks("a sentence")
         keys.press("Control+a")
         keys.type(f"hosts: [{name}]\n{GOOD}")
@@ -89,14 +94,41 @@ class Person:
         keys.press("Enter")
         page.wait_for_selector("#undo")
         self.looks("the update")
-        return {"sentence": sentence, "ended": page.inner_text(".state")}
+        found = {"sentence": sentence, "at_line": f"{marked + 1}: {at_line}"}
+        return helped | found | {"ended": page.inner_text(".state")}
+
+    def is_helped(self) -> dict[str, Any]:
+        """Let the editor complete a file: what it offers, and the text that comes of it."""
+        keys = self.page.keyboard
+        offers = [self.takes_offer("ho")]
+        keys.type("blog]\n")
+        offers += [self.takes_offer("so"), self.takes_offer("")]
+        keys.type("sites/blog}\n")
+        offers += [self.takes_offer("li"), self.takes_offer("")]
+        keys.type("\nhosting: shared\n")  # it is whole, so Enter ends the line
+        return {"offers": offers, "completed": self.page.input_value("#text")}
+
+    def takes_offer(self, typed: str) -> list[str]:
+        """The first words that are offered for a beginning, of which Enter takes the first."""
+        self.page.keyboard.type(typed)
+        offered = self.page.locator(".cm-tooltip-autocomplete li")
+        offered.first.wait_for()
+        words: list[str] = offered.all_inner_texts()[:3]
+        if typed == "ho":
+            self.looks("what the editor offers")
+        self.page.wait_for_timeout(200)  # the editor takes no key for what has just appeared
+        self.page.keyboard.press("Enter")
+        return words
 
     def pastes_a_caddyfile(self, name: str) -> dict[str, str]:
         """Paste it, read what was made of it, preview and publish it."""
         page = self.page
         page.goto(f"{self.origin}/new")
         page.fill("#name", name)
-        page.fill("#text", CADDYFILE)
+        self.tabs_to("name")
+        page.keyboard.press("Tab")
+        page.evaluate("text => navigator.clipboard.writeText(text)", CADDYFILE)
+        page.keyboard.press("Control+v")
         page.wait_for_selector("#sentences >> text=This is a Caddyfile.")
         self.looks("a Caddyfile")
         page.click(".editor button")
@@ -158,7 +190,7 @@ def main(link: str, *paths: str) -> None:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox"]
         )
-        context = browser.new_context()
+        context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
         person = Person(context.new_page(), origin)
         person.page.goto(link)
         person.page.wait_for_url(f"{origin}/")

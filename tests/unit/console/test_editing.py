@@ -31,7 +31,7 @@ def said(page: httpx.Response) -> list[tuple[int, str]]:
     """Each sentence with its line, as a person reads them."""
     found = []
     for item in re.findall(r"<ul class=\"sentences\".*?</ul>", page.text, re.DOTALL):
-        for entry in re.findall(r"<li>(.*?)</li>", item, re.DOTALL):
+        for entry in re.findall(r"<li[^>]*>(.*?)</li>", item, re.DOTALL):
             line = re.search(r"<strong>Line (\d+)</strong>", entry)
             text = re.sub(r"<strong>.*?</strong>|<code>.*?</code>", "", entry, flags=re.DOTALL)
             found.append((int(line[1]) if line else 0, html.unescape(" ".join(text.split()))))

@@ -217,6 +217,9 @@ def test_missing_test_tools_are_installed_by_apt(tmp_path: Path) -> None:
     machine.has("python3", MAKES_AN_ENVIRONMENT)
     machine.write("tests/e2e/clients.txt", "twine==1\n")
     machine.write("tests/e2e/browser.txt", "playwright==1\n")
+    machine.has("npm")
+    machine.write("console/editor/package.json", "{}")
+    machine.write("console/editor/package-lock.json", "{}")
     (machine.root / ".engine/tools").mkdir(parents=True)
     said = machine.run("setup/test-tools").stderr
     assert said.startswith("Building Pebble v")
@@ -228,6 +231,7 @@ def test_missing_test_tools_are_installed_by_apt(tmp_path: Path) -> None:
         ["go", "install"],
         ["python3", "-m"],
         ["python3", "-m"],
+        ["npm", "ci"],
     ]
     machine.log.write_text("")
     assert machine.run("setup/test-tools").stderr == ""
