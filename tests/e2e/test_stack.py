@@ -8,8 +8,10 @@ import re
 import pytest
 
 from tests.e2e.checkout import WELCOME_MARKER, Checkout
+from tests.e2e.console_browser import Browser
 from tests.e2e.support import containers
 from tests.e2e.support.client import Http, refusal
+from tests.e2e.support.waiting import wait_until
 
 # What was removed or broken on a host over SSH is shown and mended in test_remote.py.
 once = pytest.mark.parametrize("place", ["socket"], indirect=True)
@@ -131,6 +133,24 @@ def test_stopped_containers_are_brought_back(checkout: Checkout) -> None:
     checkout.up()
     checkout.serves(checkout.url("blog"), "blog-marker-9e44")
     checkout.serves(checkout.url("welcome", scheme="http"), WELCOME_MARKER)
+
+
+# Over the socket: test_console.py.
+@pytest.mark.parametrize("place", ["ssh"], indirect=True)
+def test_the_console_publishes_a_site_to_a_host_over_ssh(checkout: Checkout) -> None:
+    folder = checkout.folder / "sites/pasted"
+    folder.mkdir()
+    (folder / "index.html").write_text("<p>marker-of-pasted</p>")
+    with Browser(checkout) as browser:
+        preview = browser.preview("hosts: [pasted]\nsource: {folder: sites/pasted}\n")
+        assert browser.is_well(preview), browser.page(preview)
+        assert checkout.refusal("pasted"), "a preview puts nothing live"
+        browser.publish(preview)
+        checkout.serves(checkout.url("pasted"), "marker-of-pasted")
+        assert browser.git("log", "-1", "--format=%s") == "Add the site pasted\n"
+        wait_until(lambda: '<span class="mark well">healthy' in browser.page("/"), "its health")
+        answers = browser.page("/sites/pasted/answers")
+        assert '<span class="mark well">200</span>' in answers, answers
 
 
 def test_down_keeps_data(checkout: Checkout) -> None:
