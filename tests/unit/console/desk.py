@@ -202,11 +202,13 @@ class Desk:
         """What the commands do from now on: `steps`, `says`, `code`, and `waits` while it is so;
         before they wait, they say `hello` and have `begun` some steps.
         """
-        for name in ("steps", "hello", "begun", "says", "code", "waits", "stubborn"):
+        for name in ("steps", "hello", "begun", "says", "code", "stubborn"):
             (self.commands.parent / name).unlink(missing_ok=True)
         for name, what in files.items():
             text = what if isinstance(what, str) else json.dumps(what)
             (self.commands.parent / name).write_text(text)
+        if "waits" not in files:  # last: what waits then goes on, and reads the others
+            (self.commands.parent / "waits").unlink(missing_ok=True)
 
     def calls(self) -> list[tuple[list[str], object]]:
         """The arguments of each command that ran, and the texts that it was given."""
