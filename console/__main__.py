@@ -20,7 +20,7 @@ from commands.error import CommandError
 from commands.health import health
 from config import loading
 from config.model import ConfigError
-from config.settings import ROOT
+from config.settings import LOCAL_STACK, ROOT
 from console import answers, reading
 from console.app import make_app
 from console.doors import Doors
@@ -70,6 +70,7 @@ def _serve(stack: str) -> None:
             folder=kept / "runs",
             command=(sys.executable, "-m", "commands"),
             stack=stack,
+            tries_on=LOCAL_STACK,
             environment=environment,
             updating=functools.partial(locks.holder, stack),
             mend=functools.partial(_mend, context),

@@ -30,6 +30,7 @@ ROUTES = (
     Route("/sites/{name}/remove", reverting.remove, methods=["POST"]),
     Route("/waiting", operations.waiting, methods=["POST"]),
     Route("/runs/{run}", operations.show),
+    Route("/runs/{run}/try", operations.attempt, methods=["POST"]),
     Route("/runs/{run}/publish", operations.publish, methods=["POST"]),
     Route("/runs/{run}/cancel", operations.cancel, methods=["POST"]),
 )

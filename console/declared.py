@@ -26,6 +26,8 @@ def of_site(runs: Iterable[Run], site: str) -> Compared | None:
     """
     for run in runs:
         about, state = run.about, run.state
+        if about.kind == "try":
+            continue
         if about.kind == "up":
             return Compared(about.at, ()) if state == "well" else None
         if state == "well" and not _edits(about, site):

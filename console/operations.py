@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from config.edited import Edited
 from config.names import NAME
+from config.settings import LOCAL_STACK
 from console import candidate
 from console.candidate import SITES, ChangedError, Draft
 from console.pages_of_site import digest_of, led_to
@@ -63,10 +64,11 @@ def show(request: Request) -> Response:
         "own": [found for found in run.sentences if found[0] in files],
         "also": [path for path in console.repository.uncommitted() if path not in files],
         "pages": about.pages,
-        "trying": run.edited.relative_to(console.root) if about.edited else "",
+        "can_try": bool(about.edited) and console.stack != LOCAL_STACK,
+        "latest": console.runs.latest_of_stack(),
         "has_changes": bool(steps or (about.pages and about.pages.lines))
         or about.edited != about.before,
-        "is_latest": _is_latest(console, run),
+        "is_latest": about.kind == "try" or _is_latest(console, run),
     }
     return console.page(request, "run-part.html" if is_part else "run.html", given)
 
@@ -76,6 +78,21 @@ def cancel(request: Request) -> Response:
     run = _run(request)
     console_of(request).runs.cancel(run)
     return RedirectResponse(f"/runs/{run.name}", 303)
+
+
+def attempt(request: Request) -> Response:
+    """Bring the local stack to what a preview for another one showed."""
+    console, run = console_of(request), _run(request)
+    about = run.about
+    if console.stack == LOCAL_STACK or about.kind != "preview" or run.state != "well":
+        why = f"Only a preview for another stack that went well can be tried on {LOCAL_STACK}."
+        return console.say(request, 409, why, run)
+    title = f"Try on {LOCAL_STACK}: {about.title}"
+    return _start(
+        console,
+        request,
+        an_about("try", title, about.edited, about.before, about.others, pages=about.pages),
+    )
 
 
 def publish(request: Request) -> Response:
@@ -201,7 +218,7 @@ def _files(console: Console) -> dict[str, str]:
 
 
 def _is_latest(console: Console, run: Run) -> bool:
-    latest = console.runs.latest()
+    latest = console.runs.latest_of_stack()
     return latest is not None and latest.name == run.name
 
 

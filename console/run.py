@@ -14,6 +14,8 @@ from config.edited import Edited
 
 _LOG = 200_000  # characters of a log that a page shows, the last ones
 _SENTENCE = re.compile(r"^(config/sites/\S+?)(?::(\d+))?: (.+)$", re.MULTILINE)
+Kind = Literal["preview", "up", "try"]
+"""A `try` brings the local stack to the edited texts, though the console is of another one."""
 State = Literal["running", "well", "failed", "cancelled", "lost"]
 
 
@@ -35,7 +37,7 @@ class Pages:
 class About:
     """What a run is for."""
 
-    kind: Literal["preview", "up"]
+    kind: Kind
     title: str
     """What it does, such as `Change the site blog`."""
     at: str
@@ -80,7 +82,7 @@ class Run:
 
     @property
     def edited(self) -> Path:
-        """The file with the texts that its preview reads in place of files."""
+        """The file with the texts that a preview reads in place of files, or a try."""
         return self.folder / "edited.json"
 
     @property

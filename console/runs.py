@@ -17,12 +17,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 import psutil
 
 from config.edited import VARIABLE, Edited
-from console.run import About, Pages, Run
+from console.run import About, Kind, Pages, Run
 
 _KEPT = 20  # runs
 # The shell notes how the command ended also where nobody waits for it any more.
@@ -45,6 +44,8 @@ class Runs:
     command: Sequence[str]
     """What runs `preview` and `up`: `python -m commands`, with the stack's name to come."""
     stack: str
+    tries_on: str
+    """The stack on which somebody tries what isn't published."""
     environment: Mapping[str, str]
     """That of the commands; the stack's passphrase is in it."""
     updating: Callable[[], str] = lambda: ""
@@ -70,14 +71,18 @@ class Runs:
         """The newest run."""
         return next(iter(self.all()), None)
 
+    def latest_of_stack(self) -> Run | None:
+        """The newest run of the stack itself: what is tried on the local one isn't."""
+        return next((run for run in self.all() if run.about.kind != "try"), None)
+
     def start(
         self,
         about: About,
         prepare: Callable[[], None] = lambda: None,
         laid_over: Edited | None = None,
     ) -> Run:
-        """Start a preview or an update, after `prepare`, which nothing else runs beside. A preview
-        reads the texts that are `laid_over` the files, by default the edited ones.
+        """Start a preview or an update, after `prepare`, which nothing else runs beside. All but
+        an update read the texts that are `laid_over` the files, by default the edited ones.
 
         Raises BusyError where something is under way, and whatever `prepare` raises.
         """
@@ -105,9 +110,11 @@ class Runs:
         edited.write_text(json.dumps(laid_over), encoding="utf-8")
         environment = {**self.environment, "YES": "1", "PYTHONUNBUFFERED": "1"}
         environment.pop(VARIABLE, None)
-        argv = [*self.command, about.kind, "--stack", self.stack, "--steps", str(folder / "steps")]
-        if about.kind == "preview":
+        verb, stack = ("up", self.tries_on) if about.kind == "try" else (about.kind, self.stack)
+        argv = [*self.command, verb, "--stack", stack, "--steps", str(folder / "steps")]
+        if about.kind != "up":
             environment[VARIABLE] = str(edited)
+        if about.kind == "preview":
             argv += ["--refresh", "1"]
         (folder / "about.json").write_text(json.dumps(asdict(about)), encoding="utf-8")
         with (folder / "log").open("wb") as log:
@@ -146,7 +153,7 @@ class Runs:
 
 
 def an_about(
-    kind: Literal["preview", "up"],
+    kind: Kind,
     title: str,
     edited: Edited,
     before: Edited,

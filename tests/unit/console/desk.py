@@ -154,7 +154,8 @@ class Desk:
         return Runs(
             folder=self.root / ".engine/console/local/runs",
             command=(sys.executable, str(self.commands)),
-            stack="local",
+            stack=self.stack,
+            tries_on="local",
             environment={**os.environ, "FAKE": str(self.commands.parent)},
             updating=lambda: self.updating,
             mend=(self.commands.parent / "mended").touch,

@@ -69,20 +69,58 @@ def test_paste_preview_publish_is_one_commit_and_one_update(desk: Desk) -> None:
     assert "It is live." in text_of(browser.get(f"/runs/{run}"))
 
 
-def test_a_preview_for_another_stack_says_how_to_try_it_on_the_local_one(desk: Desk) -> None:
-    told = "HOMEPORT_EDITED=.engine/console/local/runs/000001/edited.json make up"
+TRY = "Try it on local"
+
+
+def test_a_preview_for_another_stack_is_tried_on_the_local_one_and_then_published(
+    desk: Desk,
+) -> None:
     browser = desk.browser()
     preview = previewed(desk, browser)
-    assert "HOMEPORT_EDITED" not in browser.get(f"/runs/{preview}").text
+    assert TRY not in browser.get(f"/runs/{preview}").text
+    assert browser.post(f"/runs/{preview}/try").status_code == 409
+    desk.stack = "prod"
+    desk.start()
+    browser, before = desk.browser(), (desk.tree(), desk.git("rev-parse", "HEAD"))
+    assert TRY in browser.get(f"/runs/{preview}").text
+    tried = run_of(browser.post(f"/runs/{preview}/try"))
+    assert desk.ends(tried) == "well"
+    arguments, edited = desk.calls()[-1]
+    assert arguments[:3] == ["up", "--stack", "local"]
+    assert edited == {"new.yaml": TEXT}
+    assert (desk.tree(), desk.git("rev-parse", "HEAD")) == before
+    page = browser.get(f"/runs/{tried}").text
+    assert "It is on the stack local. Stack prod is as it was." in page
+    assert f'href="/runs/{preview}">Back to the preview' in page
+    for action in ("/publish", "/undo", "/try"):
+        assert f'{action}"' not in page
+    assert browser.post(f"/runs/{tried}/publish").status_code == 409
+    run = published(desk, browser, preview)
+    assert desk.calls()[-1][0][:3] == ["up", "--stack", "prod"]
+    assert TRY not in browser.get(f"/runs/{run}").text
+    waiting = run_of(browser.post("/waiting"))
+    assert desk.ends(waiting) == "well"
+    assert TRY not in browser.get(f"/runs/{waiting}").text  # make up does the same
+
+
+def test_what_is_tried_on_the_local_stack_tells_nothing_of_another(desk: Desk) -> None:
     desk.stack = "prod"
     desk.start()
     browser = desk.browser()
-    assert told in browser.get(f"/runs/{preview}").text
-    run = published(desk, browser, preview)
-    assert "HOMEPORT_EDITED" not in browser.get(f"/runs/{run}").text
+    preview = previewed(desk, browser, "blog", TEXT)
+    desk.does(code="1")
+    tried = run_of(browser.post(f"/runs/{preview}/try"))
+    assert desk.ends(tried) == "failed"
+    page = text_of(browser.get(f"/runs/{tried}"))
+    assert "It went wrong on the stack local. Stack prod is as it was." in page
+    desk.does()
     waiting = run_of(browser.post("/waiting"))
     assert desk.ends(waiting) == "well"
-    assert "HOMEPORT_EDITED" not in browser.get(f"/runs/{waiting}").text  # make up does the same
+    at = "It was at"
+    assert at in text_of(browser.get("/sites/blog"))
+    preview = previewed(desk, browser, "blog", TEXT)
+    assert desk.ends(run_of(browser.post(f"/runs/{preview}/try"))) == "well"
+    assert at in text_of(browser.get("/sites/blog"))
 
 
 def test_a_change_says_so_and_keeps_the_files_mode(desk: Desk) -> None:
