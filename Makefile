@@ -107,7 +107,7 @@ test: setup console-packages ## run all tests but long drills
 drill: setup console-packages ## save, lose and restore stacks that are made for it, all drills
 	@setup/images
 	@setup/test-tools
-	@. ./activate && python -m pytest --verbose tests/e2e/test_backup.py tests/e2e/test_daily_backup.py tests/e2e/test_restore.py
+	@. ./activate && python -m pytest --verbose tests/e2e/test_backup.py tests/e2e/test_daily_backup.py tests/e2e/test_remote_backup.py tests/e2e/test_restore.py
 
 bench: setup ## measure what the documents claim: make bench TOPIC=sites
 	@. ./activate && python -m bench $${TOPIC:+"$$TOPIC"}
