@@ -67,10 +67,17 @@ class Checkout:
             if site.stem != "welcome":  # a test declares the sites that it is about
                 site.unlink()
         (folder / ".venv").symlink_to(ROOT / ".venv")  # named in Pulumi.yaml
-        self.folder, self.place, self.stack = folder, place, stack
-        self.label = f"homeport/{stack}"
+        self.stack, self.label = stack, f"homeport/{stack}"
+        self._stand(folder, place)
         self.http, self.https = free_port(place.address), free_port(place.address)
-        self.ca = folder / "ca.pem"
+        self.extra: dict[str, object] = {}
+        """Settings beyond the local stack's that every `configure` keeps."""
+        self.configure()
+        self.pulumi("stack", "init", "--no-select")
+
+    def _stand(self, folder: Path, place: Place) -> None:
+        """Have no state yet, in a folder that has the files."""
+        self.folder, self.place, self.ca = folder, place, folder / "ca.pem"
         self.environment = {
             **place.environment,
             "PULUMI_HOME": str(ROOT / ".engine"),
@@ -84,10 +91,17 @@ class Checkout:
         ours = [str(folder / "bin"), str(ROOT / ".venv/bin"), str(ROOT / ".engine/bin")]
         self.environment["PATH"] = os.pathsep.join([*ours, place.environment["PATH"]])
         (folder / ".state").mkdir()
-        self.extra: dict[str, object] = {}
-        """Settings beyond the local stack's that every `configure` keeps."""
+
+    def start_anew(self, folder: Path, place: Place) -> None:
+        """Lose this checkout with its state. What goes on, in a new folder, is what git has, and
+        what visitors know; for another host, if `place` is one.
+        """
+        self.__dict__.pop("docker", None)
+        git_has_not = shutil.ignore_patterns(".state", ".engine", "__pycache__")
+        shutil.copytree(self.folder, folder, symlinks=True, ignore=git_has_not)
+        shutil.rmtree(self.folder)
+        self._stand(folder, place)
         self.configure()
-        self.pulumi("stack", "init", "--no-select")
 
     @cached_property
     def docker(self) -> docker.DockerClient:

@@ -82,10 +82,7 @@ class Registries:
             READER: "rita-pw",
             LEAVER: "pä:ss \"wörd'\\ ☂",
         }
-        self.clients = Clients(
-            folder,
-            {f"{name}.localhost": checkout.place.address for name in (PACKAGES, IMAGES)},
-        )
+        self.clients = Clients(folder, self._hosts())
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -117,6 +114,14 @@ class Registries:
             python=checkout.folder / ".venv/bin/python",
             stack=checkout.stack,
         )
+
+    def _hosts(self) -> dict[str, str]:
+        address = self.checkout.place.address
+        return {f"{name}.localhost": address for name in (PACKAGES, IMAGES)}
+
+    def follow(self) -> None:
+        """Have the clients find the stack at another place."""
+        self.clients.resolve(self._hosts())
 
     def bring_up(self) -> None:
         """What the page's own commands do, without them."""

@@ -1,42 +1,48 @@
 """A host is lost with all of its data, and the checkout with its state: files, passphrase and the
-backup's repository bring everything back. The tests run in this order.
+backup's repository bring everything back on another host, over SSH. The tests run in this order.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import docker
 import pytest
-from docker.models.containers import Container
+import yaml
 
-from tests.e2e.checkout import Checkout, Place
+from tests.e2e.checkout import ROOT, WELCOME_MARKER, Checkout, Place, this_machine
 from tests.e2e.registries import READER, WRITER, Registries, at_an_address_of_its_own, wheel
 from tests.e2e.sites import page
 from tests.e2e.support import clients, containers
 from tests.e2e.support.clean import stack_name
-from tests.e2e.support.rest_server import PORT, rest_server
+from tests.e2e.support.rest_server import rest_server_at
+from tests.e2e.support.second_host import SecondHost
 from tests.e2e.support.secrets_search import LeakSearch
 from tests.e2e.support.waiting import wait_until
 from tests.e2e.vaulted import Vaulted
 
 pytestmark = [
-    pytest.mark.parametrize("place", ["socket"], indirect=True),
+    pytest.mark.parametrize("place", ["ssh"], indirect=True),
     pytest.mark.skipif(bool(clients.missing()), reason=clients.missing()),
 ]
 
-SERVER, USER = "backups", "prod"
+USER = "prod"
 PASSWORD, CREDENTIAL = (f"{name}-{secrets.token_hex(12)}" for name in ("planted", "credential"))
+OPENS = {
+    "backup.password": PASSWORD,
+    "backup.env.RESTIC_REST_USERNAME": USER,
+    "backup.env.RESTIC_REST_PASSWORD": CREDENTIAL,
+}
+"""The repository, by the path of the setting."""
 BY_HAND = secrets.token_hex(8)
 PACKAGE = wheel("kept")
 Digests = Mapping[str, Mapping[str, str]]
@@ -49,7 +55,8 @@ class Drill:
     checkout: Checkout
     registries: Registries
     vault: Vaulted
-    server: Container
+    elsewhere: Place
+    """The host that it is brought back on."""
     told: str = ""
     before: Digests = field(default_factory=dict)
     """Each volume's files."""
@@ -68,18 +75,6 @@ class Drill:
         self.told += done.stdout
         return done.returncode, done.stdout
 
-    def reach(self, at: str) -> None:
-        """Name the server as it is reached."""
-        known = self.checkout.extra.get("backup", {})
-        assert isinstance(known, dict)
-        self.checkout.extra["backup"] = {**known, "repository": f"rest:http://{at}:{PORT}/"}
-        self.checkout.configure()
-
-    def reach_from_anywhere(self) -> None:
-        """Name the server as it is reached without the stack's networks."""
-        self.server.reload()
-        self.reach(self.server.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"])
-
     def volume(self, name: str) -> str:
         return f"homeport-{self.checkout.stack}-{name}"
 
@@ -87,45 +82,43 @@ class Drill:
         found = self.client.volumes.list(filters=containers.labelled(self.checkout.label))
         return {str(volume.name) for volume in found}
 
-    def erase(self, folder: Path) -> None:
-        """Lose the host and the checkout: what remains is what git has, in a new folder."""
-        checkout = self.checkout
-        self.client.networks.get(_services(checkout)).disconnect(self.server)
-        containers.remove_all(self.client, checkout.label)
-        lost = shutil.ignore_patterns(".state", ".engine", "ca.pem", "__pycache__")
-        shutil.copytree(checkout.folder, folder, symlinks=True, ignore=lost)
-        shutil.rmtree(checkout.folder)
-        (folder / ".state").mkdir()
-        checkout.environment["PULUMI_BACKEND_URL"] = f"file://{folder}/.state"
-        old, new = str(checkout.folder / "bin"), str(folder / "bin")
-        checkout.environment["PATH"] = checkout.environment["PATH"].replace(old, new)
-        checkout.folder, checkout.ca = folder, folder / "ca.pem"
+    def lose(self, folder: Path) -> None:
+        """Lose host and checkout. Names lead to the new host; visitors know the CA of before."""
+        self.checkout.close()
+        self.checkout.start_anew(folder, self.elsewhere)
+        self.registries.follow()
 
 
 @pytest.fixture(scope="module")
-def drill(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+def repository(second_host: SecondHost) -> Iterator[str]:
+    """A repository on a server that this machine and the second host reach."""
+    image = yaml.safe_load((ROOT / "config/images.yaml").read_text())["backup"]
+    with (
+        closing(docker.from_env()) as client,
+        rest_server_at(client, image, second_host.neighbour, user=USER, password=CREDENTIAL) as url,
+    ):
+        yield f"rest:{url}"
+
+
+@pytest.fixture(scope="module")
+def drill(
+    place: Place, repository: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Drill]:
+    """The stack on this machine, as long as it isn't lost."""
     top: Path = tmp_path_factory.mktemp("restore")
-    there = at_an_address_of_its_own(place)
-    checkout = Checkout(top / "checkout", there, stack_name("restore"))
+    here = at_an_address_of_its_own(this_machine())
+    checkout = Checkout(top / "checkout", here, stack_name("restore"))
     with ExitStack() as opened:
         opened.callback(checkout.close)
+        checkout.extra |= {"outside": True, "backup": {"repository": repository}}
         registries = opened.enter_context(Registries(checkout, top / "clients"))
         registries.let_write()
         page(checkout, "alpha", "marker-of-alpha")
         vault = Vaulted(checkout)
+        checkout.set_secrets(OPENS)
         checkout.up()
         registries.clients.trust(registries.name, checkout.ca)
-        server = opened.enter_context(
-            rest_server(
-                checkout.docker,
-                checkout.image("backup"),
-                _services(checkout),
-                alias=SERVER,
-                user=USER,
-                password=CREDENTIAL,
-            )
-        )
-        yield Drill(checkout, registries, vault, server)
+        yield Drill(checkout, registries, vault, place)
 
 
 def test_a_stack_is_saved_while_images_are_pushed(drill: Drill) -> None:
@@ -142,10 +135,6 @@ def test_a_stack_is_saved_while_images_are_pushed(drill: Drill) -> None:
     )
     drill.vault.patch("shop/prod", mail_password=BY_HAND)
     drill.generated = drill.vault.values("shop/prod")["database_password"]
-    given = {"password": PASSWORD, "env.RESTIC_REST_USERNAME": USER}
-    given["env.RESTIC_REST_PASSWORD"] = CREDENTIAL
-    drill.reach(SERVER)
-    drill.checkout.set_secrets({f"backup.{key}": value for key, value in given.items()})
     others = [registries.build(f"{registries.name}/app:during{n}") for n in range(6)]
     with ThreadPoolExecutor(1) as thread:
         run = thread.submit(drill.run, "backup")
@@ -162,8 +151,7 @@ def test_a_stack_is_saved_while_images_are_pushed(drill: Drill) -> None:
 def test_on_an_empty_host_what_can_not_be_restored_changes_nothing(
     drill: Drill, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    drill.erase(tmp_path_factory.mktemp("clone") / "checkout")
-    drill.reach_from_anywhere()
+    drill.lose(tmp_path_factory.mktemp("clone") / "checkout")
     code, said = drill.run("restore", "--snapshot=ffff")
     assert code == 1, said
     assert re.search(
@@ -229,8 +217,8 @@ def test_everything_comes_back(drill: Drill) -> None:
         files=[checkout.folder / ".engine"],
     )
     assert drill.volume("restore") not in drill.volumes()
-    checkout.ca.write_text(checkout.command("ca").stdout)
     checkout.serves(checkout.url("alpha"), "marker-of-alpha")
+    checkout.serves(checkout.url("welcome", scheme="http"), WELCOME_MARKER)
 
 
 def test_files_owners_and_modes_are_as_they_were(drill: Drill) -> None:
@@ -248,7 +236,6 @@ def test_files_owners_and_modes_are_as_they_were(drill: Drill) -> None:
 
 def test_each_tag_pulls_and_the_package_installs(drill: Drill) -> None:
     registries = drill.registries
-    registries.clients.trust(registries.name, drill.checkout.ca)
     tags = registries.ask("GET", "registry", "/v2/app/tags/list", READER).json()["tags"]
     assert "first" in tags
     for tag in tags:
@@ -278,10 +265,9 @@ def test_one_component_gets_its_data_back_while_all_others_go_on(drill: Drill) -
     containers.run_in(drill.registries.container("pypi"), spoil)
     drill.vault.patch("shop/prod", mail_password="spoilt")
     before = drill.registries.started()
-    with _within_reach(drill):
-        for only in ("pypi", "vault"):
-            code, said = drill.run("restore", f"--only={only}")
-            assert code == 0, said
+    for only in ("pypi", "vault"):
+        code, said = drill.run("restore", f"--only={only}")
+        assert code == 0, said
     after = containers.volume_digests(drill.client, checkout.label)
     assert after[pypi] == drill.before[pypi]
     assert drill.vault.values("shop/prod")["mail_password"] == BY_HAND
@@ -291,23 +277,27 @@ def test_one_component_gets_its_data_back_while_all_others_go_on(drill: Drill) -
     assert restarted == {drill.registries.container("pypi").id}
 
 
-def test_a_new_laptop_takes_over_the_state_of_a_host_that_lives(drill: Drill) -> None:
+@pytest.mark.drill
+def test_a_new_laptop_takes_over_the_state_of_a_host_that_lives(
+    drill: Drill, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     checkout = drill.checkout
     code, said = drill.run("restore-state")
     assert code == 1
     assert f"stack {checkout.stack} has a state, of " in said
-    with _within_reach(drill):
-        code, said = drill.run("backup")
-        assert code == 0, said
-        shutil.rmtree(checkout.folder / ".state")
-        (checkout.folder / ".state").mkdir()
-        before = checkout.ids()
-        code, said = drill.run("restore-state")
+    code, said = drill.run("backup")
+    assert code == 0, said
+    before = checkout.ids()
+    checkout.start_anew(tmp_path_factory.mktemp("laptop") / "checkout", checkout.place)
+    code, said = drill.run("restore-state")
     assert code == 0, said
     assert re.search(
         rf"^stack {checkout.stack} has the state of 20\S+ \S+ again; ", said, re.MULTILINE
     )
     checkout.pulumi("preview", "--refresh", "--expect-no-changes")
+    code, said = drill.run("drift")
+    assert code == 0, said
+    assert "the host is what the files say" in said
     assert checkout.ids() == before
 
 
@@ -319,7 +309,6 @@ def test_nothing_is_restored_onto_a_stack_or_its_data(drill: Drill) -> None:
     assert f"stack {checkout.stack} has containers: " in said
     assert checkout.ids() == before
     checkout.command("down")
-    drill.reach_from_anywhere()
     digests = containers.volume_digests(drill.client, checkout.label)
     code, said = drill.run("restore")
     assert code == 1, said
@@ -327,27 +316,8 @@ def test_nothing_is_restored_onto_a_stack_or_its_data(drill: Drill) -> None:
     assert containers.volume_digests(drill.client, checkout.label) == digests
 
 
-@contextmanager
-def _within_reach(drill: Drill) -> Iterator[None]:
-    """The server of the backup is among the stack's services."""
-    network = drill.client.networks.get(_services(drill.checkout))
-    network.connect(drill.server, aliases=[SERVER])
-    drill.reach(SERVER)
-    try:
-        yield
-    finally:
-        network.disconnect(drill.server)
-
-
-def _services(checkout: Checkout) -> str:
-    """The name of the network on which services find each other."""
-    there = checkout.docker.networks.list(filters=containers.labelled(checkout.label))
-    (name,) = [str(each.name) for each in there if str(each.name).startswith("services-")]
-    return name
-
-
 def _size(drill: Drill, name: str) -> int:
-    """Bytes of the files of a volume of this machine's Docker."""
+    """Bytes of the files of a volume, whose folder this machine sees."""
     at = Path(drill.client.volumes.get(drill.volume(name)).attrs["Mountpoint"])
     return sum(file.stat().st_blocks * 512 for file in at.iterdir())
 

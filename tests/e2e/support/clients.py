@@ -65,8 +65,7 @@ class Clients:
         for tool in ("pip", "twine", "uv", "poetry"):
             (self.bin / tool).symlink_to(_TOOLS / tool)
         shutil.copytree("/etc", self._etc, symlinks=True, ignore=shutil.ignore_patterns("docker"))
-        with (self._etc / "hosts").open("a") as file:
-            file.writelines(f"{address} {name}\n" for name, address in hosts.items())
+        self.resolve(hosts)
         self.environment = {
             "PATH": f"{folder}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self.home),
@@ -130,6 +129,12 @@ class Clients:
     def docker(self) -> docker.DockerClient:
         """The daemon, asked directly."""
         return docker.DockerClient(self._socket)
+
+    def resolve(self, hosts: Mapping[str, str]) -> None:
+        """Have names lead to these addresses, as a change in DNS does."""
+        lines = (f"{address} {name}\n" for name, address in hosts.items())
+        text = Path("/etc/hosts").read_text() + "".join(lines)
+        (self._etc / "hosts").write_text(text)
 
     def trust(self, registry: str, ca: Path) -> None:
         """Have the daemon believe a CA's certificates for a registry."""

@@ -13,6 +13,7 @@ from docker.models.containers import Container
 from passlib.hash import bcrypt
 
 from host import engine
+from tests.e2e.checkout import free_port
 
 from . import containers
 from .waiting import wait_until
@@ -41,12 +42,41 @@ def rest_server(
     """A server on a network, by the name `alias`, that one user gets into. What it has it never
     deletes. `image` is any of Debian 13's. With `disk_mib` it has a disk of that size, in memory.
     """
+    with _made(client, image, f":{PORT}", user, password, disk_mib=disk_mib) as container:
+        client.networks.get(network).connect(container, aliases=[alias])
+        _start(container)
+        yield container
+
+
+@contextmanager
+def rest_server_at(
+    client: docker.DockerClient, image: str, address: str, *, user: str, password: str
+) -> Iterator[str]:
+    """The same at an address of this machine's, which stacks of several hosts reach: its URL."""
+    at = f"{address}:{free_port(address)}"
+    with _made(client, image, at, user, password, network_mode="host") as container:
+        _start(container)
+        yield f"http://{at}/"
+
+
+@contextmanager
+def _made(
+    client: docker.DockerClient,
+    image: str,
+    listen: str,
+    user: str,
+    password: str,
+    *,
+    disk_mib: int = 0,
+    network_mode: str = "bridge",
+) -> Iterator[Container]:
     bring(client, _IMAGE, _DOCKERFILE.format(image=image))
     container = client.containers.create(
         _IMAGE,
         entrypoint=["restic-rest-server"],
-        command=["--append-only", "--path", AT, "--htpasswd-file", _USERS, "--listen", f":{PORT}"],
+        command=["--append-only", "--path", AT, "--htpasswd-file", _USERS, "--listen", listen],
         tmpfs={AT: f"size={disk_mib}m"} if disk_mib else {},
+        network_mode=network_mode,
         labels=containers.of_this_run(),
     )
     try:
@@ -57,12 +87,14 @@ def rest_server(
             info.size = len(line)
             tar.addfile(info, io.BytesIO(line))
         container.put_archive("/", buffer.getvalue())
-        client.networks.get(network).connect(container, aliases=[alias])
-        container.start()
-        wait_until(lambda: b"start server" in container.logs(), "the server of backups listens")
         yield container
     finally:
         container.remove(force=True, v=True)
+
+
+def _start(container: Container) -> None:
+    container.start()
+    wait_until(lambda: b"start server" in container.logs(), "the server of backups listens")
 
 
 def bring(client: docker.DockerClient, ref: str, dockerfile: str) -> None:
