@@ -316,6 +316,40 @@ def test_nothing_is_restored_onto_a_stack_or_its_data(drill: Drill) -> None:
     assert containers.volume_digests(drill.client, checkout.label) == digests
 
 
+@pytest.mark.drill
+def test_a_lost_passphrase_is_replaced_by_the_sheet(
+    drill: Drill, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    checkout, vault = drill.checkout, drill.vault
+    code, said = drill.run("backup-key")
+    assert code == 0, said
+    sheet = dict(re.findall(r"^  (\w+): (.+)$", said, re.MULTILINE))
+    drill.lose(tmp_path_factory.mktemp("sheet") / "checkout")
+    checkout.environment["PULUMI_CONFIG_PASSPHRASE"] = secrets.token_hex(8)
+    for line in _typed("The passphrase is lost"):
+        given = sheet[re.split("[.:]", line)[-1]] if "config set" in line else ""
+        checkout.run("sh", "-c", line.replace("prod", checkout.stack, 1), given=given)
+    for user, password in {**drill.registries.passwords, **vault.passwords}.items():
+        checkout.command("user", f"--name={user}", given=password)
+    code, said = drill.run("restore")
+    assert code == 0, said
+    checkout.serves(checkout.url("alpha"), "marker-of-alpha")
+    registries = drill.registries
+    assert registries.pull(f"{registries.name}/app:first") == drill.image
+    values = vault.values("shop/prod")
+    assert values["mail_password"] == BY_HAND
+    assert values["database_password"] == drill.generated
+    assert values["api_token"] == vault.given["shop.prod.api_token"]
+    checkout.pulumi("preview", "--refresh", "--expect-no-changes")
+
+
+def _typed(section: str) -> list[str]:
+    """What a section of the page has for this checkout's Pulumi, and for its files."""
+    page = (ROOT / "docs/how-to/restore.md").read_text()
+    block = page.partition(f"## {section}\n")[2].split("```\n")[1]
+    return [line for line in block.splitlines() if line.startswith(("pulumi ", "sed "))]
+
+
 def _size(drill: Drill, name: str) -> int:
     """Bytes of the files of a volume, whose folder this machine sees."""
     at = Path(drill.client.volumes.get(drill.volume(name)).attrs["Mountpoint"])
