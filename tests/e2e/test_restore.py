@@ -19,10 +19,12 @@ import docker
 import pytest
 import yaml
 
+from tests.e2e.certified import acme_server, challenged_at, site, url, use
 from tests.e2e.checkout import ROOT, WELCOME_MARKER, Checkout, Place, this_machine
 from tests.e2e.registries import READER, WRITER, Registries, at_an_address_of_its_own, wheel
 from tests.e2e.sites import page
 from tests.e2e.support import clients, containers
+from tests.e2e.support.acme import TOOLS
 from tests.e2e.support.clean import stack_name
 from tests.e2e.support.rest_server import rest_server_at
 from tests.e2e.support.second_host import SecondHost
@@ -45,6 +47,7 @@ OPENS = {
 """The repository, by the path of the setting."""
 BY_HAND = secrets.token_hex(8)
 PACKAGE = wheel("kept")
+_DAY = 86400
 Digests = Mapping[str, Mapping[str, str]]
 
 
@@ -341,6 +344,38 @@ def test_a_lost_passphrase_is_replaced_by_the_sheet(
     assert values["database_password"] == drill.generated
     assert values["api_token"] == vault.given["shop.prod.api_token"]
     checkout.pulumi("preview", "--refresh", "--expect-no-changes")
+
+
+@pytest.mark.drill
+@pytest.mark.skipif(
+    not (TOOLS / "pebble").exists(), reason="setup/test-tools builds Pebble where Go is"
+)
+def test_no_certificate_is_asked_for_again(
+    place: Place, repository: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    top: Path = tmp_path_factory.mktemp("certificates")
+    public = Checkout(top / "checkout", place, stack_name("certificates"))
+    with ExitStack() as opened:
+        opened.callback(public.close)
+        (public.folder / "config/sites/welcome.yaml").unlink()
+        ports = challenged_at(public, "TLS-ALPN-01")
+        acme = opened.enter_context(
+            acme_server(public, tmp_path_factory, ports, lifetime=_DAY),
+        )
+        use(public, acme)
+        public.extra["backup"] = {"repository": repository}
+        public.configure()
+        public.set_secrets(OPENS)
+        site(public, "alpha")
+        for command in ("up", "backup"):
+            public.command(command)
+        asked = acme.ordered()  # twice, where Caddy first chose a challenge that can't pass
+        assert asked
+        public.close()
+        public.start_anew(top / "clone", place)
+        public.command("restore")
+        public.serves(url(public, "alpha"), "marker-of-alpha")
+        assert acme.ordered() == asked
 
 
 def _typed(section: str) -> list[str]:

@@ -90,6 +90,10 @@ class Acme:
         """How many certificates it has issued."""
         return (self._folder / "log").read_text(errors="replace").count("Issued certificate serial")
 
+    def ordered(self) -> int:
+        """How many times it was asked for a certificate."""
+        return (self._folder / "log").read_text(errors="replace").count(" orders in the db")
+
     def _start(self, program: str, *arguments: str) -> None:
         with (self._folder / "log").open("ab") as log:
             self._processes.append(
