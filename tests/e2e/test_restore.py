@@ -382,7 +382,7 @@ def _typed(section: str) -> list[str]:
     """What a section of the page has for this checkout's Pulumi, and for its files."""
     page = (ROOT / "docs/how-to/restore.md").read_text()
     block = page.partition(f"## {section}\n")[2].split("```\n")[1]
-    return [line for line in block.splitlines() if line.startswith(("pulumi ", "sed "))]
+    return [line for line in block.splitlines() if line.startswith(("pulumi ", "perl "))]
 
 
 def _size(drill: Drill, name: str) -> int:
