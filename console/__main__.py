@@ -61,6 +61,7 @@ def _serve(stack: str) -> None:
         stack=stack,
         root=ROOT,
         load=load,
+        urls=lambda edited: reading.urls(lambda: load(edited)),
         overview=lambda: reading.overview(lambda: load({}), stack, repository),
         repository=repository,
         address=address,

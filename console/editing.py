@@ -16,7 +16,7 @@ from console import candidate, declared, fields, operations
 from console.caddyfile_import.importer import Imported, sites_from_caddyfile
 from console.candidate import SITES, Checked, Draft
 from console.dropped import MAX_FILES, DroppedError, differences, listing
-from console.pages_of_site import digest_of, folder_of, led_to
+from console.pages_of_site import digest_of, folder_of, led_here, led_to
 from console.run import Pages
 from console.state import Console, console_of
 
@@ -191,7 +191,8 @@ def _form_of_imported(
     """
     named = [site for site in imported.sites if site.name == draft.name]
     site = (named or imported.sites)[0]
-    made = replace(draft, name=site.name, text=site.yaml)
+    text = led_here(site.yaml, site.name) if draft.pages else site.yaml
+    made = replace(draft, name=site.name, text=text)
     given = {
         "block": draft.text,
         "told": _checked(console, draft, imported),

@@ -53,6 +53,8 @@ def show(request: Request) -> Response:
         return Response(status_code=204)
     steps = run.steps
     files = {f"{SITES}/{file}" for file in about.edited}
+    site = next((file.removesuffix(".yaml") for file in about.edited), "")
+    edited = {} if about.kind == "up" else _laid_over(console, about)
     given = {
         "run": run,
         "about": about,
@@ -60,7 +62,9 @@ def show(request: Request) -> Response:
         "state": state,
         "steps": steps,
         "lines": candidate.difference(about.before, about.edited),
-        "site": next((file.removesuffix(".yaml") for file in about.edited), ""),
+        "site": site,
+        "urls": console.urls(edited).get(site, ()) if state == "well" else (),
+        "is_removed": bool(site) and all(text is None for text in about.edited.values()),
         "own": [found for found in run.sentences if found[0] in files],
         "also": [path for path in console.repository.uncommitted() if path not in files],
         "pages": about.pages,

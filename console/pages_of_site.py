@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,14 @@ def led_to(text: str, name: str, place: str) -> str | None:
         return None
     before, after = text[: found.start_mark.index], text[found.end_mark.index :]
     return f"{before}{json.dumps(place)}{after}"
+
+
+def led_here(text: str, name: str) -> str:
+    """The text of a site's file that was made of a Caddyfile, with the site's own folder in place
+    of the one that the Caddyfile named.
+    """
+    here = f"source: {{folder: {folder_of(name)}}}"
+    return re.sub(r"^source: \{host_folder: .*\}$", here, text, flags=re.MULTILINE)
 
 
 @contextmanager

@@ -43,6 +43,22 @@ def overview(load: Callable[[], Estate], stack: str, repository: Repository) -> 
     return Overview(shown, problems, repository.not_pushed())
 
 
+def urls(load: Callable[[], Estate]) -> Mapping[str, tuple[str, ...]]:
+    """Where each site answers, by its name; nothing if the files have problems."""
+    try:
+        return _urls(load())
+    except ConfigError:
+        return {}
+
+
+def _urls(estate: Estate) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in estate.urls():
+        if entry["kind"] != "service":
+            found[entry["name"]] = (*found.get(entry["name"], ()), entry["url"])
+    return found
+
+
 def _waiting(stack: str, root: Path) -> Mapping[str, str]:
     noted = live.last(stack, root)
     if noted is None:
@@ -56,15 +72,12 @@ def _waiting(stack: str, root: Path) -> Mapping[str, str]:
 
 
 def _of_estate(estate: Estate) -> Iterable[Row]:
-    urls: dict[str, list[str]] = {}
-    for entry in estate.urls():
-        if entry["kind"] != "service":
-            urls.setdefault(entry["name"], []).append(entry["url"])
+    urls = _urls(estate)
     for site in estate.sites:
         served, component = _served(site, estate)
         yield Row(
             name=site.name,
-            urls=tuple(urls.get(site.name, ())),
+            urls=urls.get(site.name, ()),
             served=served,
             content=_content(site),
             component=component,

@@ -42,6 +42,8 @@ class Console:
     """The checkout."""
     load: Callable[[Edited], object]
     """Reads the stack's files, with texts laid over those of sites. Raises ConfigError."""
+    urls: Callable[[Edited], Mapping[str, tuple[str, ...]]]
+    """Where sites answer, with texts laid over those of sites; nothing if these have problems."""
     overview: Callable[[], Overview]
     """Reads the list of sites."""
     repository: Repository

@@ -128,6 +128,7 @@ class Desk:
             stack=self.stack,
             root=self.root,
             load=load,
+            urls=lambda edited: reading.urls(lambda: load(edited)),
             overview=lambda: reading.overview(lambda: load({}), "local", repository),
             repository=repository,
             address=self.address,

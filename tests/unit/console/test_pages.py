@@ -69,10 +69,30 @@ def test_pages_and_file_are_one_candidate_one_commit_and_one_undo(desk: Desk, fi
     assert (desk.root / "config/sites/new.yaml").read_text() == TEXT
     assert (desk.root / "sites/new/index.html").read_text() == "<p>new</p>"
     assert desk.git("status", "-s") == ""
-    undone(desk, browser, "new")
+    gone = undone(desk, browser, "new")
     assert desk.tree() == before
+    assert "It is removed." in browser.get(f"/runs/{gone}").text
     undone(desk, browser, "new")
     assert (desk.root / "sites/new/a/b.css").read_text() == "b{}"
+
+
+def test_pages_take_the_place_of_the_folder_that_a_caddyfile_names(desk: Desk) -> None:
+    browser = desk.browser()
+    block = "new.example.org {\n\troot * /var/www/new\n\tfile_server\n\theader X y\n}\n"
+    form = posted(browser, FOLDER, name="", text=block)
+    assert "source: {folder: sites/new}" in form.text
+    assert "/var/www" not in form.text.partition("</textarea>")[0].partition("<textarea")[2]
+    assert "Nothing is wrong with it here." in form.text
+    name, text, pages = (
+        html.unescape(re.findall(f'name="{key}"[^>]*?(?:value="|>\n)([^"<]*)', form.text)[0])
+        for key in ("name", "text", "pages")
+    )
+    run = previewed(desk, browser, [], name=name, text=text, pages=pages)
+    url = "https://new.example.org.localhost:8443"
+    assert f'It will answer at <a href="{url}' in browser.get(f"/runs/{run}").text
+    live = published(desk, browser, run)
+    assert f'It answers at <a href="{url}' in browser.get(f"/runs/{live}").text
+    assert (desk.root / "sites/new/index.html").read_text() == "<p>new</p>"
 
 
 def test_new_pages_of_a_site_take_the_place_of_all_old_ones(desk: Desk) -> None:

@@ -243,10 +243,11 @@ def test_an_update_that_fails_keeps_the_commit_and_offers_the_way_back(desk: Des
     assert commits(desk)[0] == "Add the site new"
 
 
-def undone(desk: Desk, browser: httpx.Client, name: str) -> None:
+def undone(desk: Desk, browser: httpx.Client, name: str) -> str:
+    """The run that undid it."""
     preview = run_of(browser.post(f"/sites/{name}/undo"))
     assert desk.ends(preview) == "well"
-    published(desk, browser, preview)
+    return published(desk, browser, preview)
 
 
 def test_undo_brings_back_the_text_by_a_new_commit(desk: Desk) -> None:

@@ -266,7 +266,7 @@ caddyfile: |
 	file_server
 }""",
         "hosts: [example.org]\nsource: {folder: sites/example}\ncaddyfile: |\n  bind 127.0.0.1\n",
-        {2: "the log of `router`", 5: "homeport:tls", 6: "homeport:listen"},
+        {2: "the log of the gateway", 5: "homeport:tls", 6: "homeport:listen"},
     ),
     "19 headers and compression": (
         "example.org {\n\tencode gzip\n\theader -Server\n\theader X-Frame-Options DENY\n"
