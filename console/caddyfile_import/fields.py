@@ -12,7 +12,7 @@ from config.site import Email, Page
 from console.caddyfile_import.draft import ROOT, Draft, below
 from console.caddyfile_import.words import Directive, UnreadableError, walk, word
 
-_LOG = "left out, as the log of the gateway has each request; make logs shows it"
+_LOG = "left out, as the log of the gateway has each request"
 _TLS = "the gateway has the certificates: homeport:tls of the stack's file says which"
 _RATE = (
     "the official Caddy has no such directive, as plugins aren't part of it; the gateway bounds "
