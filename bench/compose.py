@@ -11,15 +11,15 @@ from tests.e2e.support.containers import of_this_run
 _COMMAND = ("docker", "compose")
 
 
-def is_there() -> bool:
-    """Whether this machine has it."""
-    return subprocess.run([*_COMMAND, "version"], check=False, capture_output=True).returncode == 0
-
-
 class Compose(OneCaddy):
     """As a compose file."""
 
     tool = "docker compose up"
+
+    @staticmethod
+    def is_there() -> bool:
+        version = subprocess.run([*_COMMAND, "version"], check=False, capture_output=True)
+        return version.returncode == 0
 
     def write(self, containers: dict[str, Container]) -> None:
         services = {

@@ -7,10 +7,11 @@ import statistics
 import sys
 from collections.abc import Iterator
 
-from bench import compose, opentofu
 from bench.chart import chart
 from bench.clock import repeated, seconds, until_answered
+from bench.compose import Compose
 from bench.one_caddy import measured
+from bench.opentofu import OpenTofu
 from bench.rates import TOOLS, h2load
 from bench.servers import ip
 from host import engine
@@ -18,6 +19,7 @@ from tests.e2e.checkout import Checkout
 from tests.e2e.sites import page
 from tests.e2e.support import containers
 
+_TOOLS = (Compose, OpenTofu)
 _NUMBERS = {"shared": (6, 50, 200), "container": (6, 50)}
 _PREVIEW = "preview without changes, seconds"
 _UP = "up without changes, seconds"
@@ -35,12 +37,9 @@ def measure(checkout: Checkout) -> list[tuple[str, str]]:
 
     Prints the figures of shared sites as pictures for the measurements, too.
     """
-    for tool in (compose, opentofu):
+    for tool in _TOOLS:
         if not tool.is_there():
-            print(
-                f"No rows of {tool.__name__.rpartition('.')[2]}: it isn't installed",
-                file=sys.stderr,
-            )
+            print(f"No rows of {tool.__name__}: it isn't installed", file=sys.stderr)
     rows: list[tuple[str, str]] = []
     for hosting, numbers in _NUMBERS.items():
         for site in (checkout.folder / "config/sites").glob("s*.yaml"):
@@ -80,10 +79,9 @@ def _figures(checkout: Checkout, hosting: str, number: int) -> Iterator[tuple[st
         rate = h2load(f"https://s{number - 1}.localhost/", at, requests=_REQUESTS)
         told = f"{rate.per_second:,.0f}, {rate.p99:.1f} ms"
         yield "requests per second of one of them, p99", told
-    if compose.is_there():
-        yield from measured(compose.Compose, checkout, hosting, number)
-    if opentofu.is_there():
-        yield from measured(opentofu.OpenTofu, checkout, hosting, number)
+    for tool in _TOOLS:
+        if tool.is_there():
+            yield from measured(tool, checkout, hosting, number)
 
 
 def _declare(checkout: Checkout, number: int, hosting: str) -> None:

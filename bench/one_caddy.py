@@ -45,6 +45,11 @@ class OneCaddy(ABC):
         self._contained, self._sites = contained, 0
         (top / "caddy").mkdir()
 
+    @staticmethod
+    @abstractmethod
+    def is_there() -> bool:
+        """Whether this machine has the tool."""
+
     @abstractmethod
     def write(self, containers: dict[str, Container]) -> None:
         """Write the tool's own file."""

@@ -12,15 +12,14 @@ from tests.e2e.support.containers import of_this_run
 _PROVIDER = "kreuzwerker/docker"
 
 
-def is_there() -> bool:
-    """Whether this machine has it."""
-    return shutil.which("tofu") is not None
-
-
 class OpenTofu(OneCaddy):
     """As resources of that provider."""
 
     tool = "tofu apply"
+
+    @staticmethod
+    def is_there() -> bool:
+        return shutil.which("tofu") is not None
 
     def write(self, containers: dict[str, Container]) -> None:
         image = self.checkout.docker.images.get(self.checkout.image("gateway"))
