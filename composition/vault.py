@@ -8,6 +8,7 @@ from components.vault.backup_role import BackupLogin
 from components.vault.client import Reach
 from components.vault.contents import Environment, Person
 from components.vault.server_config import VaultKeys
+from composition.people import accounts
 from config.estate import Estate
 from config.vault_section import VaultSection
 from config.vault_values import known_values
@@ -57,9 +58,10 @@ def what_the_vault_holds(estate: Estate) -> dict[str, Environment]:
 def people_of_the_vault(estate: Estate) -> dict[str, Person]:
     """Who has an account there, by name."""
     paths = {each.path for each in estate.in_vault}
+    hashes = accounts(estate.settings)
     return {
         name: Person(
-            hash=opened(user.hash) or "",
+            hash=hashes[name],
             readable=user.vault.readable(paths),
             writable=user.vault.writable(paths),
         )

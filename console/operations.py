@@ -54,7 +54,6 @@ def show(request: Request) -> Response:
     steps = run.steps
     files = {f"{SITES}/{file}" for file in about.edited}
     site = next((file.removesuffix(".yaml") for file in about.edited), "")
-    edited = {} if about.kind == "up" else _laid_over(console, about)
     given = {
         "run": run,
         "about": about,
@@ -63,7 +62,7 @@ def show(request: Request) -> Response:
         "steps": steps,
         "lines": candidate.difference(about.before, about.edited),
         "site": site,
-        "urls": console.urls(edited).get(site, ()) if state == "well" else (),
+        "urls": _urls(console, about, site) if state == "well" else (),
         "is_removed": bool(site) and all(text is None for text in about.edited.values()),
         "own": [found for found in run.sentences if found[0] in files],
         "also": [path for path in console.repository.uncommitted() if path not in files],
@@ -75,6 +74,13 @@ def show(request: Request) -> Response:
         "is_latest": about.kind == "try" or _is_latest(console, run),
     }
     return console.page(request, "run-part.html" if is_part else "run.html", given)
+
+
+def _urls(console: Console, about: About, site: str) -> tuple[str, ...]:
+    """Where the site of a run answers, or will; nothing of one that is only tried elsewhere."""
+    if not site or about.kind == "try":
+        return ()
+    return console.urls({} if about.kind == "up" else _laid_over(console, about)).get(site, ())
 
 
 def cancel(request: Request) -> Response:
