@@ -15,8 +15,8 @@ override export TOPIC := $(value TOPIC)
 # Without compiled modules each command, and each worker of the tests, compiles the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 run = . ./activate && python -m commands
-# Unit tests wait for half of their time, so three processes keep two cores busy.
-parallel = --numprocesses 3 --dist worksteal
+# Unit tests wait for half of their time, so four processes keep two cores busy.
+parallel = --numprocesses 4 --dist worksteal
 end_to_end = python -m pytest tests/e2e -m "not drill" --numprocesses 2 --dist loadfile
 
 help:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import json
 import runpy
 import threading
@@ -196,13 +197,21 @@ def engine_config(stack: str, *, services: bool = False) -> dict[str, str]:
 
     Services are left out unless they are asked for, as most tests are about sites.
     """
+    return {
+        key: text
+        for key, text in _stacks_config(stack).items()
+        if services or key.removeprefix(f"{PROJECT}:") not in Settings.sections()
+    }
+
+
+@functools.cache
+def _stacks_config(stack: str) -> Mapping[str, str]:
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     file = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     values = {f"{PROJECT}:{key}": d["default"] for key, d in project.items() if "default" in d}
     return {
         key: value if isinstance(value, str) else json.dumps(opened(value))
         for key, value in (values | file).items()
-        if services or key.removeprefix(f"{PROJECT}:") not in Settings.sections()
     }
 
 

@@ -106,9 +106,12 @@ class Desk:
         self.commands.write_text(COMMANDS)
         self.server: uvicorn.Server | None = None
         (self.root / ".gitignore").write_text("/.engine\n")
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.git("config", "user.name", "Ada")
-        self.git("config", "user.email", "ada@example.org")
+        self.git("init", "--quiet", "--initial-branch=main", "--template=")
+        with (self.root / ".git/config").open("a") as config:
+            config.write("[user]\nname = Ada\nemail = ada@example.org\n")
+            config.write("[maintenance]\nauto = false\n")
+        for folder in ("hooks", "info"):
+            (self.root / ".git" / folder).mkdir()
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message=The first sites")
         self.sockets = loopback()

@@ -20,7 +20,8 @@ from values.prometheus import Alerts, PrometheusSettings
 
 IMAGE = yaml.safe_load((ROOT / "config/images.yaml").read_text())["prometheus"]
 # Unchecked: a stack's file would be refused, because so rare a look tells a dead gateway as sites.
-SETTINGS = PrometheusSettings.model_construct(interval="1m", alerts=Alerts(site="2m"))
+# promtool evaluates every minute until the last look, so no alert is to wait for a day.
+SETTINGS = PrometheusSettings.model_construct(interval="1m", alerts=Alerts(site="2m", backup="2h"))
 RULES: dict[str, dict[str, Any]] = {
     rule["alert"]: rule
     for group in yaml.safe_load(rules_yml(SETTINGS, internal_ca=True, backup=True))["groups"]
@@ -133,21 +134,20 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, bool]]] = {
         {"instance": "node-exporter:9100", "job": "node"},
         {"9m": False, "11m": True, "24m": True, "26m": False},
     ),
-    # 26 hours are 1560 minutes.
     "BackupOld": (
-        {NEWEST: "60x1600 96060x60", BACKUP_BEGAN: "30x1700"},
+        {NEWEST: "60x150 9060x60", BACKUP_BEGAN: "30x210"},
         OF_BACKUP,
-        {"26h": False, "1562m": True, "1599m": True, "1610m": False},
+        {"2h": False, "122m": True, "149m": True, "160m": False},
     ),
     "BackupOld: there never was one": (
-        {NEWEST: "0x1700", BACKUP_BEGAN: "60x1700"},
+        {NEWEST: "0x150", BACKUP_BEGAN: "60x150"},
         OF_BACKUP,
-        {"25h": False, "1562m": True},
+        {"2h": False, "122m": True},
     ),
     "BackupOld: the repository was emptied": (
-        {NEWEST: "90000x1600 0x60", BACKUP_BEGAN: "60x1700"},
+        {NEWEST: "7200x150 0x60", BACKUP_BEGAN: "60x210"},
         OF_BACKUP,
-        {"1599m": False, "1602m": True},
+        {"149m": False, "152m": True},
     ),
     "BackupIncomplete": (
         {f"backup_unread{BACKUP}": "0x9 2x9 0x9"},
@@ -180,11 +180,12 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, bool]]] = {
     ),
     "BackupDamaged: nobody looked": (
         {
-            f"backup_check_failed{BACKUP}": "0x20300",
-            f"backup_last_good_check_timestamp_seconds{BACKUP}": "60x20200 1212000x90",
+            f"backup_check_failed{BACKUP}": "0x120",
+            # Fourteen days before the twentieth minute.
+            f"backup_last_good_check_timestamp_seconds{BACKUP}": "-1208400x60 3600x60",
         },
         OF_BACKUP,
-        {"14d": False, "20162m": True, "20250m": False},
+        {"20m": False, "21m": True, "61m": False},
     ),
     "RestoreUntested": (
         {

@@ -116,7 +116,9 @@ class Remote:
     def __init__(self, folder: Path, url: str, object_format: str) -> None:
         self.folder, self.url = folder, url
         folder.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch=main", f"--object-format={object_format}")
+        new = ("--quiet", "--template=", "--initial-branch=main")
+        self.git("init", *new, f"--object-format={object_format}")
+        (folder / ".git/info").mkdir()
         self.git("config", "http.receivepack", "false")
 
     def git(self, *argv: str, given: bytes = b"") -> str:
@@ -126,7 +128,7 @@ class Remote:
             for what in ("NAME", "EMAIL")
         }
         done = subprocess.run(
-            ["git", *argv],
+            ["git", "-c", "maintenance.auto=false", *argv],
             cwd=self.folder,
             env=os.environ | person | {"GIT_CONFIG_GLOBAL": "/dev/null"},
             input=given,

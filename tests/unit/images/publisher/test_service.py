@@ -51,8 +51,13 @@ class Service:
         self.log_file = box.root / "log"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        # One for all requests, as making one takes long.
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+        # One for all requests, as making one takes long. It lets no connection expire: httpcore may
+        # close one that another thread has just been given.
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}",
+            timeout=30,
+            limits=httpx.Limits(keepalive_expiry=None),
+        )
         self.start()
 
     def start(self) -> None:
