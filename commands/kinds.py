@@ -27,6 +27,11 @@ WORDS = {
 }
 
 
+_NAMES = {("command:local:Command", "smoke"): "check of every URL"}
+
+
 def called(kind: str, name: str) -> str:
     """A resource of this type and name, such as `container blog`."""
+    if (kind, name) in _NAMES:
+        return _NAMES[kind, name]
     return f"{WORDS[kind]} {name}" if kind in WORDS else name

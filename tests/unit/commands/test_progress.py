@@ -65,14 +65,16 @@ def test_each_thing_that_changes_is_a_line_and_a_component_is_none() -> None:
         *step("replace", "docker:index/container:Container", "blog"),
         *step("delete-replaced", "docker:index/container:Container", "blog"),
         *step("delete", f"{DYNAMIC}Promotion", "shop"),
-        summary(create=2, update=1, replace=1, delete=1, same=100),
+        *step("update", "command:local:Command", "smoke"),
+        summary(create=2, update=2, replace=1, delete=1, same=100),
     ) == [
         "Changing…",
         "  + volume blog-config",
         "  ~ files router-config",
         "  ± container blog",
         "  - visitors' way to shop",
-        "2 created, 1 changed, 1 replaced, 1 removed, 100 unchanged, in 7 s; all else is in "
+        "  ~ check of every URL",
+        "2 created, 2 changed, 1 replaced, 1 removed, 100 unchanged, in 7 s; all else is in "
         ".engine/output/local-up.log",
     ]
 
