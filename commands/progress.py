@@ -33,6 +33,8 @@ _STEPS = {
     "delete-replaced": "",
     "replace": "",
 }
+# Keys of dynamic resources, and of the check of every URL, that tell a person nothing.
+_UNTOLD = ("__", "triggers")
 # What the engine says of the program's end, where the program has said why.
 _EMPTY = re.compile(
     r"an unhandled error occurred: program exited|^(update|preview|destroy) failed$"
@@ -164,7 +166,7 @@ class Progress:
         op = _STEPS.get(about["op"])
         if op and _is_thing(about):
             keys = sorted({*(about.get("detailedDiff") or ()), *(about.get("diffs") or ())})
-            known = [key for key in keys if not key.startswith("__")]
+            known = [key for key in keys if not key.startswith(_UNTOLD)]
             line = {"step": how, "op": op, "name": _name(about), "urn": about["urn"], "keys": known}
             lines = caddyfile_diff.of_step(about) if self.planning else []
             self._write({**line, "of": _component(about), "lines": lines})

@@ -189,12 +189,12 @@ def _https(hosts: Mapping[str, Sequence[Route]], gateway: Gateway) -> str:
     """All hosts share one block, so an unknown host matches no route and adds no figures."""
     handles = {
         host: _if_asked(
-            f"host{number}",
+            f"host-{host}",  # no number: one host more would change the lines of all after it
             [host],
             gateway,
             [*([] if gateway.at.internal_ca else [_HSTS]), *_of_host(routes, gateway)],
         )
-        for number, (host, routes) in enumerate(hosts.items())
+        for host, routes in hosts.items()
     }
     lines = list(chain.from_iterable(handles.values()))
     if len(hosts) > _ONE_BY_ONE:

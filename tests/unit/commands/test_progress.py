@@ -171,7 +171,11 @@ def test_a_program_that_asks_gets_each_step_as_json_and_never_a_value() -> None:
     shown = Progress(out=out, steps=steps)
     planned = about("update", f"{DYNAMIC}VolumeFiles", "router-config")
     planned["metadata"] |= {
-        "detailedDiff": {"files.Caddyfile": {"diffKind": "update"}, "__provider": {}},
+        "detailedDiff": {
+            "files.Caddyfile": {"diffKind": "update"},
+            "__provider": {},
+            "triggers[0]": {},
+        },
         "diffs": ["files"],
         "old": {"inputs": {"files": "planted-old"}, "parent": "urn:pulumi:local::h::x::router"},
         "new": {"inputs": {"files": "planted-new"}, "parent": "urn:pulumi:local::h::x::router"},

@@ -92,7 +92,7 @@ def test_a_good_text_is_told_so(desk: Desk) -> None:
     text = "hosts: [new]\r\nsource: {folder: sites/blog}"
     answer = desk.browser().post("/check", data={"name": "new", "text": text})
     assert said(answer) == []
-    assert "Nothing is wrong with it here." in text_of(answer)
+    assert "No mistakes found." in text_of(answer)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_the_form_writes_the_text_and_nothing_else(desk: Desk) -> None:
     answer = browser.post("/fill", data=same | {"field-hosts": "journal"})
     assert "hosts: [journal]\nsource: {folder: sites/blog}\n# typed\n" in answer.text
     assert 'name="base" value="x"' in answer.text
-    assert "Nothing is wrong with it here." in text_of(answer)
+    assert "No mistakes found." in text_of(answer)
     for was in ("[]", "no JSON", '{"hosts": 1}'):
         assert browser.post("/fill", data=same | {"was": was}).status_code == 200
     assert (desk.tree(), desk.calls()) == (before, [])

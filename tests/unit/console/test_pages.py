@@ -82,7 +82,7 @@ def test_pages_take_the_place_of_the_folder_that_a_caddyfile_names(desk: Desk) -
     form = posted(browser, FOLDER, name="", text=block)
     assert "source: {folder: sites/new}" in form.text
     assert "/var/www" not in form.text.partition("</textarea>")[0].partition("<textarea")[2]
-    assert "Nothing is wrong with it here." in form.text
+    assert "No mistakes found." in form.text
     name, text, pages = (
         html.unescape(re.findall(f'name="{key}"[^>]*?(?:value="|>\n)([^"<]*)', form.text)[0])
         for key in ("name", "text", "pages")
@@ -198,9 +198,9 @@ def test_while_somebody_types_chosen_pages_count_as_there(desk: Desk) -> None:
     # htmx tells that a file was chosen, and not what is in it.
     for key in ("folder", "zip"):
         told = browser.post("/check", data=form | {key: "[object File]"})
-        assert "Nothing is wrong with it here." in text_of(told)
+        assert "No mistakes found." in text_of(told)
     told = browser.post("/check", data=form | {"text": "", "folder": "[object File]"})
-    assert "Nothing is wrong with it here." in text_of(told)
+    assert "No mistakes found." in text_of(told)
 
 
 @pytest.mark.parametrize("how", ["changed", "untracked", "ignored"])
