@@ -79,7 +79,9 @@ def run(context: Context, up: Up) -> int:
             return code
         print("Restoring the vault…", flush=True)
         with opened_vault(context, secret) as vault:
-            put_back(context, vault, content, called="the vault's snapshot in the backup")
+            then = f"and type `{context.make('restore')}` again"  # `up` refuses until the end
+            called = "the vault's snapshot in the backup"
+            put_back(context, vault, content, called=called, then=then)
         known = up.ready(context)
     if code := up.whole(context, known, files):
         return code

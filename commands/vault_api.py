@@ -80,10 +80,13 @@ def is_snapshot(content: bytes) -> bool:
         return False
 
 
-def put_back(context: Context, vault: RawAdapter, content: bytes, *, called: str) -> None:
+def put_back(
+    context: Context, vault: RawAdapter, content: bytes, *, called: str, then: str = ""
+) -> None:
     """Replace all that the vault holds by a snapshot, and wait until it serves that.
 
-    Raises CommandError if it was sealed with another key, where nothing is changed.
+    Raises CommandError if it was sealed with another key, where nothing is changed. `then` is what
+    to type once that key is set, where it isn't `make up`.
     """
     # OpenBao answers before it begins to restore. A mark that no snapshot has tells when it is
     # done; it stands where the next `make up` would remove it.
@@ -96,10 +99,11 @@ def put_back(context: Context, vault: RawAdapter, content: bytes, *, called: str
         vault.post(_POLICY, json={"policy": before})
         if _OTHER_KEY not in str(error):
             raise
+        then = then or f"type `{context.make('up')}`, and restore it then"
         raise CommandError(
             f"{called} was sealed with another key than homeport:vault.seal_key, and nothing "
-            "was changed; set its key as homeport:vault.previous_seal_key, type "
-            f"`{context.make('up')}`, and restore it then (docs/how-to/vault.md)"
+            f"was changed; set its key as homeport:vault.previous_seal_key, {then} "
+            "(docs/how-to/vault.md)"
         ) from error
     deadline = time.monotonic() + _PATIENCE
     while not _is_restored(vault, mark):

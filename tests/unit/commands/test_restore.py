@@ -3,7 +3,7 @@
 import json
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,8 +11,18 @@ from typing import Any
 
 import docker
 import pytest
+from hvac import exceptions
 
-from commands import backup, backup_container, bare_host, live, restore, restoring, up
+from commands import (
+    backup,
+    backup_container,
+    bare_host,
+    live,
+    restore,
+    restoring,
+    up,
+    vault_api,
+)
 from commands.backup_words import Heard
 from commands.context import Context
 from commands.error import CommandError
@@ -235,6 +245,27 @@ def test_data_comes_before_the_stack_and_the_vault_before_what_makes_values(host
         "homeport.stack": "homeport/local",
         "homeport.component": "pypi",
     }
+
+
+def test_another_seal_key_is_told_with_the_command_that_goes_on(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def post(_: str, *, data: bytes = b"", **__: object) -> None:
+        if data:
+            raise exceptions.InvalidRequest("the snapshot is using a different autoseal key")
+
+    answer = SimpleNamespace(json=lambda: {"data": {"policy": ""}})
+    vault = SimpleNamespace(get=lambda _: answer, post=post)
+    monkeypatch.setattr(restore, "opened_vault", lambda *_: nullcontext(vault))
+    monkeypatch.setattr(restore, "put_back", vault_api.put_back)
+    with pytest.raises(CommandError) as caught:
+        run(host)
+    assert str(caught.value) == (
+        "the vault's snapshot in the backup was sealed with another key than "
+        "homeport:vault.seal_key, and nothing was changed; set its key as "
+        "homeport:vault.previous_seal_key, and type `make restore` again (docs/how-to/vault.md)"
+    )
+    assert OWN in host.there, "`make up` refuses"
 
 
 def test_nothing_is_saved_each_day_before_the_vault_is_back(host: Host) -> None:
