@@ -51,6 +51,8 @@ class Repository:
     environment: Mapping[str, str] = field(repr=False)
     """What restic is told."""
     secrets: Sequence[str] = field(repr=False)
+    credential: str
+    """The setting that opens the server."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +113,13 @@ def repository_of(
     told = environment(
         section.repository, is_folder=bool(section.folder), password=password, credential=env
     )
-    return Repository(section=section, environment=told, secrets=(password, *env.values()))
+    given = [each for each in ("env", *credentials) if opened.get(each)]
+    return Repository(
+        section=section,
+        environment=told,
+        secrets=(password, *env.values()),
+        credential=given[-1] if given else "env",
+    )
 
 
 @contextmanager
@@ -202,6 +210,10 @@ def look(
 def told(context: Context, repository: Repository, code: int, heard: Heard) -> int:
     """Say why a run failed, if it did; its exit code."""
     if code:
-        named = Named(repository=repository.section.repository, backup=context.make("backup"))
+        named = Named(
+            repository=repository.section.repository,
+            backup=context.make("backup"),
+            credential=repository.credential,
+        )
         print(ending(code, heard, named), file=sys.stderr)
     return code

@@ -107,6 +107,8 @@ class Named:
     repository: str
     backup: str
     """The command that makes a snapshot."""
+    credential: str = "env"
+    """The setting that opens the server."""
 
 
 def ending(code: int, heard: Heard, named: Named) -> str:
@@ -132,7 +134,7 @@ def ending(code: int, heard: Heard, named: Named) -> str:
             )
     why = f"{at} can't be used: {heard.last or f'restic ended with {code}'}"
     if heard.refused:
-        why += "; set homeport:backup.env to what opens the server"
+        why += f"; set homeport:backup.{named.credential} to what opens the server"
     if heard.full:
         why += "; make room there (docs/how-to/restore.md#the-store-is-full)"
     return why

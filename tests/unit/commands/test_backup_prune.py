@@ -30,6 +30,7 @@ class Store:
     remove: list[dict[str, Any]] = field(default_factory=lambda: list(OLD))
     there: list[dict[str, Any]] = field(default_factory=lambda: [*OLD, *KEPT])
     refuses: bool = False
+    knows_owner: bool = True
     codes: dict[str, int] = field(default_factory=dict)
     ran: list[tuple[str, bool]] = field(default_factory=list)
     keep: Any = None
@@ -45,6 +46,8 @@ class Store:
         heard = Heard(say=print, clock=lambda: 0)
         if command == "forget":
             heard.snapshots = [{"keep": KEPT, "remove": self.remove}]
+            if not self.knows_owner:
+                heard.last = "unexpected HTTP response (401): 401 Unauthorized"
         elif command == "prune" and self.refuses:
             heard.last = "unexpected HTTP response (403): 403 Forbidden"
         elif command == "prune":
@@ -132,6 +135,15 @@ def test_a_failure_has_its_sentence_and_code(
     store.codes[command] = 11
     assert run() == 11
     assert "is locked by somebody" in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_know_the_credential_is_told_with_its_setting(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.knows_owner, store.codes["forget"] = False, 1
+    assert run() == 1
+    said = capsys.readouterr().err
+    assert said.endswith("Unauthorized; set homeport:backup.prune_env to what opens the server\n")
 
 
 def test_without_docker_here_the_credential_goes_nowhere(
