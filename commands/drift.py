@@ -26,7 +26,7 @@ def run(context: Context) -> int:
     """Print what differs, one line each: 0 where nothing does, 2 where something does."""
     pulumi_cli.deployment(context)
     _ = context.docker  # a host that doesn't answer differs in nothing
-    shown = pulumi_cli.capture(context, "preview", "--refresh", "--json")
+    shown = pulumi_cli.capture(context, "preview", "--refresh", "--json", opens=True)
     if shown is None:
         raise CommandError(
             f"stack {context.stack} can't be compared; `{context.make('preview')}` says "

@@ -118,11 +118,14 @@ def _end_of(log: Path) -> str:
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])
 
 
-def capture(context: Context, *arguments: str) -> str | None:
-    """What `pulumi` prints on standard output, or None where it fails."""
+def capture(context: Context, *arguments: str, opens: bool = False) -> str | None:
+    """What `pulumi` prints on standard output, or None where it fails; with the passphrase if it
+    `opens` secrets.
+    """
     done = subprocess.run(
         ["pulumi", *arguments, "--stack", context.stack],
         check=False,
+        env=_environment(context) if opens else None,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

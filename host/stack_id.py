@@ -41,7 +41,8 @@ class StackIdProvider(Provider):
         problem = (
             f"homeport:docker_host is {host!r}, and stack {stack} stands on {before}, "
             f"another machine; nothing was changed. Set it back and `{make(stack, 'down')}` "
-            "there first, or make a stack of another name for the new host"
+            "there first, or make a stack of another name for the new host; if that machine is "
+            f"gone, `{make(stack, 'restore')}` brings the stack back from its backup"
         )
         return CheckResult(news, [CheckFailure("", problem)])
 

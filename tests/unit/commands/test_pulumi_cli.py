@@ -26,6 +26,7 @@ case " $* " in
     printf '%s\\n' "$@" >"$FAKE/arguments"
     trap 'sleep 1; touch "$FAKE/finished"; exit 1' INT
     touch "$FAKE/began"
+    echo "$PULUMI_CONFIG_PASSPHRASE"
     while [[ -e $FAKE/waits ]]; do sleep 0.1; done
     ;;
 esac
@@ -87,6 +88,18 @@ def test_a_passphrase_that_opens_nothing_is_a_sentence(engine: Path, where: str)
     (engine / where).write_text("error: could not decrypt: incorrect passphrase")
     with pytest.raises(CommandError, match=r"that isn't the passphrase of stack prod"):
         pulumi_cli.unlocked(Context("prod", loading.of_files))
+
+
+def test_what_opens_secrets_is_given_the_passphrase_of_the_terminal(
+    engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {**os.environ, "PULUMI_CONFIG_PASSPHRASE": "typed"}
+    monkeypatch.setattr(pulumi_cli, "_environment", lambda _: given)
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
+    context = Context("prod", loading.of_files)
+    assert pulumi_cli.capture(context, "preview") == "\n"
+    assert pulumi_cli.capture(context, "preview", opens=True) == "typed\n"
+    assert (engine / "began").exists()
 
 
 def test_each_step_is_written_where_the_command_was_told(

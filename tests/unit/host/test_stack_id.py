@@ -41,6 +41,7 @@ def test_another_machine_stops_in_preview_and_says_what_to_do(engines: dict[str,
         assert "homeport:docker_host is 'ssh://root@there'" in failure.reason
         assert "and stack prod stands on ssh://root@here" in failure.reason
         assert "`make down STACK=prod` there first" in failure.reason
+        assert "if that machine is gone, `make restore STACK=prod` brings" in failure.reason
     before = inputs()
     engines["ssh://root@here"] = "C"
     assert provider.check(before, HERE).failures, "another machine under the old name"
