@@ -18,29 +18,10 @@ def clear(context: Context, deployment: dict[str, Any], state_at: str) -> None:
     """Remove this state's containers and networks that it doesn't know, and volumes of generated
     files that nobody knows, and say so. Data is never touched.
 
-    Raises CommandError, before anything is removed, where another state made something
-    under this stack's name: a second checkout, a colleague's state.
+    Raises CommandError, before anything is removed, where `of_this_state` does.
     """
-    resources: list[dict[str, Any]] = deployment.get("resources", [])
-    known = {resource.get("id") for resource in resources}
-    own_id = next(
-        (r["id"] for r in resources if r["type"] == "pulumi-python:dynamic/homeport:StackId"), None
-    )
-    containers = context.containers()
-    networks = context.docker.networks.list(filters={"label": context.label})
-    made_by: list[tuple[Container | Network, dict[str, str]]] = [
-        (c, c.labels) for c in containers if THROWAWAY not in c.labels
-    ]
-    made_by += [(n, n.attrs.get("Labels") or {}) for n in networks]
-    foreign = [str(t.name) for t, labels in made_by if labels.get("homeport.state") != own_id]
-    if foreign:
-        raise CommandError(
-            f"stack {context.stack} on {context.settings.docker_host} was made from another "
-            f"state than {state_at}: {', '.join(sorted(foreign))}. Nothing was changed. Run "
-            f"`{context.make('down')}` in the checkout that made them, or use its state "
-            "(PULUMI_BACKEND_URL), "
-            "or remove them with `docker rm --force` and `docker network rm`"
-        )
+    containers, networks = of_this_state(context, deployment, state_at)
+    known = {resource.get("id") for resource in deployment.get("resources", [])}
     at_work = {
         collector_of(context): "registry-gc",
         backup_of(context): "backup",
@@ -65,6 +46,40 @@ def clear(context: Context, deployment: dict[str, Any], state_at: str) -> None:
         if volume.name not in known and not data:
             _say(volume)
             volume.remove()
+
+
+def of_this_state(
+    context: Context, deployment: dict[str, Any], state_at: str
+) -> tuple[list[Container], list[Network]]:
+    """The stack's containers and networks.
+
+    Raises CommandError where another state made one of them under this stack's name: a second
+    checkout, a colleague's state.
+    """
+    containers = context.containers()
+    networks = context.docker.networks.list(filters={"label": context.label})
+    own_id = next(
+        (
+            resource["id"]
+            for resource in deployment.get("resources", [])
+            if resource["type"] == "pulumi-python:dynamic/homeport:StackId"
+        ),
+        None,
+    )
+    made_by: list[tuple[Container | Network, dict[str, str]]] = [
+        (c, c.labels) for c in containers if THROWAWAY not in c.labels
+    ]
+    made_by += [(n, n.attrs.get("Labels") or {}) for n in networks]
+    foreign = [str(t.name) for t, labels in made_by if labels.get("homeport.state") != own_id]
+    if foreign:
+        raise CommandError(
+            f"stack {context.stack} on {context.settings.docker_host} was made from another "
+            f"state than {state_at}: {', '.join(sorted(foreign))}. Nothing was changed. Run "
+            f"`{context.make('down')}` in the checkout that made them, or use its state "
+            "(PULUMI_BACKEND_URL), "
+            "or remove them with `docker rm --force` and `docker network rm`"
+        )
+    return containers, networks
 
 
 def collector_of(context: Context) -> str:

@@ -15,7 +15,7 @@ from getpass import getpass
 from pathlib import Path
 from typing import Any, TextIO
 
-from commands import live, old_state
+from commands import old_state
 from commands.context import Context
 from commands.error import CommandError
 from commands.progress import Progress, events
@@ -233,15 +233,3 @@ def deployment(context: Context) -> dict[str, Any]:
 def backend() -> str:
     """Where states are kept."""
     return os.environ.get("PULUMI_BACKEND_URL", "the backend that Pulumi is logged in to")
-
-
-def down(context: Context) -> int:
-    """Destroy everything but the data volumes."""
-    asks = not context.may_act("destroying")
-    known = deployment(context)
-    if asks and not context.says_yes(f"This takes down stack {context.stack}, except its data."):
-        return 1
-    code = told(context, "destroy", "--yes", "--skip-preview", known=known)
-    if code == 0:
-        live.note(context.stack, {})
-    return code

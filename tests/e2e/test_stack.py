@@ -188,10 +188,11 @@ def test_another_state_under_the_same_name_stops_before_any_change(
     folder = tmp_path_factory.mktemp("second") / "checkout"
     second = Checkout(folder, checkout.place, checkout.stack)
     before = checkout.ids()
-    done = second.up(check=False)
-    assert done.returncode == 1
-    assert "was made from another state" in done.stdout
-    assert checkout.ids() == before
+    for command in ("up", "down"):
+        done = second.command(command, check=False)
+        assert done.returncode == 1
+        assert "was made from another state" in done.stdout
+        assert checkout.ids() == before
 
 
 def test_purge_lists_and_deletes_what_down_left(checkout: Checkout) -> None:

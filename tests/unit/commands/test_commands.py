@@ -15,6 +15,7 @@ import urllib3
 
 from commands import __main__ as program
 from commands import (
+    down,
     failures,
     leftovers,
     live,
@@ -22,6 +23,7 @@ from commands import (
     orphans,
     ports,
     probe,
+    pulumi_cli,
     purge,
     restoring,
     scheduled,
@@ -254,6 +256,15 @@ def test_what_another_state_made_under_the_stacks_name_stops_before_any_change(
         "and `docker network rm`"
     )
     assert not any(thing.removed for thing in (*mine, *theirs))
+
+
+def test_what_another_state_made_is_not_taken_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(Things([made_by("theirs", "web")]))
+    context = a_context(docker=host, estate=loading.load("local", own_config("local")))
+    monkeypatch.setattr(pulumi_cli, "deployment", lambda _: {})
+    monkeypatch.setattr(pulumi_cli, "told", lambda *_, **__: pytest.fail("destroys"))
+    with pytest.raises(CommandError, match=r"was made from another state than .*: web\. Nothing"):
+        down.run(context)
 
 
 # What `up` prints at its end
