@@ -7,6 +7,7 @@ import docker
 from host import engine, file_tree
 from host.file_tree import CURRENT, Entry, top_of
 from host.provider import Props
+from host.volume_files_tree import tree_of
 
 
 def drift(client: docker.DockerClient, props: Props) -> Props:
@@ -16,7 +17,8 @@ def drift(client: docker.DockerClient, props: Props) -> Props:
     Public text is shown; secret text is replaced by a mark.
     """
     tree = _current_tree(client, props)
-    if file_tree.digest(tree) == props["digest"]:
+    digest = file_tree.digest(tree)
+    if digest == props["digest"]:
         return {}
     changed_folder = {"path": "", "digest": "changed on the host"}
     files = {path: _text(tree[path]) for path in props["files"] if path in tree}
@@ -30,6 +32,9 @@ def drift(client: docker.DockerClient, props: Props) -> Props:
             found["folders"] = dict.fromkeys(props["folders"], changed_folder)
         else:
             found["files"] = {**files, "(files, owners or modes)": "changed on the host"}
+    elif not props["folders"] and file_tree.digest(tree_of({**props, **found})) == digest:
+        # Another state wrote them, perhaps as the program wants them: then nothing has to change.
+        found["digest"] = digest
     return found
 
 

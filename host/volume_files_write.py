@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import secrets
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import docker
 
 from host import engine, file_tree
-from host.file_tree import CURRENT, MARKER, RELEASES, WRITTEN, Entry, top_of
+from host.file_tree import CURRENT, MARKER, RELEASES, WRITTEN, top_of
 from host.provider import Props
+from host.volume_files_tree import owner_of, tree_of
 
 # Written by a check for the create or update of the same run, which share this process.
 _already_validated: set[str] = set()
@@ -21,7 +21,7 @@ def validate(client: docker.DockerClient, props: Props) -> str:
     """What the service's own binary says against the files; empty where it takes them."""
     if not props["validate"]:
         return ""
-    tree = _tree(props)
+    tree = tree_of(props)
     key = f"{props['image']} {props['validate']} {file_tree.digest(tree)}"
     if key in _already_validated:
         return ""
@@ -50,7 +50,7 @@ def write(props: Props) -> Props:
     client = engine.connect(props["docker_host"])
     if problem := validate(client, props):
         raise engine.EngineError(problem)
-    tree = _tree(props)
+    tree = tree_of(props)
     digest = file_tree.digest(tree)
     # Not the digest alone: mending a release that was edited by hand must not touch it in place.
     release = f"{RELEASES}/{digest[:12]}-{secrets.token_hex(3)}"
@@ -61,7 +61,7 @@ def write(props: Props) -> Props:
         f"ln -s {release} {CURRENT}.new && mv -T {CURRENT}.new {CURRENT} && echo $old"
     )
     below = str(PurePosixPath(props.get("folder", ""), release))
-    archive = file_tree.archive(tree, below, owner=_owner(props))
+    archive = file_tree.archive(tree, below, owner=owner_of(props))
     old = _in_volume(client, props, switch, archive)
     refusal = _reload(client, props)
     if not refusal:
@@ -86,27 +86,6 @@ def remove(props: Props) -> None:
     _in_volume(client, props, script, None)
 
 
-def _owner(props: Props) -> int:
-    """Who owns all files: root in a separate volume, where no service changes anything."""
-    return int(props["owner"]) if props.get("folder") else 0
-
-
-def _tree(props: Props) -> dict[str, Entry]:
-    """All files as the volume must contain them."""
-    tree: dict[str, Entry] = {}
-    for prefix, folder in props["folders"].items():
-        content = file_tree.read_folder(Path(folder["path"]))
-        if file_tree.digest(content) != folder["digest"]:
-            raise engine.EngineError(f"{folder['path']} changed during the update; run it again")
-        tree |= {f"{prefix}/{path}" if prefix else path: e for path, e in content.items()}
-    tree |= {path: Entry(text.encode()) for path, text in props["files"].items()}
-    for path, text in props["secret_files"].items():
-        tree[path] = Entry(text.encode(), owner=int(props["owner"]), mode=0o400)
-    if owner := _owner(props):
-        tree = {path: dataclasses.replace(entry, owner=owner) for path, entry in tree.items()}
-    return tree
-
-
 def _in_volume(
     client: docker.DockerClient, props: Props, script: str, archive: bytes | None
 ) -> str:
@@ -114,7 +93,7 @@ def _in_volume(
         client,
         props["image"],
         ["sh", "-c", f"rm -f {top_of(props)}/{CURRENT}.new; {script}"],
-        user=f"{_owner(props)}:{_owner(props)}",
+        user=f"{owner_of(props)}:{owner_of(props)}",
         volumes={props["volume"]: props["mount"]},
         labels=props["labels"],
     ) as container:

@@ -19,6 +19,7 @@ import pytest
 from host import engine, file_tree, volume_files, volume_files_write
 from host.file_tree import Entry
 from host.files import Files
+from host.provider import ToldError
 from host.volume_files import VolumeFiles, VolumeFilesArgs, VolumeFilesProvider
 
 SECRET = "planted-2b9e"
@@ -420,7 +421,7 @@ def test_a_folder_that_changes_during_the_update_stops_it(host: Host, tmp_path: 
     provider.create(props(folders=folders))
     assert b"old" in host.written.values()
     (tmp_path / "page").write_text("new")
-    with pytest.raises(engine.EngineError, match=f"^{tmp_path} changed during the update; run it"):
+    with pytest.raises(ToldError, match=f"^{tmp_path} changed during the update; run it"):
         provider.create(props(folders=folders))
 
 
@@ -480,8 +481,17 @@ def test_what_was_changed_by_hand_is_shown_and_the_next_up_mends_it(
 ) -> None:
     host.current = {p: e for p, e in (tree_of(props()) | edit).items() if e is not None}
     outs = read(stored())
-    assert outs == stored() | shown
+    assert outs == stored() | shown | {"digest": outs["digest"]}
     assert provider.diff("the-volume", outs, props()).changes is True
+
+
+def test_what_another_state_wrote_as_it_is_wanted_now_is_no_drift_any_more(host: Host) -> None:
+    wanted = props(files={"service.conf": "listen 81"})
+    host.current = tree_of(wanted)
+    outs = read(stored())
+    assert outs == stored() | wanted | {"digest": file_tree.digest(host.current)}
+    assert provider.diff("the-volume", outs, wanted).changes is False
+    assert read(outs) == outs
 
 
 def test_a_change_in_a_folder_is_shown_as_the_folders(host: Host, tmp_path: Path) -> None:
