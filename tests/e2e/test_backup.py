@@ -9,6 +9,7 @@ import re
 import secrets
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -296,6 +297,7 @@ def test_it_waits_for_the_removal_of_images_and_shows_no_secret(
         try:
             wait_until(lambda: bool(client.containers.list(all=True, filters={"name": name})), name)
             shown = json.dumps(client.containers.get(name).attrs)
+            time.sleep(3)  # it looks for the removal only once it has its own container
         finally:
             removal.remove(force=True)
         code, said = run.result(timeout=120)
