@@ -312,6 +312,11 @@ def test_a_stack_that_saves_nothing_by_itself_has_no_alert_of_it() -> None:
     assert "Backup" not in rules_yml(SETTINGS, internal_ca=True, backup=False)
 
 
+def test_a_backup_is_old_after_26_hours() -> None:
+    settings = SETTINGS.model_copy(update={"alerts": Alerts()})
+    assert "> 93600" in rules_yml(settings, internal_ca=True, backup=True)
+
+
 def test_what_a_dead_gateway_silences_exists() -> None:
     assert {GATEWAY_DOWN, *BEHIND_GATEWAY} <= set(RULES)
 
