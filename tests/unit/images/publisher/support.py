@@ -1,6 +1,7 @@
 """What a publisher meets: its folders, a git server, and remotes that misbehave."""
 
 import base64
+import functools
 import gzip
 import json
 import os
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from publisher.git import Git
@@ -110,27 +112,38 @@ class Box:
         return sorted(path.name for path in (self.paths.site(name) / "releases").iterdir())
 
 
+_CONFIG = """\
+[core]
+\trepositoryformatversion = 1
+\tbare = false
+\tlogAllRefUpdates = false
+\tfsync = none
+[extensions]
+\tobjectFormat = {object_format}
+[maintenance]
+\tauto = false
+[user]
+\tname = someone
+\temail = someone@example.org
+"""
+
+
 class Remote:
     """A repository that somebody else pushes to."""
 
     def __init__(self, folder: Path, url: str, object_format: str) -> None:
         self.folder, self.url = folder, url
-        folder.mkdir(parents=True)
-        new = ("--quiet", "--template=", "--initial-branch=main")
-        self.git("init", *new, f"--object-format={object_format}")
-        (folder / ".git/info").mkdir()
-        self.git("config", "http.receivepack", "false")
+        # What `git init` makes, without its process.
+        for needed in ("info", "objects", "refs/heads"):
+            (folder / ".git" / needed).mkdir(parents=True)
+        (folder / ".git/HEAD").write_text("ref: refs/heads/main\n")
+        (folder / ".git/config").write_text(_CONFIG.format(object_format=object_format))
 
     def git(self, *argv: str, given: bytes = b"") -> str:
-        person = {
-            f"GIT_{who}_{what}": "someone@example.org"
-            for who in ("AUTHOR", "COMMITTER")
-            for what in ("NAME", "EMAIL")
-        }
         done = subprocess.run(
-            ["git", "-c", "maintenance.auto=false", *argv],
+            ["git", *argv],
             cwd=self.folder,
-            env=os.environ | person | {"GIT_CONFIG_GLOBAL": "/dev/null"},
+            env=os.environ | {"GIT_CONFIG_GLOBAL": os.devnull},
             input=given,
             capture_output=True,
             check=True,
@@ -139,7 +152,7 @@ class Remote:
 
     def push(self, files: Mapping[str, str], branch: str = "main", *, force: bool = False) -> str:
         """Replace a branch's files. The answer is the commit."""
-        if branch != self.git("symbolic-ref", "--short", "HEAD"):
+        if branch != self._head.name:
             self.git("checkout", "--quiet", "-B", branch)
         for path in self.folder.iterdir():
             if path.name != ".git":
@@ -157,11 +170,44 @@ class Remote:
     def commit(self, *, force: bool = False) -> str:
         amend = ["--amend"] if force else []
         self.git("commit", "--quiet", "--allow-empty", "-m", "change", *amend)
-        return self.git("rev-parse", "HEAD")
+        return self.head
+
+    @property
+    def head(self) -> str:
+        """The commit of the branch that is checked out."""
+        return self._head.read_text().strip()
+
+    @property
+    def _head(self) -> Path:
+        """The file of that branch."""
+        git = self.folder / ".git"
+        return git / (git / "HEAD").read_text().removeprefix("ref: ").strip()
+
+
+def _answer_of_git(repository: Path, *options: str, given: bytes = b"") -> bytes:
+    """What git's own server answers to one request. A web server runs it in the same way."""
+    done = subprocess.run(
+        ["git", "upload-pack", "--stateless-rpc", *options, repository],
+        env={"PATH": os.environ["PATH"], "GIT_PROTOCOL": "version=2"},
+        input=given,
+        capture_output=True,
+        check=True,
+    )
+    return done.stdout
+
+
+@functools.cache
+def _greeting(object_format: str) -> bytes:
+    """What git's server says before anybody asks for refs or files. By the protocol's second
+    version it is the same for all repositories of one format, so that one process says it for all.
+    """
+    with TemporaryDirectory() as folder:
+        of_any = Remote(Path(folder, "any"), "", object_format)
+        return _answer_of_git(of_any.folder, "--http-backend-info-refs")
 
 
 class Server:
-    """Git over http on loopback, as git's own http-backend answers."""
+    """Git over http on loopback, as git's own server answers."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -174,6 +220,7 @@ class Server:
         self.requests: list[str] = []
         """The paths that were asked for."""
         self.authorizations: list[str | None] = []
+        self._formats: dict[str, str] = {}
         self._ended = threading.Event()
         owner = self
 
@@ -201,6 +248,7 @@ class Server:
         self._http.server_close()
 
     def repository(self, name: str, object_format: str = "sha1") -> Remote:
+        self._formats[name] = object_format
         return Remote(self.root / name, f"{self.url}/{name}", object_format)
 
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
@@ -215,42 +263,30 @@ class Server:
         if self.token and not self._allowed(request.headers["Authorization"]):
             self._send(request, 401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
             return
-        path, _, query = request.path.partition("?")
-        name, _, rest = path.removeprefix("/").partition("/info/")
-        if not rest:
-            name, _, rest = path.removeprefix("/").rpartition("/")
-            service = rest
-        else:
-            service = f"info/{rest}"
-        if not (self.root / name / ".git").is_dir():
+        name, _, asked = request.path.removeprefix("/").rpartition("/")
+        greets = asked == "refs?service=git-upload-pack"
+        name = name.removesuffix("/info") if greets else name
+        repository = self.root / name
+        if not (repository / ".git").is_dir() or not (greets or asked == "git-upload-pack"):
             self._send(request, 404, {}, b"not found")
             return
-        done = subprocess.run(
-            ["git", "http-backend"],
-            env={
-                "PATH": os.environ["PATH"],
-                "GIT_PROJECT_ROOT": str(self.root),
-                "GIT_HTTP_EXPORT_ALL": "1",
-                "GIT_PROTOCOL": request.headers["Git-Protocol"] or "",
-                "PATH_INFO": f"/{name}/.git/{service}",
-                "QUERY_STRING": query,
-                "REQUEST_METHOD": request.command,
-                "CONTENT_TYPE": request.headers["Content-Type"] or "",
-                "REMOTE_ADDR": "127.0.0.1",
-            },
-            input=body,
-            capture_output=True,
-            check=True,
-        )
-        head, _, content = done.stdout.partition(b"\r\n\r\n")
-        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        assert request.headers["Git-Protocol"] == "version=2"
+        kind = "advertisement" if greets else "result"
+        headers = {
+            "Content-Type": f"application/x-git-upload-pack-{kind}",
+            "Cache-Control": "no-cache, max-age=0, must-revalidate",
+        }
+        if greets:
+            self._send(request, 200, headers, _greeting(self._formats[name]))
+            return
+        content = _answer_of_git(repository, given=body)
         if self.stall and b"command=fetch" in body:
             headers["Content-Length"] = str(len(content))
             self._send(request, 200, headers, content[: len(content) // 2])
             self.stall.set()
             self._ended.wait()
             return
-        self._send(request, int(headers.pop("Status", "200").split()[0]), headers, content)
+        self._send(request, 200, headers, content)
 
     def _allowed(self, authorization: str | None) -> bool:
         return bool(

@@ -286,7 +286,7 @@ def test_sigterm_ends_it_and_its_git(box: Box, start: Callable[[], Service]) -> 
 def test_metrics_tell_how_a_site_goes(
     box: Box, remote: Remote, start: Callable[[], Service]
 ) -> None:
-    commit = remote.git("rev-parse", "HEAD")
+    commit = remote.head
     box.configure({"blog": of(remote)}, {"webhooks/blog": SECRET})
     began = time.time()
     service = start()
