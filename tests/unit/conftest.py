@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import configuration, settings
 
-from tests.unit.program import ROOT, SHAPES, Graph, an_estate, run_main
+from tests.unit.program import ROOT, SHAPES, Graph, an_estate, every_service, run_main
 
 # The same examples each time, however slow the machine is, and nothing in the checkout that git
 # would show.
@@ -16,5 +16,7 @@ configuration.set_hypothesis_home_dir(ROOT / ".pytest_cache" / "hypothesis")
 def graph(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Graph:
     """The whole program, once for each shape of a stack."""
     stack, sites, services = SHAPES[request.param]
-    root = ROOT if sites is None else an_estate(tmp_path_factory.mktemp("root"), sites)
+    if sites is None:
+        return every_service()
+    root = an_estate(tmp_path_factory.mktemp("root"), sites)
     return run_main(stack, root, services=services)

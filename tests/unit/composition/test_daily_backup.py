@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from pulumi.runtime import rpc
 
 from tests.unit.program import Graph, an_estate, run_main
@@ -31,8 +32,25 @@ def nightly(root: Path, **more: object) -> Graph:
     return a_stack(root, backup={**NIGHTLY, **more})
 
 
-def test_a_backup_with_a_time_adds_its_container_and_changes_no_other(tmp_path: Path) -> None:
-    without, with_it = a_stack(tmp_path), nightly(tmp_path)
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("root")
+
+
+@pytest.fixture(scope="module")
+def with_all_data(root: Path) -> Graph:
+    return nightly(root, include=["content", "metrics"])
+
+
+@pytest.fixture(scope="module")
+def with_it(root: Path) -> Graph:
+    return nightly(root)
+
+
+def test_a_backup_with_a_time_adds_its_container_and_changes_no_other(
+    root: Path, with_it: Graph
+) -> None:
+    without = a_stack(root)
     before = {r.urn: r.inputs for r in without.resources}
     new = [r for r in with_it.resources if r.urn not in before]
     names = {f"{r.type.rpartition(':')[2]} {r.name}" for r in new}
@@ -50,9 +68,8 @@ def test_a_backup_with_a_time_adds_its_container_and_changes_no_other(tmp_path: 
     assert changed == {"prometheus-config", "vault-people"}
 
 
-def test_the_backup_reads_data_and_writes_none_of_it(tmp_path: Path) -> None:
-    graph = nightly(tmp_path, include=["content", "metrics"])
-    said = one([c for c in graph.containers if c.name == "backup"]).inputs
+def test_the_backup_reads_data_and_writes_none_of_it(with_all_data: Graph) -> None:
+    said = one([c for c in with_all_data.containers if c.name == "backup"]).inputs
     assert said["user"] == "0:0"
     assert said["capabilities"] == {"drops": ["ALL"], "adds": ["CAP_DAC_READ_SEARCH"]}
     assert said["memory"] == said["memorySwap"] == 512
@@ -85,8 +102,8 @@ def test_a_stack_that_may_go_outside_saves_there(tmp_path: Path) -> None:
     assert networks == {"services", "edge"}
 
 
-def test_the_backup_comes_after_what_makes_the_volumes_that_it_reads(tmp_path: Path) -> None:
-    graph = nightly(tmp_path, include=["content", "metrics"])
+def test_the_backup_comes_after_what_makes_the_volumes_that_it_reads(with_all_data: Graph) -> None:
+    graph = with_all_data
     container = one([c for c in graph.containers if c.name == "backup"])
     sources = {m["source"] for m in container.inputs["mounts"]}
     made = [v for v in graph.of("Volume") if v.inputs.get("name") in sources]
@@ -99,8 +116,8 @@ def test_the_backup_comes_after_what_makes_the_volumes_that_it_reads(tmp_path: P
     assert {v.urn for v in made} <= waited
 
 
-def test_a_folder_as_repository_is_written_to_without_a_way_out(tmp_path: Path) -> None:
-    graph = nightly(tmp_path, repository="/mnt/disk")
+def test_a_folder_as_repository_is_written_to_without_a_way_out(root: Path) -> None:
+    graph = nightly(root, repository="/mnt/disk")
     said = one([c for c in graph.containers if c.name == "backup"]).inputs
     (bind,) = [m for m in said["mounts"] if m["type"] == "bind"]
     assert (bind["source"], bind["target"], bind["readOnly"]) == ("/mnt/disk", "/repository", False)
@@ -108,10 +125,9 @@ def test_a_folder_as_repository_is_written_to_without_a_way_out(tmp_path: Path) 
     assert len(said["networksAdvanced"]) == 1
 
 
-def test_what_opens_the_backup_is_in_no_plain_input(tmp_path: Path) -> None:
-    graph = nightly(tmp_path)
-    assert in_plain(graph, PLANTED) == []
-    files = one([r for r in graph.of("VolumeFiles") if r.name == "backup-plan"])
+def test_what_opens_the_backup_is_in_no_plain_input(with_it: Graph) -> None:
+    assert in_plain(with_it, PLANTED) == []
+    files = one([r for r in with_it.of("VolumeFiles") if r.name == "backup-plan"])
     (text,) = files.inputs["secret_files"].values()
     plan = json.loads(rpc.unwrap_rpc_secret(text))
     assert plan["environment"]["RESTIC_PASSWORD"] == PLANTED
@@ -125,9 +141,9 @@ def test_what_opens_the_backup_is_in_no_plain_input(tmp_path: Path) -> None:
     assert files.inputs["owner"] == 0
 
 
-def test_the_credential_that_deletes_stays_off_the_host(tmp_path: Path) -> None:
+def test_the_credential_that_deletes_stays_off_the_host(root: Path) -> None:
     planted = "planted-owner-5b70"
-    graph = nightly(tmp_path, prune_env={"RESTIC_REST_PASSWORD": planted})
+    graph = nightly(root, prune_env={"RESTIC_REST_PASSWORD": planted})
     assert planted not in repr([r.inputs for r in graph.resources])
     files = one([r for r in graph.of("VolumeFiles") if r.name == "backup-plan"])
     (text,) = map(rpc.unwrap_rpc_secret, files.inputs["secret_files"].values())

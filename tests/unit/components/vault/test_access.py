@@ -12,7 +12,7 @@ from components.vault import access
 from components.vault.access import VaultAccessProvider
 from components.vault.backup_role import program_policy
 from host.provider import Props
-from tests.unit.program import Graph, run_main
+from tests.unit.program import Graph, every_service, run_main
 
 LOGIN = {"role_id": "r" * 20, "secret_id": "s" * 20}
 ROLE = "auth/approle/role/homeport-backup"
@@ -132,7 +132,7 @@ def of_access(graph: Graph) -> dict[str, Any]:
 
 
 def test_the_role_is_declared_with_a_time_alone() -> None:
-    plain = of_access(run_main("local", services=True))
+    plain = of_access(every_service())
     on_demand = run_main("local", services=True, settings={"backup": SECTION})
     assert of_access(on_demand) == plain
     nightly = {**SECTION, "at": "03:17", **LOGIN}

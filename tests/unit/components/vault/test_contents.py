@@ -21,7 +21,7 @@ from components.vault.server_reason import half_way
 from components.vault.service import VaultServiceProvider, dropped, merged
 from host.engine import EngineError
 from host.provider import Props, ToldError
-from tests.unit.program import run_main
+from tests.unit.program import every_service
 from values.entrance import Entrance
 
 SECRET = "4dabf18193072939515e22adb298388d"  # the engine's mark
@@ -615,7 +615,7 @@ def test_commands_are_named_for_the_stack_that_they_are_about() -> None:
 
 
 def test_the_contents_come_after_the_gateway_and_the_people_first() -> None:
-    graph = run_main("local", services=True)
+    graph = every_service()
     (people,) = graph.of("VaultAccess")
     asked = {container.name: container.urn for container in graph.containers}
     assert {asked["vault"], asked["proxy"]} <= set(people.options.dependencies)
@@ -625,7 +625,7 @@ def test_the_contents_come_after_the_gateway_and_the_people_first() -> None:
 
 
 def test_every_value_and_the_programs_login_are_secret() -> None:
-    for resource in (graph := run_main("local", services=True)).of("VaultService", "VaultAccess"):
+    for resource in (graph := every_service()).of("VaultService", "VaultAccess"):
         reach = resource.inputs["reach"]
         hidden = [reach["role_id"], reach["secret_id"]]
         hidden += [*resource.inputs.get("values", {}).values()]
