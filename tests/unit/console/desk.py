@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import uvicorn
@@ -37,7 +40,7 @@ from tests.unit.program import SEVERAL_SITES, an_estate, own_config
 
 COMMANDS = '''
 """In place of `python -m commands`: notes how it is called, and does what its folder says."""
-import json, os, pathlib, subprocess, sys, time
+import json, os, pathlib, sys, time
 
 here = pathlib.Path(os.environ["FAKE"])
 verb, steps = sys.argv[1], pathlib.Path(sys.argv[sys.argv.index("--steps") + 1])
@@ -54,6 +57,7 @@ try:
         time.sleep(0.05)
 except KeyboardInterrupt:
     if (here / "stubborn").exists():
+        import subprocess
         child = subprocess.Popen(["sleep", "60"])
         (here / "child").write_text(str(child.pid))
         time.sleep(60)
@@ -92,11 +96,36 @@ class Clock:
         return self.now
 
 
+def _git(root: Path, *arguments: str) -> str:
+    argv = ["git", *arguments]
+    return subprocess.run(argv, cwd=root, check=True, capture_output=True, text=True).stdout
+
+
+@functools.cache
+def _checkout(sites: tuple[tuple[str, str], ...]) -> TemporaryDirectory[str]:
+    """A checkout with these sites in its only commit. Each desk gets a copy, because git takes
+    longer to make one.
+    """
+    made = TemporaryDirectory()
+    root = an_estate(Path(made.name), dict(sites))
+    (root / ".gitignore").write_text("/.engine\n")
+    _git(root, "init", "--quiet", "--initial-branch=main", "--template=")
+    with (root / ".git/config").open("a") as config:
+        config.write("[user]\nname = Ada\nemail = ada@example.org\n")
+        config.write("[maintenance]\nauto = false\n[core]\nfsync = none\n")
+    for folder in ("hooks", "info"):
+        (root / ".git" / folder).mkdir()
+    _git(root, "add", "--all")
+    _git(root, "commit", "--quiet", "--message=The first sites")
+    return made
+
+
 class Desk:
     """A checkout with git, its console, and browsers."""
 
     def __init__(self, root: Path, sites: Mapping[str, str] = SEVERAL_SITES) -> None:
-        self.root = an_estate(root, sites)
+        self.root = root
+        shutil.copytree(_checkout(tuple(sites.items())).name, root, dirs_exist_ok=True)
         self.host = HostOfTests()
         self.clock = Clock()
         self.updating = ""
@@ -105,15 +134,6 @@ class Desk:
         self.commands.parent.mkdir()
         self.commands.write_text(COMMANDS)
         self.server: uvicorn.Server | None = None
-        (self.root / ".gitignore").write_text("/.engine\n")
-        self.git("init", "--quiet", "--initial-branch=main", "--template=")
-        with (self.root / ".git/config").open("a") as config:
-            config.write("[user]\nname = Ada\nemail = ada@example.org\n")
-            config.write("[maintenance]\nauto = false\n")
-        for folder in ("hooks", "info"):
-            (self.root / ".git" / folder).mkdir()
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message=The first sites")
         self.sockets = loopback()
         self.address = Address(self.sockets[0].getsockname()[1])
         self.start()
@@ -173,10 +193,7 @@ class Desk:
             self.thread.join()
 
     def git(self, *arguments: str) -> str:
-        argv = ["git", *arguments]
-        return subprocess.run(
-            argv, cwd=self.root, check=True, capture_output=True, text=True
-        ).stdout
+        return _git(self.root, *arguments)
 
     def tree(self) -> dict[str, bytes]:
         """All files but what git and the console keep for themselves."""
