@@ -1,5 +1,7 @@
 """The whole program, run once for each shape of a stack."""
 
+import gc
+
 import pytest
 from hypothesis import configuration, settings
 
@@ -10,6 +12,13 @@ from tests.unit.program import ROOT, SHAPES, Graph, an_estate, every_service, ru
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 configuration.set_hypothesis_home_dir(ROOT / ".pytest_cache" / "hypothesis")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end. Each collection of garbage would look through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", params=SHAPES)

@@ -29,17 +29,28 @@ RENDERERS = [
 ]
 
 
-def imports(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text())):
+@functools.cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
+@functools.cache
+def imports(file: Path) -> tuple[str, ...]:
+    return tuple(_imports(file))
+
+
+def _imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def floors(start: str) -> list[str]:
+@functools.cache
+def floors(start: str) -> tuple[str, ...]:
     """The longest chain of imports between the program's own modules that begins at one."""
-    return max(([start, *floors(name)] for name in own_imports(start)), key=len, default=[start])
+    return max(((start, *floors(name)) for name in own_imports(start)), key=len, default=(start,))
 
 
 @functools.cache
@@ -132,7 +143,7 @@ def test_a_function_fits_on_a_screen() -> None:
     long = {
         f"{file.relative_to(ROOT)} {node.name}": lines
         for file in PROGRAM
-        for node in ast.walk(ast.parse(file.read_text()))
+        for node in ast.walk(parsed(file))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if (lines := (node.end_lineno or 0) - node.lineno + 1) > LINES_OF_A_FUNCTION
     }
