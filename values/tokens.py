@@ -15,6 +15,9 @@ from dataclasses import dataclass
 _SPACES = frozenset("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | {
     chr(code) for code in range(0x2000, 0x200B)
 }
+# Letters that say nothing else within a word, and within quotes: they are taken all at once.
+_OF_A_WORD = re.compile(rf"[^\\{''.join(sorted(_SPACES))}]*")
+_OF_A_TEXT = re.compile(r"[^\\\"`\n]*")
 _MARKER = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -92,8 +95,15 @@ class _Lexer:
                 escaped_heredoc = escaped_heredoc or (escaped and char == "<")
                 word += ("\\" if escaped and char != "<" else "") + char
                 escaped = False
+                if not word.startswith("<"):  # which may begin a heredoc
+                    word += self._run(_OF_A_WORD)
         self.ended = self._at
         return (word, began, "") if word else None
+
+    def _run(self, letters: re.Pattern[str]) -> str:
+        """All of these letters that come next."""
+        begin, self._at = self._at, letters.match(self._text, self._at).end()  # type: ignore[union-attr]
+        return self._text[begin : self._at]
 
     def _end_line(self, *, escaped: bool) -> None:
         if escaped:
@@ -118,7 +128,7 @@ class _Lexer:
                 return word, began, quote
             if char == "\n":
                 self._end_line(escaped=False)
-            word += char
+            word += char + self._run(_OF_A_TEXT)
         self.ended = self._at
         return (word, began, "") if word else None
 
