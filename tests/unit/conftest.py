@@ -14,11 +14,16 @@ settings.load_profile("repeatable")
 configuration.set_hypothesis_home_dir(ROOT / ".pytest_cache" / "hypothesis")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    """What is loaded by now stays to the end. Each collection of garbage would look through it."""
-    gc.collect()
+# What is loaded before the first test stays to the end. Each collection of garbage would look
+# through it.
+gc.disable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Begin to collect what the tests leave behind."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", params=SHAPES)

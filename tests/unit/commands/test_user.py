@@ -69,6 +69,12 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     return Engine(monkeypatch, tmp_path)
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that don't look at the cost of a hash: the least that bcrypt has."""
+    monkeypatch.setattr(user_hashes, "ROUNDS", 4)
+
+
 Typed = Callable[..., None]
 
 
@@ -122,6 +128,7 @@ def test_a_password_becomes_a_hash_of_cost_11(typed: Typed, engine: Engine, pass
     assert engine.changed()
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
 def test_without_a_terminal_the_password_is_the_line_of_standard_input(
     monkeypatch: pytest.MonkeyPatch, engine: Engine, end: bytes
@@ -195,6 +202,7 @@ def test_a_hash_is_a_secret_and_rights_are_none_and_neither_is_on_a_command_line
         assert not [word for word in argv if "$2" in word or "s3cr3t" in word]
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -239,6 +247,7 @@ def test_what_is_given_is_checked_before_anything_is_asked(
     assert engine.calls == []
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("given", ["", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])
 def test_a_real_stacks_passphrase_is_asked_for_once_unless_it_is_given(
     typed: Typed, engine: Engine, monkeypatch: pytest.MonkeyPatch,
