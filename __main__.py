@@ -32,10 +32,12 @@ from composition.vault import (
 from config import loading
 from host.continue_on_error import leave_dependents_of_failures
 from host.docker_host import DockerHost, DockerHostArgs
+from host.faster_sdk import wait_for_all_at_once
 from host.host_preparation import HostPreparation, HostPreparationArgs
 
 WELCOME = "welcome"
 
+wait_for_all_at_once()
 leave_dependents_of_failures()
 estate = loading.of_program()
 settings, images = estate.settings, estate.images

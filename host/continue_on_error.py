@@ -19,7 +19,6 @@ from pulumi.runtime.rpc_manager import RPCManager
 from pulumi.runtime.stack import ResourceRegistrationFailed
 
 _do_rpc = RPCManager.do_rpc
-_wait_for_rpcs = stack.wait_for_rpcs
 _failures: set[str] = set()
 # As the SDK writes it: `resource welcome [docker:index/container:Container] failed to register`.
 _RESOURCE = re.compile(r"^resource (.+) \[.*\] failed to register$")
@@ -33,7 +32,16 @@ def leave_dependents_of_failures() -> None:
     version of the failed site.
     """
     RPCManager.do_rpc = _tolerant_do_rpc  # type: ignore[method-assign]  # see the module's text
-    stack.wait_for_rpcs = _wait_then_fail
+    wait_for_rpcs = stack.wait_for_rpcs
+
+    async def wait_then_fail(*args: object, **kwargs: object) -> None:
+        await wait_for_rpcs(*args, **kwargs)
+        if _failures:
+            failures = ", ".join(sorted(_failures))
+            _failures.clear()
+            raise pulumi.RunError(f"what depends on {failures} was left as it was")
+
+    stack.wait_for_rpcs = wait_then_fail
 
 
 def came_about(resource: pulumi.Resource, *, within: float | None = None) -> pulumi.Output[bool]:
@@ -64,11 +72,3 @@ def _tolerant_do_rpc(
             return None
 
     return _do_rpc(self, name, tolerant)
-
-
-async def _wait_then_fail(*args: object, **kwargs: object) -> None:
-    await _wait_for_rpcs(*args, **kwargs)
-    if _failures:
-        failures = ", ".join(sorted(_failures))
-        _failures.clear()
-        raise pulumi.RunError(f"what depends on {failures} was left as it was")
