@@ -94,8 +94,8 @@ vault-restore: engine ## ask, and replace what the vault holds with a snapshot: 
 vault-reset: engine ## empty the vault's storage if its first start failed half-way
 	@$(run) vault-reset --stack "$$STACK"
 
-check: lint ## check format, lint and types, and run the unit tests
-	@.venv/bin/python -m pytest tests/unit $(parallel)
+check: lint engine ## check format, lint and types, and run the unit tests
+	@. ./activate && python -m pytest tests/unit $(parallel)
 
 # What fails end to end is run once more, on stacks of its own: a busy machine is no fault.
 test: setup console-packages ## run all tests but long drills
