@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run = . ./activate && python -m commands
 # Unit tests wait for half of their time, so four processes keep two cores busy.
 parallel = --numprocesses 4 --dist worksteal
-end_to_end = python -m pytest tests/e2e -m "not drill" --numprocesses 2 --dist loadfile
+end_to_end = python -m pytest tests/e2e -m "not drill" --numprocesses 3 --dist loadfile
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile

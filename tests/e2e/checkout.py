@@ -175,6 +175,12 @@ class Checkout:
             self.ca.write_text(self._certificate())
         return done
 
+    def apply(self) -> str:
+        """`pulumi up`, which takes the host for what the state says: half of the work. For a stack
+        that has been up, on whose host nothing is to be found out. What the engine prints.
+        """
+        return self.pulumi("up", "--yes", "--skip-preview").stdout
+
     def _certificate(self) -> str:
         """The gateway's root. By `make ca` once; afterwards a look into the gateway is enough."""
         if self.ca.exists() and (found := self._root_certificate()):

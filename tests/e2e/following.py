@@ -121,7 +121,7 @@ class Following:
             )
         self.up()  # for its network
         self.declare()
-        self.up()
+        self.apply()
 
     def _declare(self, name: str) -> None:
         repository = name.removesuffix("_old")
@@ -143,6 +143,10 @@ class Following:
     def up(self) -> None:
         """`make up`."""
         self.told += self.checkout.up().stdout
+
+    def apply(self) -> None:
+        """`pulumi up`."""
+        self.told += self.checkout.apply()
 
     @property
     def publisher(self) -> Container:

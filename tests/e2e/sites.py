@@ -58,6 +58,7 @@ def every_kind(checkout: Checkout) -> None:
     write(checkout, "sites/deep/new/deep/index.html", "<p>marker-of-new-deep")
     checkout.write_site("deep", "hosts: [alpha.localhost/new/deep]\nsource: {folder: sites/deep}\n")
     _walled(checkout)
+    _curious(checkout)
     checkout.write_site("empty", "hosts: [empty]\nsource: {git: https://git.invalid/empty}\n")
     to = "https://elsewhere.example.net"
     (checkout.folder / "sites/hollow").mkdir(parents=True)
@@ -190,6 +191,37 @@ def _walled(checkout: Checkout) -> None:
             f"hosting: {hosting}\n"
             "caddyfile: |\n  handle_path /all/* {\n    file_server browse\n  }\n"
             "  rewrite /renamed /.env\n  respond /text `{$HOME} import`\n",
+        )
+
+
+# All at once: what is dropped on the way, and not refused, takes the whole two seconds.
+_ASK = """<?php
+foreach ($_GET['at'] as $at)
+    $asked[$at] = @stream_socket_client(
+        "tcp://$at", $code, $why, 2, STREAM_CLIENT_CONNECT | STREAM_CLIENT_ASYNC_CONNECT);
+$asked = array_filter($asked);
+$reached = [];
+$until = microtime(true) + 2;
+while ($asked && ($left = $until - microtime(true)) > 0) {
+    [$read, $write, $except] = [[], $asked, []];
+    stream_select($read, $write, $except, 0, (int) ($left * 1e6));
+    foreach ($write as $at => $socket) {
+        if (stream_socket_get_name($socket, true) !== false) $reached[] = $at;
+        unset($asked[$at]);
+    }
+}
+echo json_encode($reached);
+"""
+_READ = "<?php echo json_encode(['text' => @file_get_contents($_GET['path'])]);"
+
+
+def _curious(checkout: Checkout) -> None:
+    """Sites whose pages ask from inside, one of them with a way out."""
+    for name, more in (("inside", ""), ("outgoing", "egress: true\n")):
+        write(checkout, f"sites/{name}/ask.php", _ASK)
+        write(checkout, f"sites/{name}/read.php", _READ)
+        checkout.write_site(
+            name, f"hosts: [{name}]\nsource: {{folder: sites/{name}}}\nruntime: php\n{more}"
         )
 
 

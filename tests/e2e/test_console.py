@@ -69,7 +69,7 @@ def test_a_caddyfile_becomes_the_sites_file(few: Checkout, browser: Browser) -> 
 
 def test_paste_preview_publish_undo(few: Checkout, browser: Browser) -> None:
     head, ids, state = browser.git("rev-parse", "HEAD"), few.ids(), few.state()
-    with few.load("alpha", share=0.5) as alpha:
+    with few.load("alpha", share=0.7) as alpha:
         preview = browser.preview(SHARED)
         assert browser.is_well(preview), browser.page(preview)
         shown = html.unescape(browser.page(preview))

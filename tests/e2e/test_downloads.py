@@ -61,12 +61,12 @@ def test_a_download_goes_on_while_the_gateway_is_reloaded(few: Checkout, trickle
     """In every version of HTTP; over HTTP/3 for twelve seconds from the reload on."""
     few.configure(outside=True)
     few.write_site("trickle", f"hosts: [trickle]\nupstream: {trickle.url}\n")
-    few.up()
+    few.apply()
     with ThreadPoolExecutor() as pool:
         downloads = {http: pool.submit(_download, few, http) for http in _VERSIONS}
         wait_until(lambda: trickle.begun == len(downloads), "all are under way", seconds=10)
         page(few, "meanwhile", "marker-of-meanwhile")
-        few.up()
+        few.apply()
         few.serves(few.url("meanwhile"), "marker-of-meanwhile")
         trickle.over.set()
         for http, download in downloads.items():

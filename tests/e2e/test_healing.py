@@ -57,7 +57,7 @@ def test_a_service_that_runs_out_of_memory_comes_back(few: Checkout, component: 
 
 def test_with_the_policy_no_a_hung_service_is_only_reported(few: Checkout) -> None:
     few.configure(restart="no")
-    few.up()
+    few.apply()
     container = containers.one(few.docker, few.label, "alpha")
     containers.signal_service(container, "STOP")
 
@@ -73,7 +73,7 @@ def test_with_the_policy_no_a_hung_service_is_only_reported(few: Checkout) -> No
         containers.signal_service(container, "CONT")
     _assert_serves(few, "alpha")
     few.configure()
-    few.up()
+    few.apply()
 
 
 def _started(few: Checkout, component: str) -> str:

@@ -32,7 +32,7 @@ def resources(checkout: Checkout) -> int:
 def test_a_site_is_two_resources_and_no_process(few: Checkout) -> None:
     before, ids = resources(few), few.ids()
     page(few, "small", "marker-of-small", hosting="shared")
-    few.up()
+    few.apply()
     few.serves(few.url("small"), "marker-of-small")
     assert (resources(few) - before, few.ids()) == (2, ids)
     router = containers.one(few.docker, few.label, "router")
@@ -40,7 +40,7 @@ def test_a_site_is_two_resources_and_no_process(few: Checkout) -> None:
     assert "/logs/access.log" in open_files, "open files are seen"
     assert "/content" not in open_files
     (few.folder / "config/sites/small.yaml").unlink()
-    few.up()
+    few.apply()
     assert resources(few) == before
     assert "small" not in in_content(few, "ls /content/sites").split()
 
@@ -49,22 +49,22 @@ def test_a_site_goes_from_a_container_to_the_gateway_and_back_without_a_failed_r
     few: Checkout,
 ) -> None:
     for contained, shared in (("beta", "alpha"), ("alpha", "beta")):
-        with few.load("alpha", share=0.5) as alpha, few.load("beta", share=0.5) as beta:
+        with few.load("alpha", share=0.7) as alpha, few.load("beta", share=0.7) as beta:
             page(few, contained, f"marker-of-{contained}")
             page(few, shared, f"marker-of-{shared}", hosting="shared")
-            few.up()
+            few.apply()
         alpha.check()
         beta.check()
         assert {"alpha", "beta"} & components(few) == {contained}
 
 
 def test_new_content_fails_no_request_and_leaves_one_release(few: Checkout) -> None:
-    with few.load("beta", share=0.5) as beta:
+    with few.load("beta") as beta:
         write(few, "sites/beta/more.html", "marker-of-more")
-        few.up()
+        few.apply()
         few.serves(few.url("beta") + "more.html", "marker-of-more")
         (few.folder / "sites/beta/more.html").unlink()
-        few.up()
+        few.apply()
     beta.check()
     assert few.get(few.url("beta") + "more.html").status == 404
     assert len(in_content(few, "ls /content/sites/beta/releases").split()) <= 2
@@ -137,7 +137,7 @@ def test_a_link_in_content_leads_to_no_key(few: Checkout) -> None:
     ]
     links = " ".join(f"ln -s {target} {top}/l{at};" for at, target in enumerate(targets))
     page(few, "beta", "marker-of-beta", hosting="shared", more="listing: true\n")
-    few.up()
+    few.apply()
     in_content(few, links)
     try:
         for at, target in enumerate(targets):

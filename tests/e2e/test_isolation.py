@@ -7,45 +7,12 @@ import json
 import pytest
 
 from tests.e2e.checkout import Checkout
-from tests.e2e.sites import write
 from tests.e2e.support import containers
 from tests.e2e.support.second_host import SecondHost, requires_root
 
 # Once is enough: nothing here depends on how the host is reached. The second host has no way out,
 # so a site's way out can only be seen here.
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
-
-# All at once: what is dropped on the way, and not refused, takes the whole two seconds.
-_ASK = """<?php
-foreach ($_GET['at'] as $at)
-    $asked[$at] = @stream_socket_client(
-        "tcp://$at", $code, $why, 2, STREAM_CLIENT_CONNECT | STREAM_CLIENT_ASYNC_CONNECT);
-$asked = array_filter($asked);
-$reached = [];
-$until = microtime(true) + 2;
-while ($asked && ($left = $until - microtime(true)) > 0) {
-    [$read, $write, $except] = [[], $asked, []];
-    stream_select($read, $write, $except, 0, (int) ($left * 1e6));
-    foreach ($write as $at => $socket) {
-        if (stream_socket_get_name($socket, true) !== false) $reached[] = $at;
-        unset($asked[$at]);
-    }
-}
-echo json_encode($reached);
-"""
-_READ = "<?php echo json_encode(['text' => @file_get_contents($_GET['path'])]);"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def pages(estate: Checkout) -> None:
-    """Pages that ask from inside, one of them on a site with a way out."""
-    for name, more in (("inside", ""), ("outgoing", "egress: true\n")):
-        write(estate, f"sites/{name}/ask.php", _ASK)
-        write(estate, f"sites/{name}/read.php", _READ)
-        estate.write_site(
-            name, f"hosts: [{name}]\nsource: {{folder: sites/{name}}}\nruntime: php\n{more}"
-        )
-    estate.up()
 
 
 @pytest.mark.parametrize("site", ["inside", "outgoing"])

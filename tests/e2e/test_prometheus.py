@@ -209,7 +209,7 @@ def test_a_new_site_is_scraped_and_probed_after_one_update(watched: Watched) -> 
     sites.page(checkout, "more", "marker-of-more")
     alerts = {key: time for key, time in SETTINGS["alerts"].items() if key != "certificate"}
     watched.configure(alerts=alerts)
-    watched.up()
+    watched.apply()
     wait_until(lambda: watched.sites().get("more") == 1.0, "the new site is probed")
 
 
@@ -239,7 +239,7 @@ def test_own_rules_are_taken_without_a_restart_and_a_removed_site_leaves_nothing
     rule = "groups:\n- name: mine\n  rules:\n  - alert: Mine\n    expr: vector(1)\n"
     sites.write(checkout, "config/prometheus/rules/mine.yml", rule)
     before = watched.container("prometheus").id
-    watched.up()
+    watched.apply()
     assert watched.container("prometheus").id == before
     wait_until(lambda: watched.query('ALERTS{alertname="Mine"}'), "the own rule is evaluated")
     (checkout.folder / "config/prometheus/rules/mine.yml").unlink()

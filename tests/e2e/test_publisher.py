@@ -357,12 +357,12 @@ def test_a_site_goes_from_git_to_a_folder_and_back_without_a_failed_request(
     checkout = following.checkout
     with checkout.load("added", marker="of-added") as load:
         sites.page(checkout, "added", "folder-of-added", hosting="shared")
-        following.up()
+        following.apply()
         following.shows("added", "folder-of-added")
         following.git.fault("added", "token", "nobody's")
         source = f"{{git: {git_server.URL}added, every: 5s}}"
         checkout.write_site("added", f"hosts: [added]\nsource: {source}\n")
-        following.up()
+        following.apply()
         following.shows("added", "folder-of-added")
         following.git.heal("added", "token")
         following.shows("added", "first-of-added", seconds=IN_TIME)

@@ -456,7 +456,6 @@ def test_users_come_and_go_while_another_one_pulls(registries: Registries) -> No
             marker="rootfs",
             address=(checkout.place.address, checkout.https),
             ca=checkout.ca,
-            share=0.75,  # this one costs the host more than a page
             authorization=registries.authorization(READER),
         ) as load,
     ):

@@ -70,7 +70,7 @@ def test_sites_go_to_another_version_and_back_without_a_failed_request(
     with few.load("alpha") as load:
         for image in (older, current):
             few.use_image("site", image)
-            few.up()
+            few.apply()
             assert _version(few, "alpha") in image
     load.check()
     print(load)
@@ -98,7 +98,7 @@ def test_the_router_goes_to_another_image_and_back_while_visitors_are_held(
         proxy, before = (containers.one(few.docker, few.label, each).id for each in _GATEWAY)
         few.use_image("gateway", image)
         with few.load("alpha", kind=PatientLoad) as load:
-            few.up()
+            few.apply()
         load.check()
         router = containers.one(few.docker, few.label, "router")
         assert router.attrs["Config"]["Image"] == image

@@ -36,12 +36,12 @@ def test_a_websocket_outlives_a_reload_as_long_as_the_setting_says(
 ) -> None:
     few.configure(outside=True)
     few.write_site("outside", f"hosts: [outside]\nupstream: {echo}\n")
-    few.up()
+    few.apply()
     with _opened(few) as kept:
         _add_a_site(few, "added", asking=kept)
         # The reload that brings the new setting is still ruled by the old one.
         few.configure(outside=True, stream_close_delay="0s")
-        few.up()
+        few.apply()
         _assert_echoes(kept, "after both reloads")
         with _opened(few) as dropped, pytest.raises(ConnectionClosed):
             _add_a_site(few, "added-later", asking=dropped)
@@ -78,7 +78,7 @@ def _add_a_site(few: Checkout, name: str, *, asking: ClientConnection) -> None:
     """
     page(few, name, f"marker-of-{name}")
     with ThreadPoolExecutor(1) as pool:
-        update = pool.submit(few.up)
+        update = pool.submit(few.apply)
         asked = 0
         while not update.done():
             asked += 1

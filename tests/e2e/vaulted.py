@@ -146,4 +146,4 @@ class Vaulted:
 
     def apply(self) -> str:
         """Bring about what the files changed, and nothing else; what the engine prints."""
-        return self.checkout.pulumi("up", "--yes", "--skip-preview").stdout
+        return self.checkout.apply()

@@ -132,7 +132,7 @@ class Watched:
             AlertReceiver(self.checkout.own_address("services"))
         )
         self._tell(self._receiver)
-        self.up()
+        self.apply()
         # Whom to tell and what to scrape are files; what is new is who fetches the site.
         assert self.checkout.ids() == before | {self.container("publisher").id}
 
@@ -154,7 +154,12 @@ class Watched:
         self.checkout.set_secrets(told)
 
     def up(self) -> None:
+        """`make up`."""
         self.log += self.checkout.up().stdout
+
+    def apply(self) -> None:
+        """`pulumi up`."""
+        self.log += self.checkout.apply()
 
     def configure(self, **different: Any) -> None:
         """Change the section, keeping its secrets."""
