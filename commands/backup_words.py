@@ -51,6 +51,11 @@ class Heard:
         """Whether the store has no room."""
         return any(word in self.last for word in _FULL)
 
+    @property
+    def ssh_unheard(self) -> bool:
+        """Whether ssh knows why it failed, and restic ended before it handed that on."""
+        return _SSH in self.last
+
     def take(self, line: str) -> None:
         """One line of restic's, which is JSON, or else words on what went wrong."""
         try:
@@ -137,6 +142,8 @@ def ending(code: int, heard: Heard, named: Named) -> str:
         why += f"; set homeport:backup.{named.credential} to what opens the server"
     if heard.full:
         why += "; make room there (docs/how-to/restore.md#the-store-is-full)"
+    if heard.ssh_unheard:
+        why += "; restic ended before it handed on what ssh said, so try again to read it"
     return why
 
 

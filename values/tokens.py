@@ -102,8 +102,11 @@ class _Lexer:
 
     def _run(self, letters: re.Pattern[str]) -> str:
         """All of these letters that come next."""
-        begin, self._at = self._at, letters.match(self._text, self._at).end()  # type: ignore[union-attr]
-        return self._text[begin : self._at]
+        found = letters.match(self._text, self._at)
+        if found is None:
+            return ""
+        self._at = found.end()
+        return found[0]
 
     def _end_line(self, *, escaped: bool) -> None:
         if escaped:

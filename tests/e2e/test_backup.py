@@ -323,8 +323,11 @@ def test_a_server_over_sftp_is_known_by_its_key(saving: Saving, tmp_path: Path) 
         assert "made a new repository\n" in said
         stranger = f"disk {(tmp_path / 'key.pub').read_text()}"
         saving.into(disk.repository, SFTP_KEY=disk.key, SFTP_KNOWN_HOST=stranger)
-        code, said = saving.run("backups")
-        assert code == 1
+        for _ in range(3):
+            code, said = saving.run("backups")
+            assert code == 1
+            if "so try again to read it" not in said:
+                break
         assert f"homeport:backup.repository ({disk.repository}) can't be used: Host key " in said
     assert disk.key.splitlines()[1] not in saving.told
 
