@@ -19,6 +19,29 @@ configuration.set_hypothesis_home_dir(ROOT / ".pytest_cache" / "hypothesis")
 gc.disable()
 
 
+_WAITING = {
+    *("test_credentials", "test_docker", "test_editing", "test_pages", "test_publish"),
+    *("test_publishing", "test_pulumi_cli", "test_runs", "test_scheduler", "test_service"),
+}
+"""Files whose tests wait for most of their time: for git, for processes, or for a moment."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread those that wait between the other files, so that no core waits with them."""
+    waiting = [item for item in items if item.path.stem in _WAITING]
+    others = [item for item in items if item.path.stem not in _WAITING]
+    if not all(item.path.is_relative_to(ROOT / "tests/unit") for item in items):
+        return
+    spread: list[pytest.Item] = []
+    for number, item in enumerate(others, 1):
+        spread.append(item)
+        if number == len(others) or others[number].path != item.path:
+            due = len(waiting) * number // len(others)
+            spread += waiting[len(spread) - number : due]
+    items[:] = spread or waiting
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
     """Begin to collect what the tests leave behind."""
