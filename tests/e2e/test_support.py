@@ -23,6 +23,7 @@ import pytest
 import yaml
 from docker.models.containers import Container
 
+from host import ssh_transport
 from tests.e2e.support import clean, client, containers
 from tests.e2e.support.island import on_island
 from tests.e2e.support.load import Load
@@ -574,7 +575,7 @@ def test_the_second_host_is_reached_by_every_road(
 ) -> None:
     for name, value in host.environment().items():
         monkeypatch.setenv(name, value)
-    with contextlib.closing(docker.DockerClient(host.docker_host, use_ssh_client=True)) as engine:
+    with contextlib.closing(ssh_transport.client(host.docker_host, timeout=60)) as engine:
         container = serve(engine, 80)
         there = (host.address, 80)
         wait_until(lambda: client.serves("http://page/", MARKER, address=there), "it serves")
