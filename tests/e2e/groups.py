@@ -22,6 +22,7 @@ _SHARED = {
     "test_sites": "estate",
     "test_upgrades": "few",
     "test_websockets": "few",
+    "test_without_restarts": "few",
 }
 """Files that share a stack, which has its fixture's name; all others have one of their own."""
 _STACKS_OF_THEIR_OWN = {"test_acme", "test_restore", "test_stack", "test_volume_files"}

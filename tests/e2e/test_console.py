@@ -67,35 +67,6 @@ def test_a_caddyfile_becomes_the_sites_file(few: Checkout, browser: Browser) -> 
     assert few.refusal("pasted")  # nothing was put live
 
 
-def test_paste_preview_publish_undo(few: Checkout, browser: Browser) -> None:
-    head, ids, state = browser.git("rev-parse", "HEAD"), few.ids(), few.state()
-    with few.load("alpha", share=0.7) as alpha:
-        preview = browser.preview(SHARED)
-        assert browser.is_well(preview), browser.page(preview)
-        shown = html.unescape(browser.page(preview))
-        assert "In the Caddyfile of the gateway" in shown
-        assert '<span class="add">+&(site-pasted) {</span>' in shown
-        assert "revision/https.sock" not in shown, "that changes each time"
-        assert browser.git("rev-parse", "HEAD") == head
-        assert browser.git("status", "--porcelain") == ""
-        assert (few.ids(), few.state()) == (ids, state)
-        browser.publish(preview)
-        few.serves(few.url("pasted"), "marker-of-pasted")
-        assert browser.git("log", "--format=%s", f"{head.strip()}..").split("\n")[:-1] == [
-            "Add the site pasted"
-        ]
-        assert browser.git("show", "--format=", "--name-only").split() == [
-            "config/sites/pasted.yaml"
-        ]
-        undo = browser.ended(browser.post("/sites/pasted/undo"))
-        assert browser.is_well(undo), browser.page(undo)
-        browser.publish(undo)
-        assert few.refusal("pasted"), "in the handshake"
-    alpha.check()
-    assert few.ids() == ids
-    assert browser.git("status", "--porcelain") == ""
-
-
 def test_a_name_and_a_zip_are_a_site_and_undo_takes_both_away(
     few: Checkout, browser: Browser
 ) -> None:
@@ -104,24 +75,38 @@ def test_a_name_and_a_zip_are_a_site_and_undo_takes_both_away(
         archive.writestr("site/index.html", "<p>marker-of-packed</p>")
         archive.writestr("site/styles/a.css", "p{}")
     form = {"name": "packed", "new": "yes"}
-    answer = browser.client.post("/preview", data=form, files={"zip": ("s.zip", content)})
-    assert answer.status_code == 303, answer.text
-    preview = browser.ended(answer.headers["location"])
-    assert browser.is_well(preview), browser.page(preview)
-    assert browser.git("status", "--porcelain") == ""
-    browser.publish(preview)
-    few.serves(few.url("packed"), "marker-of-packed")
-    few.serves(f"{few.url('packed')}styles/a.css", "p{}")
-    assert sorted(browser.git("show", "--format=", "--name-only").split()) == [
-        "config/sites/packed.yaml",
-        "sites/packed/index.html",
-        "sites/packed/styles/a.css",
-    ]
-    again = browser.ended(browser.post("/waiting"))
-    assert "Nothing would change." in browser.page(again), "the preview's folder isn't declared"
-    browser.publish(browser.ended(browser.post("/sites/packed/undo")))
-    assert few.refusal("packed")
+    head, ids, state = browser.git("rev-parse", "HEAD"), few.ids(), few.state()
+    with few.load("alpha", share=0.7) as alpha:
+        answer = browser.client.post("/preview", data=form, files={"zip": ("s.zip", content)})
+        assert answer.status_code == 303, answer.text
+        preview = browser.ended(answer.headers["location"])
+        assert browser.is_well(preview), browser.page(preview)
+        shown = html.unescape(browser.page(preview))
+        assert "In the Caddyfile of the gateway" in shown
+        assert '<span class="add">+&(site-packed) {</span>' in shown
+        assert "revision/https.sock" not in shown, "that changes each time"
+        assert browser.git("rev-parse", "HEAD") == head
+        assert browser.git("status", "--porcelain") == ""
+        assert (few.ids(), few.state()) == (ids, state)
+        browser.publish(preview)
+        few.serves(few.url("packed"), "marker-of-packed")
+        few.serves(f"{few.url('packed')}styles/a.css", "p{}")
+        assert browser.git("log", "--format=%s", f"{head.strip()}..") == "Add the site packed\n"
+        assert sorted(browser.git("show", "--format=", "--name-only").split()) == [
+            "config/sites/packed.yaml",
+            "sites/packed/index.html",
+            "sites/packed/styles/a.css",
+        ]
+        again = browser.ended(browser.post("/waiting"))
+        assert "Nothing would change." in browser.page(again), "the preview's folder isn't declared"
+        undo = browser.ended(browser.post("/sites/packed/undo"))
+        assert browser.is_well(undo), browser.page(undo)
+        browser.publish(undo)
+        assert few.refusal("packed"), "in the handshake"
+    alpha.check()
     assert not (few.folder / "sites/packed").exists()
+    assert few.ids() == ids
+    assert browser.git("status", "--porcelain") == ""
 
 
 def test_lines_that_caddy_refuses_can_not_be_published(few: Checkout, browser: Browser) -> None:
@@ -154,6 +139,8 @@ def test_cancel_leaves_no_process_and_no_lock_and_the_next_one_succeeds(
     assert browser.is_well(again), browser.page(again)
     browser.publish(again)
     few.serves(few.url("pasted"), "marker-of-pasted")
+    assert browser.git("log", "-1", "--format=%s") == "Add the site pasted\n"
+    assert browser.git("show", "--format=", "--name-only").split() == ["config/sites/pasted.yaml"]
     assert browser.client.post("/sites/pasted/remove", data={"typed": "past"}).status_code == 422
     browser.publish(browser.ended(browser.post("/sites/pasted/remove", typed="pasted")))
     assert few.refusal("pasted")

@@ -55,27 +55,6 @@ def test_a_service_that_runs_out_of_memory_comes_back(few: Checkout, component: 
     _assert_restarted_and_serves(few, {component: started})
 
 
-def test_with_the_policy_no_a_hung_service_is_only_reported(few: Checkout) -> None:
-    few.configure(restart="no")
-    few.apply()
-    container = containers.one(few.docker, few.label, "alpha")
-    containers.signal_service(container, "STOP")
-
-    def unhealthy() -> bool:
-        container.reload()
-        return bool(container.attrs["State"]["Health"]["Status"] == "unhealthy")
-
-    try:
-        wait_until(unhealthy, "the check reports the hang")
-        assert container.attrs["State"]["Running"]
-        assert container.attrs["RestartCount"] == 0
-    finally:
-        containers.signal_service(container, "CONT")
-    _assert_serves(few, "alpha")
-    few.configure()
-    few.apply()
-
-
 def _started(few: Checkout, component: str) -> str:
     """When the component's container was started last."""
     container = containers.one(few.docker, few.label, component)

@@ -15,7 +15,7 @@ import pytest
 from docker.models.containers import Container
 
 from host.user import USER
-from tests.e2e.checkout import Checkout
+from tests.e2e.checkout import WELCOME_MARKER, Checkout
 from tests.e2e.sites import page, write
 from tests.e2e.support import containers
 from tests.e2e.support.waiting import wait_until
@@ -73,14 +73,14 @@ def test_new_content_fails_no_request_and_leaves_one_release(few: Checkout) -> N
 def test_content_that_was_changed_on_the_host_is_told_and_mended(few: Checkout) -> None:
     page_at = "/content/sites/beta/current/index.html"
     in_content(few, f"cd $(dirname {page_at}) && rm -f index.html && echo other >index.html")
+    in_content(few, "rm -r /content/sites/welcome")
     drift = few.command("drift", check=False)
     assert drift.returncode == 2
     assert "files beta" in drift.stdout
+    assert "files welcome" in drift.stdout
     few.up()
     few.serves(few.url("beta"), "marker-of-beta")
-    in_content(few, "rm -r /content/sites/beta")
-    few.up()
-    few.serves(few.url("beta"), "marker-of-beta")
+    few.serves(few.url("welcome", scheme="http"), WELCOME_MARKER)
 
 
 def test_a_log_is_that_of_the_site(few: Checkout) -> None:

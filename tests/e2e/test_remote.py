@@ -216,7 +216,7 @@ def test_a_full_disk_fails_an_update_in_a_sentence_and_costs_nothing(remote: Che
     run = partial(remote.docker.containers.run, remote.image("site"), entrypoint="sh", user="0:0",
                   network_mode="none", volumes=filler, remove=True)  # fmt: skip
     page(remote, "alpha", "marker-of-alpha before")
-    remote.up()
+    remote.apply()
     keeper = cast("Container", run(["-c", "sleep 600"], detach=True))
     try:
         engine.run_in(keeper, ["sh", "-c", fill])

@@ -94,7 +94,7 @@ def test_nothing_but_the_gateway_publishes_a_port(checkout: Checkout) -> None:
 def test_a_changed_page_is_live_without_replacing_anything(checkout: Checkout) -> None:
     before = checkout.ids()
     (checkout.folder / "sites/blog/index.html").write_text(PAGE.replace("71c2", "9e44"))
-    checkout.up()
+    checkout.apply()
     checkout.serves(checkout.url("blog"), "blog-marker-9e44")
     assert checkout.ids() == before
 
