@@ -17,6 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run = . ./activate && python -m commands
 # Unit tests wait for half of their time, so four processes keep two cores busy.
 parallel = --numprocesses 4 --dist worksteal
+# End-to-end tests too, but less of it; more than three processes would only share the two cores.
 end_to_end = python -m pytest tests/e2e -m "not drill" --numprocesses 3 --dist loadfile
 
 help:

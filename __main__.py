@@ -37,7 +37,7 @@ from host.host_preparation import HostPreparation, HostPreparationArgs
 
 WELCOME = "welcome"
 
-wait_for_all_at_once()
+wait_for_all_at_once()  # first, because the next one wraps it
 leave_dependents_of_failures()
 estate = loading.of_program()
 settings, images = estate.settings, estate.images

@@ -8,6 +8,7 @@ until that is taken; the engine drops them all unless it was started with `--deb
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pulumi
 from pulumi.runtime import stack
@@ -19,7 +20,8 @@ _wait_for_rpcs = stack.wait_for_rpcs
 def wait_for_all_at_once() -> None:
     """Have the program wait for all of its outputs together, and send no debug messages.
 
-    One without the other gains nothing: where messages are missing, the SDK looks more often.
+    One without the other gains nothing: where messages are missing, the SDK looks more often. They
+    are missing with `--debug` too.
     """
     stack.wait_for_rpcs = _wait_for_outputs_first
     pulumi.log.debug = _say_nothing
@@ -27,11 +29,20 @@ def wait_for_all_at_once() -> None:
 
 async def _wait_for_outputs_first(*args: object, **kwargs: object) -> None:
     await _wait_for_rpcs(await_all_outstanding_tasks=False)
-    while waiting := [output for output in SETTINGS.outputs if not output.done()]:
-        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
-        if any(output.cancelled() or output.exception() for output in done):
-            break  # the SDK knows which failures end the program
+    while waiting := _unknown():
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
     await _wait_for_rpcs(*args, **kwargs)
+
+
+def _unknown() -> list[asyncio.Future[Any]]:
+    """The outputs that aren't known yet. None once one has failed: the SDK knows which failures end
+    the program.
+    """
+    with SETTINGS.lock:
+        outputs: list[asyncio.Future[Any]] = list(SETTINGS.outputs)
+    if any(output.done() and (output.cancelled() or output.exception()) for output in outputs):
+        return []
+    return [output for output in outputs if not output.done()]
 
 
 def _say_nothing(*_: object, **__: object) -> None:

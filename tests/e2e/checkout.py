@@ -176,8 +176,8 @@ class Checkout:
         return done
 
     def apply(self) -> str:
-        """`pulumi up`, which takes the host for what the state says: half of the work. For a stack
-        that has been up, on whose host nothing is to be found out. What the engine prints.
+        """`pulumi up`, which believes the state: half of the work of `make up`. Use it for a stack
+        that is up, on a host that nobody changed. Returns what the engine prints.
         """
         return self.pulumi("up", "--yes", "--skip-preview").stdout
 

@@ -22,7 +22,7 @@ _SHARED = {
     "test_sites": "estate",
     "test_upgrades": "few",
     "test_websockets": "few",
-    "test_without_restarts": "few",
+    "test_without_restarts": "few",  # the last by its name, as it leaves the stack changed
 }
 """Files that share a stack, which has its fixture's name; all others have one of their own."""
 _STACKS_OF_THEIR_OWN = {"test_acme", "test_restore", "test_stack", "test_volume_files"}

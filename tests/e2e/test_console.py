@@ -1,4 +1,4 @@
-"""The console with the real engine: paste, preview, publish, undo, cancel."""
+"""The console with the real engine: paste or zip, preview, publish, undo, cancel."""
 
 from __future__ import annotations
 
@@ -124,6 +124,7 @@ def test_lines_that_caddy_refuses_can_not_be_published(few: Checkout, browser: B
 def test_cancel_leaves_no_process_and_no_lock_and_the_next_one_succeeds(
     few: Checkout, browser: Browser
 ) -> None:
+    head = browser.git("rev-parse", "HEAD").strip()
     run = browser.post(f"{browser.preview(CONTAINED)}/publish")
     locks = few.folder / ".state/.pulumi/locks"
     wait_until(lambda: "Changing…" in browser.page(run), "a change", seconds=120)
@@ -139,7 +140,7 @@ def test_cancel_leaves_no_process_and_no_lock_and_the_next_one_succeeds(
     assert browser.is_well(again), browser.page(again)
     browser.publish(again)
     few.serves(few.url("pasted"), "marker-of-pasted")
-    assert browser.git("log", "-1", "--format=%s") == "Add the site pasted\n"
+    assert browser.git("log", "--format=%s", f"{head}..") == "Add the site pasted\n"
     assert browser.git("show", "--format=", "--name-only").split() == ["config/sites/pasted.yaml"]
     assert browser.client.post("/sites/pasted/remove", data={"typed": "past"}).status_code == 422
     browser.publish(browser.ended(browser.post("/sites/pasted/remove", typed="pasted")))

@@ -368,7 +368,7 @@ def test_users_alone_see_prometheus_where_the_stack_says_so_and_secrets_nobody(
     }
     with LeakSearch(markers) as search:
         watched.configure(behind_users=True)
-        watched.apply()
+        watched.up()
     search.assert_absent(
         state=checkout.pulumi("stack", "export").stdout,
         texts={

@@ -337,7 +337,7 @@ def test_another_site_replaces_nothing_and_no_secret_appears(following: Followin
         following.git.push("added", page("first-of-added"))
         source = f"{{git: {git_server.URL}added, every: 5s}}"
         checkout.write_site("added", f"hosts: [added]\nsource: {source}\n")
-        following.apply()
+        following.up()
         following.shows("added", "first-of-added", seconds=IN_TIME)
         metrics = following.ask_publisher("/metrics")
     assert checkout.ids() == before

@@ -464,7 +464,7 @@ def test_users_come_and_go_while_another_one_pulls(registries: Registries) -> No
         told += checkout.command("user", "--file", str(file)).stdout
         told += checkout.pulumi("config", "rm", "--path", f"homeport:users.{LEAVER}").stdout
         assert registries.ask("GET", IMAGES, blob, LEAVER).status_code == 200
-        told += checkout.apply()
+        told += checkout.up().stdout
         assert registries.ask("GET", IMAGES, blob, LEAVER).status_code == 401
         assert registries.upload("vera", wheel("of_vera")).status_code == 200
         assert registries.ask("GET", IMAGES, blob, "walt").status_code == 200

@@ -1,4 +1,4 @@
-"""A stack whose owner wants nothing restarted. The last that uses it, so nothing is put back."""
+"""A stack whose owner wants nothing restarted. Its other tests come before, by their names."""
 
 from __future__ import annotations
 

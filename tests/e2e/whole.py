@@ -48,5 +48,5 @@ class Whole:
         self.watched.declare()
         self._open.callback(self.following.close)
         self.following.declare()
-        checkout.apply()
+        checkout.up()
         self.registries.clients.trust(self.registries.name, checkout.ca)

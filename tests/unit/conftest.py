@@ -29,10 +29,10 @@ _WAITING = {
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread those that wait between the other files, so that no core waits with them."""
-    waiting = [item for item in items if item.path.stem in _WAITING]
-    others = [item for item in items if item.path.stem not in _WAITING]
     if not all(item.path.is_relative_to(ROOT / "tests/unit") for item in items):
         return
+    waiting = [item for item in items if item.path.stem in _WAITING]
+    others = [item for item in items if item.path.stem not in _WAITING]
     spread: list[pytest.Item] = []
     for number, item in enumerate(others, 1):
         spread.append(item)

@@ -248,6 +248,7 @@ def run_main(
         # The program patches the SDK when it starts; here it must be undone.
         patch.setattr(RPCManager, "do_rpc", RPCManager.do_rpc)
         patch.setattr(pulumi_stack, "wait_for_rpcs", pulumi_stack.wait_for_rpcs)
+        patch.setattr(pulumi.log, "debug", pulumi.log.debug)
         patch.setattr(engine, "reachable", lambda _: False)  # no test of the graph asks a host
         load = loading.load
         patch.setattr(loading, "load", lambda s, c: load(s, c, root))

@@ -961,7 +961,7 @@ def imports(module: ast.Module) -> set[str]:
 
 
 def last_name(called: ast.expr) -> str:
-    """Of what is called, as in `docker.Container`. To write all of it takes long."""
+    """The last part of a called name, such as `docker.Container`. `ast.unparse` is slow."""
     match called:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name

@@ -53,8 +53,8 @@ class Load:
     ) -> None:
         """Ask `url` at `address`; an https URL needs `ca`, the only authority trusted.
 
-        `share` of the pace is this load's, where several run at once. `authorization` is the
-        header by that name.
+        `share` of the pace is this load's, where several run at once. With less than all of it the
+        least number takes longer: 26 s with 0.7. `authorization` is the header by that name.
         """
         self.url = url
         self._between = self.clients / (self.pace * share)

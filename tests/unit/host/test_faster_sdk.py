@@ -31,12 +31,12 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
-def waiting(done: list[int], *, fails: bool = False) -> Callable[[], None]:
-    """A program whose outputs are known one after the other."""
+def waiting(done: list[int], *, fails_at: int | None = None) -> Callable[[], None]:
+    """A program whose outputs are known one after the other, the first of them at once."""
 
     async def known(number: int) -> int:
-        await asyncio.sleep(number / 1000)
-        if fails and number == _OUTPUTS // 2:
+        await asyncio.sleep(number / 200)
+        if number == fails_at:
             raise ValueError("this one can't be known")
         done.append(number)
         return number
@@ -56,10 +56,13 @@ def test_outputs_are_waited_for_together(waits: list[int]) -> None:
     assert len(waits) < 5, "the SDK alone waits once for each"
 
 
-def test_an_output_that_fails_ends_the_program(waits: list[int]) -> None:
+@pytest.mark.parametrize("fails_at", [0, _OUTPUTS // 2])
+@pytest.mark.usefixtures("waits")
+def test_an_output_that_fails_ends_the_program_at_once(fails_at: int) -> None:
+    done: list[int] = []
     with pytest.raises(ValueError, match="can't be known"):
-        run_program(waiting([], fails=True))
-    assert waits
+        run_program(waiting(done, fails_at=fails_at))
+    assert _OUTPUTS - 1 not in done, "nobody waited for the last one"
 
 
 @pytest.mark.usefixtures("waits")

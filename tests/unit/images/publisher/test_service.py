@@ -30,6 +30,7 @@ from pathlib import Path
 from publisher import scheduler
 from publisher.__main__ import main
 from publisher.paths import Paths
+assert scheduler._LOOK_SECONDS
 scheduler._LOOK_SECONDS = 0.1  # changed files are seen sooner than where the publisher runs
 root, askpass, port = sys.argv[1:]
 paths = Paths(*(Path(root, part) for part in ("etc/publisher/current", "mirror/current", "state")),
