@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Literal
 
 import pulumi
@@ -50,8 +51,8 @@ class ContainerArgs:
     writes a volume."""
     mounts: Sequence[Mount | Bind] = ()
     unlisted: str = ""
-    """A folder in memory whose names nobody can list: whoever doesn't know a name can't find a
-    mount. Empty means no such folder."""
+    """A folder in memory, in a folder of its own, whose names nobody can list: whoever doesn't know
+    a name can't find a mount. Empty means no such folder."""
     ports: Sequence[Port] = ()
     env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     capabilities: Sequence[str] = ()
@@ -86,7 +87,7 @@ def service_container(
         read_only=True,
         tmpfs={
             "/tmp": "size=16m,mode=1777,noexec,nosuid,nodev",  # noqa: S108 - in the container
-            **({args.unlisted: "size=64k,mode=0711,noexec,nosuid,nodev"} if args.unlisted else {}),
+            **_unlisted(args.unlisted),
         },
         capabilities=docker.ContainerCapabilitiesArgs(
             drops=["ALL"], adds=[f"CAP_{name}" for name in sorted(args.capabilities)]
@@ -117,6 +118,21 @@ def service_container(
             ),
         ),
     )
+
+
+def _unlisted(at: str) -> Mapping[str, str]:
+    """A folder that nobody can list, in one that is in memory as well.
+
+    Where a mount point is there already, runc gives what it mounts the mode of that, 0755, and not
+    its own. In the image's file system it is there from the second start on; in memory never.
+    """
+    if not at:
+        return {}
+    parent = str(PurePosixPath(at).parent)
+    return {
+        parent: "size=4k,mode=0755,noexec,nosuid,nodev",
+        at: "size=64k,mode=0711,noexec,nosuid,nodev",
+    }
 
 
 def _networks(args: ContainerArgs) -> list[docker.ContainerNetworksAdvancedArgs]:

@@ -20,6 +20,7 @@ from host.user import USER
 
 _MEMORY_MIB = 512
 _SCRIPTS_AT = f"{CONFIG_AT}/current"
+_UNLISTED = f"{STATE_AT}/unlisted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class CaddyRouter(pulumi.ComponentResource):
         host, at = args.host, args.gateway.at
         # Anyone who writes content could place a link in it to anything that the router reads. So
         # this path has a part that nobody can guess, below a folder that nobody can list.
-        state_at = pulumi.Output.concat(STATE_AT, "/", host.stack_id)
+        state_at = pulumi.Output.concat(_UNLISTED, "/", host.stack_id)
         files = caddy_files(_public_files(args), router_secret_files(args.gateway))
         config = mounted_files(
             f"{name}-config",
@@ -92,7 +93,7 @@ class CaddyRouter(pulumi.ComponentResource):
                 ],
                 ports=[Port(number=at.https, protocol="udp", address=str(at.address))],
                 env=_environment(state_at),
-                unlisted=STATE_AT,
+                unlisted=_UNLISTED,
                 capabilities=CAPABILITIES,
                 memory_mib=_MEMORY_MIB,
             ),

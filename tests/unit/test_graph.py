@@ -921,8 +921,9 @@ def test_what_the_router_serves_can_name_none_of_its_keys(graph: Graph) -> None:
     """Their path has a part that nobody can list, guess, or read in the router's own files."""
     router = one([c for c in graph.containers if c.name == "router"])
     (keys,) = (m for m in router.inputs["mounts"] if m["source"].endswith("-proxy-data"))
-    assert keys["target"] == "/state/state-value"
-    assert "mode=0711" in router.inputs["tmpfs"]["/state"].split(",")
+    assert keys["target"] == "/state/unlisted/state-value"
+    assert "mode=0711" in router.inputs["tmpfs"]["/state/unlisted"].split(",")
+    assert "/state" in router.inputs["tmpfs"], "the mount point is new at each start"
     assert "state-value" not in json.dumps(
         [dict(r.inputs) for r in graph.of("VolumeFiles") if r.name == "router-config"]
         + [router.inputs["command"], router.inputs["healthcheck"]]
