@@ -9,8 +9,8 @@ ROUTER = "router"
 DATA = f"{GATEWAY}-data"
 """The volume with certificates and keys."""
 STATE_AT = "/state"
-"""Below it the router mounts the volume with certificates and keys, in a folder that can't be
-listed and by the id of the stack's state."""
+"""Below it the router mounts the volume with certificates and keys: in a folder that can't be
+listed, under the id of the stack's state."""
 ACCESS_LOG = "ACCESS_LOG"
 """A variable in the router's container: the file with a line of JSON for each request. The logger
 is `http.log.access.` and the name of the component."""

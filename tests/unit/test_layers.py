@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,3 +149,8 @@ def test_a_function_fits_on_a_screen() -> None:
         if (lines := (node.end_lineno or 0) - node.lineno + 1) > LINES_OF_A_FUNCTION
     }
     assert long == {}
+
+
+def test_the_sdk_of_docker_finds_no_ssh_of_its_own() -> None:
+    """It would load paramiko in each process, a quarter of its start (decision 0001)."""
+    assert importlib.util.find_spec("paramiko") is None
