@@ -112,7 +112,7 @@ class Named:
     repository: str
     backup: str
     """The command that makes a snapshot."""
-    credential: str = "env"
+    credential: str
     """The setting that opens the server."""
 
 

@@ -21,7 +21,7 @@ from config import loading
 from tests.unit.program import own_config
 
 PASSWORD = "p" * 20
-NAMED = Named(repository="rest:http://x/", backup="make backup STACK=prod")
+NAMED = Named(repository="rest:http://x/", backup="make backup STACK=prod", credential="env")
 AT = "homeport:backup.repository (rest:http://x/)"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
