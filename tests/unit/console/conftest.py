@@ -20,11 +20,11 @@ def desks(tmp_path: Path) -> Iterator[Desks]:
 
     yield make
     for desk in made:
-        desk.stop()
+        desk.leave()
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path)
     yield made
-    made.stop()
+    made.leave()

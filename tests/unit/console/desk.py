@@ -38,39 +38,7 @@ from console.seen import Host
 from console.state import Console
 from tests.unit.program import SEVERAL_SITES, an_estate, own_config
 
-COMMANDS = '''
-"""In place of `python -m commands`: notes how it is called, and does what its folder says."""
-import json, os, pathlib, sys, time
-
-here = pathlib.Path(os.environ["FAKE"])
-verb, steps = sys.argv[1], pathlib.Path(sys.argv[sys.argv.index("--steps") + 1])
-edited = os.environ.get("HOMEPORT_EDITED")
-with (here / "calls").open("a") as calls:
-    said = json.loads(pathlib.Path(edited).read_text()) if edited else None
-    print(json.dumps([sys.argv[1:], said]), file=calls)
-print((here / "hello").read_text() if (here / "hello").exists() else f"{verb}: hello", flush=True)
-if (here / "begun").exists():
-    steps.write_text((here / "begun").read_text())
-try:
-    while (here / "waits").exists():
-        (here / "began").touch()
-        time.sleep(0.05)
-except KeyboardInterrupt:
-    if (here / "stubborn").exists():
-        import subprocess
-        child = subprocess.Popen(["sleep", "60"])
-        (here / "child").write_text(str(child.pid))
-        time.sleep(60)
-    time.sleep(0.3)
-    print("ended in good order", flush=True)
-    sys.exit(130)
-with steps.open("a") as out:
-    for line in json.loads((here / "steps").read_text()) if (here / "steps").exists() else []:
-        print(json.dumps(line), file=out)
-if (here / "says").exists():
-    print((here / "says").read_text())
-sys.exit(int((here / "code").read_text()) if (here / "code").exists() else 0)
-'''
+COMMANDS = Path(__file__).with_name("fake_commands.py")
 
 
 @dataclass
@@ -132,7 +100,7 @@ class Desk:
         self.stack = "local"  # whose pages they are; the files stay the local ones
         self.commands = root.parent / f"{root.name}-commands" / "commands.py"
         self.commands.parent.mkdir()
-        self.commands.write_text(COMMANDS)
+        shutil.copy(COMMANDS, self.commands)
         self.server: uvicorn.Server | None = None
         self.sockets = loopback()
         self.address = Address(self.sockets[0].getsockname()[1])
@@ -189,8 +157,13 @@ class Desk:
     def stop(self) -> None:
         """End the console as Ctrl-C does."""
         if self.server:
-            self.server.should_exit = True
+            self.leave()
             self.thread.join()
+
+    def leave(self) -> None:
+        """Let the console end while another test begins."""
+        assert self.server
+        self.server.should_exit = True
 
     def git(self, *arguments: str) -> str:
         return _git(self.root, *arguments)

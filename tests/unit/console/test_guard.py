@@ -32,7 +32,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """One for all of these tests. Each opens a session of its own, and none changes a file."""
     made = Desk(tmp_path_factory.mktemp("guarded") / "desk")
     yield made
-    made.stop()
+    made.leave()
 
 
 def routes_of(*methods: str) -> list[Route]:

@@ -69,13 +69,14 @@ def test_the_pages_of_200_sites_take_less_than_300_ms(desks: Desks) -> None:
     browser = desk.browser()
     form = {"name": "new", "text": "hosts: [new]\nsource: {folder: sites/blog}\n"}
     for method, path in (("GET", "/"), ("GET", "/sites/site7"), ("POST", "/check")):
-        took = []
-        for _ in range(5):
+        for _ in range(5):  # a machine may be slow for a moment
             began = time.process_time()
             answer = browser.request(method, path, data=form if method == "POST" else None)
-            took.append(time.process_time() - began)
+            took = time.process_time() - began
             assert answer.status_code == 200
-        assert min(took) < 0.3, path
+            if took < 0.3:
+                break
+        assert took < 0.3, path
     assert len(cards(browser.get("/"))) == 203
 
 
