@@ -7,6 +7,7 @@ import secrets
 from pathlib import PurePosixPath
 
 import docker
+from docker.models.containers import Container
 
 from host import engine, file_tree
 from host.file_tree import CURRENT, MARKER, RELEASES, WRITTEN, top_of
@@ -98,11 +99,24 @@ def _in_volume(
         labels=props["labels"],
     ) as container:
         if archive:
-            container.put_archive(props["mount"], archive)
+            _unpack(container, props["mount"], archive)
         code, output = engine.run_to_end(container)
     if code:
         raise engine.EngineError(f"the files of volume {props['volume']}: {output}")
     return output
+
+
+def _unpack(container: Container, at: str, archive: bytes) -> None:
+    """Docker looks whether a folder is there, and then makes it. Where two bring the first files of
+    a shared volume at once, one of them fails by that, and finds the folder when it tries again:
+    they share no other folder than the one that has all of theirs.
+    """
+    try:
+        container.put_archive(at, archive)
+    except docker.errors.APIError as error:
+        if "file exists" not in str(error):
+            raise
+        container.put_archive(at, archive)
 
 
 def _reload(client: docker.DockerClient, props: Props) -> str:

@@ -57,6 +57,8 @@ class Host:
         self.router: list[Router] = []
         self.read: list[str] = []
         """The folders that were read by themselves."""
+        self.refusals: list[str] = []
+        """What the next archives are refused with."""
 
     @property
     def volumes(self) -> "Host":
@@ -97,6 +99,8 @@ class Host:
 
     def put_archive(self, at: str, archive: bytes) -> None:
         assert at == "/content"
+        if self.refusals:
+            raise docker.errors.APIError(self.refusals.pop(0))
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             for info in tar.getmembers():
                 self.owners[info.name] = info.uid, info.gid
@@ -169,6 +173,25 @@ def test_they_stand_in_their_folder_and_nothing_else_is_touched(host: Host) -> N
     assert host.served == {"index.html": "two"}
     assert other.read_text() == "shop's"
     assert sorted(path.name for path in host.content.iterdir()) == ["sites"]
+
+
+def test_a_folder_that_another_site_made_at_the_same_moment_is_taken(host: Host) -> None:
+    host.refusals = ["Error processing tar file(exit status 1): mkdir /content/sites: file exists"]
+    created()
+    assert host.served == {"index.html": "one", "a/b.html": "deep"}
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(host: Host) -> None:
+    host.refusals = ["Error processing tar file(exit status 1): mkdir /content/sites: file exists"]
+    host.refusals *= 2
+    with pytest.raises(docker.errors.APIError):
+        created()
+
+
+def test_a_full_disk_is_told_at_once(host: Host) -> None:
+    host.refusals = ["Error processing tar file(exit status 1): no space left on device"]
+    with pytest.raises(docker.errors.APIError):
+        created()
 
 
 def test_two_sites_of_one_volume_are_two_resources() -> None:
