@@ -70,11 +70,13 @@ def _until_told(watched: Watched, alert: str) -> float:
         containers.signal_service(watched.container("proxy"), "STOP")
     else:
         watched.troubles[alert].provoke(watched)
-    wait_until(lambda: receiver.alerts(alert, "firing", since=since), f"{alert} is told")
+    wait_until(lambda: receiver.alerts(alert, "firing", since=since), f"{alert} is told", every=0.1)
     took = time.monotonic() - began
     if alert != "GatewayDown":  # its health check mends that
         watched.troubles[alert].mend(watched)
-    wait_until(lambda: receiver.alerts(alert, "resolved", since=since), f"{alert} has ended")
+    wait_until(
+        lambda: receiver.alerts(alert, "resolved", since=since), f"{alert} has ended", every=0.1
+    )
     return took - _lasting(alert)
 
 
@@ -85,7 +87,9 @@ def _restarts(watched: Watched) -> str:
         watched.restart_router()
     began = time.monotonic()
     wait_until(
-        lambda: receiver.alerts("GatewayRestarting", "firing", since=since), "restarts are told"
+        lambda: receiver.alerts("GatewayRestarting", "firing", since=since),
+        "restarts are told",
+        every=0.1,
     )
     return f"{time.monotonic() - began:.1f}"
 
@@ -101,7 +105,7 @@ def _certificate(watched: Watched) -> str:
     since = len(receiver.messages)
     watched.configure(alerts=alerts)
     watched.up()
-    wait_until(lambda: receiver.alerts(name, "firing", since=since), f"{name} is told")
+    wait_until(lambda: receiver.alerts(name, "firing", since=since), f"{name} is told", every=0.1)
     ((_, reloaded),) = watched.query("prometheus_config_last_reload_success_timestamp_seconds")
     told = next(
         message["arrived"]
@@ -116,7 +120,7 @@ def _until_scraped(watched: Watched) -> str:
     began = time.monotonic()
     _redirect(watched.checkout, 0)
     watched.up()
-    wait_until(lambda: "bench-0" in watched.sites(), "the new site is probed")
+    wait_until(lambda: "bench-0" in watched.sites(), "the new site is probed", every=0.1)
     took = time.monotonic() - began
     (watched.checkout.folder / "config/sites/bench-0.yaml").unlink()
     return f"{took:.1f}"

@@ -29,7 +29,7 @@ def measure(checkout: Checkout) -> list[tuple[str, str]]:
         there = _preview(remote)
         host.stop_everything()
         host.start_daemon()
-        serving = wait_until(lambda: _serves(remote), "everything serves again")
+        serving = wait_until(lambda: _serves(remote), "everything serves again", every=0.1)
     with BareHost() as bare, _on(bare) as first:
         first.extra = {"prepare": _STEPS}
         first.configure()

@@ -121,4 +121,4 @@ def _healing(checkout: Checkout, component: str, signal: Literal["KILL", "STOP"]
         answer = get(url, address=address, ca=checkout.ca, timeout=0.5)
         return answer.status == 200 and f"marker-of-{_OTHER}" in answer.text
 
-    return wait_until(serves_again, f"{component} serves again")
+    return wait_until(serves_again, f"{component} serves again", every=0.1)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -176,23 +178,20 @@ class Checkout:
         return done
 
     def apply(self) -> str:
-        """`pulumi up`, which believes the state: half of the work of `make up`. Use it for a stack
-        that is up, on a host that nobody changed. Returns what the engine prints.
+        """`pulumi up`, which believes the state: half of the work of `make up`. Use it where the
+        host is as the last update or `make down` left it. Returns what the engine prints.
         """
         return self.pulumi("up", "--yes", "--skip-preview").stdout
 
     def _certificate(self) -> str:
-        """The gateway's root. By `make ca` once; afterwards a look into the gateway is enough."""
-        if self.ca.exists() and (found := self._root_certificate()):
-            return found
-        certificate = self.command("ca").stdout
-        return certificate[certificate.index("-----BEGIN") :]
-
-    def _root_certificate(self) -> str:
+        """The gateway's root: what `make ca` prints, which looks into the gateway as well."""
         router = containers.one(self.docker, self.label, "router")
         show = 'cat "$XDG_DATA_HOME/caddy/pki/authorities/local/root.crt"'
         shown = engine.run_in(router, ["sh", "-c", show])
-        return shown.output.decode() if shown.code == 0 else ""
+        if shown.code == 0:
+            return shown.output.decode()
+        printed = self.command("ca").stdout  # of an older checkout
+        return printed[printed.index("-----BEGIN") :]
 
     def killed_up(self, *, when: Callable[[], object]) -> None:
         """Begin an update and kill it, plugins and all, as soon as `when()` is true."""
@@ -208,6 +207,7 @@ class Checkout:
         try:
             while not when():
                 assert process.poll() is None, "the update ended before it could be killed"
+                time.sleep(0.02)  # the cores are the update's
         finally:
             # One by one: plugins are in process groups of their own.
             engine = psutil.Process(process.pid)
@@ -261,10 +261,11 @@ class Checkout:
         return containers.ids(self.docker, self.label)
 
     def assert_changes_nothing(self) -> None:
-        """A preview expects no change, and every container is the same after an update."""
+        """A preview expects no change, `make up` finds none, and every container is the same."""
         before = self.ids()
         self.pulumi("preview", "--expect-no-changes")
-        self.up()
+        said = self.up().stdout
+        assert re.search(r"^\d+ unchanged, in ", said, re.MULTILINE), said
         assert self.ids() == before
 
     def refusal(self, host: str) -> str:

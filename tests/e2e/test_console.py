@@ -127,7 +127,7 @@ def test_cancel_leaves_no_process_and_no_lock_and_the_next_one_succeeds(
     head = browser.git("rev-parse", "HEAD").strip()
     run = browser.post(f"{browser.preview(CONTAINED)}/publish")
     locks = few.folder / ".state/.pulumi/locks"
-    wait_until(lambda: "Changing…" in browser.page(run), "a change", seconds=120)
+    wait_until(lambda: "Changing…" in browser.page(run), "a change", seconds=120, every=0.1)
     assert list(locks.rglob("*.json"))
     folder = few.folder / f".engine/console/{few.stack}{run}"
     session = int((folder / "session").read_text())

@@ -74,9 +74,10 @@ class Vaulted:
         """Write what the files declare: services and people."""
         file = self.checkout.folder / "config/vault.yaml"
         file.write_text(yaml.safe_dump({"services": self.services}))
-        for user in self.passwords.keys() - self._hashed.keys():
-            hashed = bcrypt.hashpw(self.passwords[user].encode(), bcrypt.gensalt(10)).decode()
-            self.checkout.set_secrets({f"users.{user}.hash": hashed})
+        if new := self.passwords.keys() - self._hashed.keys():
+            self.checkout.set_secrets(
+                {f"users.{user}.hash": _hash(self.passwords[user]) for user in new}
+            )
             self._hashed |= cast("dict[str, Any]", self.checkout.extra["users"])
         users = self.checkout.extra.get("users", {})
         assert isinstance(users, dict)
@@ -147,3 +148,7 @@ class Vaulted:
     def apply(self) -> str:
         """Bring about what the files changed, and nothing else; what the engine prints."""
         return self.checkout.apply()
+
+
+def _hash(password: str) -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(10)).decode()

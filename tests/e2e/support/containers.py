@@ -46,14 +46,16 @@ def all_of(client: docker.DockerClient, stack: str) -> list[Container]:
 
 def ids(client: docker.DockerClient, stack: str) -> set[str]:
     """The ids of all its containers: equal before and after, nothing was replaced."""
-    return {container.id or "" for container in all_of(client, stack)}
+    there = client.containers.list(all=True, filters=labelled(stack), sparse=True)
+    return {container.id or "" for container in there}
 
 
 def one(client: docker.DockerClient, stack: str, component: str) -> Container:
     """The only container of a component; AssertionError, saying what there is, if not one."""
-    there = all_of(client, stack)
-    found = [each for each in there if each.labels.get(COMPONENT) == component]
+    labels = [f"{STACK}={stack}", f"{COMPONENT}={component}"]
+    found = client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
     if len(found) != 1:
+        there = all_of(client, stack)
         names = ", ".join(f"{each.labels.get(COMPONENT)} ({each.status})" for each in there)
         raise AssertionError(f"{stack} has {len(found)} of {component}; it has: {names or '-'}")
     return found[0]
