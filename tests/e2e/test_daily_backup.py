@@ -378,7 +378,7 @@ def test_without_a_time_nothing_of_it_is_left(daily: Daily) -> None:
     del section["at"]
     checkout.extra["backup"] = section
     checkout.configure()
-    checkout.up()
+    checkout.apply()
     there = checkout.docker.containers.list(all=True, filters=containers.labelled(checkout.label))
     assert "backup" not in {c.labels["homeport.component"] for c in there}
     volumes = checkout.docker.volumes.list(filters=containers.labelled(checkout.label))

@@ -400,7 +400,7 @@ def test_data_is_kept_over_destroy_and_up(watched: Watched) -> None:
     watched.leave_alone()
     (watched.checkout.folder / "config/sites/journal.yaml").unlink()  # its repository is gone
     watched.checkout.command("down")
-    watched.up()
+    watched.apply()
     assert watched.query(f"count({{__name__=~'.+'}} @ {then})")[0][1] == known[0][1]
     wait_until(
         lambda: watched.query("prometheus_tsdb_lowest_timestamp_seconds")[0][1] == oldest,

@@ -316,7 +316,7 @@ def test_a_webhook_during_a_replacement_is_not_lost(following: Following) -> Non
 
         # So many that some are under way when the old one stops.
         announcing = [beside.submit(announce_meanwhile) for _ in range(8)]
-        wait_until(lambda: old not in checkout.ids(), "the old publisher is gone")
+        wait_until(lambda: old not in checkout.ids(), "the old publisher is gone", every=0.05)
         following.push("journal", "announced-in-between-of-journal")
         for answers in announcing:
             assert answers.result() == {202}

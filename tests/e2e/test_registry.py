@@ -497,7 +497,9 @@ def test_an_image_of_20_layers_is_pushed_in_two_goes_and_comes_back_equal(
     image = registries.build(f"{registries.name}/big:1", layers=20, mib=10)
     pattern = "*/repositories/big/_layers/*/link"
     with registries.clients.running("docker", "push", image):
-        wait_until(lambda: len(registries.stored(IMAGES, pattern)) >= 5, "some layers are there")
+        wait_until(
+            lambda: len(registries.stored(IMAGES, pattern)) >= 5, "some layers are there", every=0.1
+        )
     there = len(registries.stored(IMAGES, pattern))
     assert there < 20
     said = registries.clients.ok("docker", "push", image)
@@ -601,7 +603,7 @@ def test_data_is_kept_when_all_else_goes(registries: Registries) -> None:
     checkout.pulumi("preview", "--expect-no-changes")
     checkout.pulumi("destroy", "--yes", "--skip-preview")
     assert checkout.ids() == set()
-    checkout.up()
+    checkout.apply()
     assert _content(checkout, data) == before
     assert registries.pull(image) == digest["Docker-Content-Digest"]
 

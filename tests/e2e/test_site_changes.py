@@ -20,7 +20,7 @@ def test_adding_editing_and_removing_a_site_replaces_nothing_and_fails_no_reques
     before = few.ids()
     with few.load("alpha", share=0.7) as alpha:
         page(few, "added", "marker-of-added")
-        few.up()
+        few.apply()
         few.serves(few.url("added"), "marker-of-added")
         edited = "hosts: [added]\nsource: {folder: sites/added}\ncaddyfile: header X-Edited yes\n"
         few.write_site("added", edited)

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from docker.models.containers import Container
 
 from tests.e2e.checkout import WELCOME_MARKER, Checkout
 from tests.e2e.console_browser import Browser
@@ -28,6 +29,7 @@ def test_the_first_up_serves_and_lists_its_urls(checkout: Checkout) -> None:
     output = checkout.up().stdout
     assert f"http://welcome.localhost:{checkout.http}" in output
     assert f"https://www.example.org.localhost:{checkout.https}" in output
+    assert checkout.ca.read_text() in checkout.command("ca").stdout
     checkout.serves(checkout.url("welcome", scheme="http"), WELCOME_MARKER)
 
 
@@ -100,39 +102,25 @@ def test_a_changed_page_is_live_without_replacing_anything(checkout: Checkout) -
 
 
 @once
-def test_a_file_edited_by_hand_is_shown_and_mended(checkout: Checkout) -> None:
-    router = containers.one(checkout.docker, checkout.label, "router")
-    volume = next(m["Name"] for m in router.attrs["Mounts"] if m["Destination"] == "/etc/caddy")
-    _in_volume(
-        checkout, volume, "chmod u+w current/Caddyfile; echo '# by hand' >>current/Caddyfile"
-    )
-    shown = checkout.pulumi("refresh", "--preview-only", "--diff").stdout
-    assert re.search(r"\+ # by hand", shown)
-    checkout.up()
-    assert "by hand" not in _in_volume(checkout, volume, "cat current/Caddyfile")
-    checkout.pulumi("refresh", "--preview-only", "--expect-no-changes")
-
-
-@once
-def test_a_lost_volume_of_generated_files_is_shown_and_mended(checkout: Checkout) -> None:
-    blog = containers.one(checkout.docker, checkout.label, "blog")
-    volume = next(m["Name"] for m in blog.attrs["Mounts"] if m["Destination"] == "/srv")
+def test_what_was_edited_lost_or_stopped_on_the_host_is_shown_and_mended(
+    checkout: Checkout,
+) -> None:
+    router, blog = (containers.one(checkout.docker, checkout.label, c) for c in ("router", "blog"))
+    files, pages = _volume(router, "/etc/caddy"), _volume(blog, "/srv")
+    _in_volume(checkout, files, "chmod u+w current/Caddyfile; echo '# by hand' >>current/Caddyfile")
     blog.remove(force=True)
-    checkout.docker.volumes.get(volume).remove()
-    shown = checkout.pulumi("refresh", "--preview-only").stdout
-    assert re.search(r"-\s+docker:index:Volume blog-content delete", shown)
-    checkout.up()
-    checkout.serves(checkout.url("blog"), "blog-marker-9e44")
-    checkout.serves(checkout.url("welcome", scheme="http"), WELCOME_MARKER)
-
-
-@once
-def test_stopped_containers_are_brought_back(checkout: Checkout) -> None:
+    checkout.docker.volumes.get(pages).remove()
     for container in containers.all_of(checkout.docker, checkout.label):
         container.stop(timeout=1)
+    shown = checkout.pulumi("refresh", "--preview-only", "--diff").stdout
+    assert re.search(r"\+ # by hand", shown)
+    lost = r"Volume: \(delete\)\s+\[id=[^\]]*\]\s+\[urn=[^\]]*::blog-content\]"
+    assert re.search(lost, shown), shown
     checkout.up()
+    assert "by hand" not in _in_volume(checkout, files, "cat current/Caddyfile")
     checkout.serves(checkout.url("blog"), "blog-marker-9e44")
     checkout.serves(checkout.url("welcome", scheme="http"), WELCOME_MARKER)
+    checkout.pulumi("refresh", "--preview-only", "--expect-no-changes")
 
 
 # Over the socket: test_console.py.
@@ -203,6 +191,10 @@ def test_purge_lists_and_deletes_what_down_left(checkout: Checkout) -> None:
     output = checkout.command("purge").stdout
     assert f"deleted homeport-{checkout.stack}-proxy-data" in output
     assert containers.leftovers(checkout.docker, checkout.label) == []
+
+
+def _volume(container: Container, at: str) -> str:
+    return next(str(m["Name"]) for m in container.attrs["Mounts"] if m["Destination"] == at)
 
 
 def _in_volume(checkout: Checkout, volume: str, script: str) -> str:
