@@ -99,14 +99,14 @@ def _in_volume(
         labels=props["labels"],
     ) as container:
         if archive:
-            _unpack(container, props["mount"], archive)
+            _put(container, props["mount"], archive)
         code, output = engine.run_to_end(container)
     if code:
         raise engine.EngineError(f"the files of volume {props['volume']}: {output}")
     return output
 
 
-def _unpack(container: Container, at: str, archive: bytes) -> None:
+def _put(container: Container, at: str, archive: bytes) -> None:
     """Docker looks whether a folder is there, and then makes it. Where two bring the first files of
     a shared volume at once, one of them fails by that, and finds the folder when it tries again:
     they share no other folder than the one that has all of theirs.

@@ -15,11 +15,11 @@ from typing import Any, Self
 
 import httpx
 from docker.models.containers import Container
-from passlib.hash import bcrypt
 
 from tests.e2e.checkout import Checkout, Place
 from tests.e2e.support import containers
 from tests.e2e.support.clients import Clients
+from tests.e2e.support.passwords import hashed
 
 WRITER, READER, LEAVER = "alice", "rita", "ulf"
 PACKAGES, IMAGES = "pypi", "registry"
@@ -62,11 +62,6 @@ def wheel(name: str, *, mib: int = 0) -> tuple[str, bytes]:
         for path, content in files.items():
             archive.writestr(path, content)
     return f"{name}-1.0-py3-none-any.whl", buffer.getvalue()
-
-
-def hashed(password: str) -> str:
-    """What is kept of a password; cheaper than `make user` makes it, so that tests wait less."""
-    return str(bcrypt.using(rounds=10).hash(password))
 
 
 class Registries:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import secrets
 
-import bcrypt
 import pytest
 import yaml
 
 from tests.e2e.checkout import PASSPHRASE, ROOT, Checkout
 from tests.e2e.console_browser import Browser
+from tests.e2e.support import passwords
 from tests.e2e.support.secrets_search import LeakSearch
 
 pytestmark = pytest.mark.parametrize("place", ["socket"], indirect=True)
@@ -24,7 +24,7 @@ def word() -> str:
 
 def planted(checkout: Checkout) -> dict[str, str]:
     """A stack with every part, and a secret wherever its settings have one; the secrets by name."""
-    hashed = bcrypt.hashpw(b"words", bcrypt.gensalt(10)).decode()
+    hashed = passwords.hashed("words")
     found = {
         "the seal key": secrets.token_hex(32),
         "the role id": secrets.token_hex(16),

@@ -322,7 +322,7 @@ def test_a_bad_file_stops_in_preview(watched: Watched, file: str, text: str, sai
 def test_files_that_prometheus_refuses_are_told_by_the_reload(watched: Watched) -> None:
     prometheus = watched.container("prometheus")
     assert engine.run_in(prometheus, RELOAD).code == 0
-    (volume,) = (m["Name"] for m in prometheus.attrs["Mounts"] if m["Destination"] == "/config")
+    volume = containers.volume_at(prometheus, "/config")
     file = "/volume/current/prometheus.yml"
 
     def by_hand(script: str) -> None:

@@ -22,7 +22,6 @@ from tests.e2e.registries import (
     WRITER,
     Registries,
     at_an_address_of_its_own,
-    hashed,
     wheel,
 )
 from tests.e2e.sites import page
@@ -30,6 +29,7 @@ from tests.e2e.support import containers
 from tests.e2e.support.clean import stack_name
 from tests.e2e.support.clients import missing
 from tests.e2e.support.load import Load
+from tests.e2e.support.passwords import hashed
 from tests.e2e.support.secrets_search import LeakSearch
 from tests.e2e.support.waiting import wait_until
 
@@ -594,10 +594,8 @@ def test_data_is_kept_when_all_else_goes(registries: Registries) -> None:
     checkout, image = registries.checkout, f"{registries.name}/big:1"
     digest = registries.ask("HEAD", IMAGES, "/v2/big/manifests/1", READER).headers
     data = {
-        mount["Name"]
+        containers.volume_at(registries.container(component), "/state")
         for component in (IMAGES, PACKAGES)
-        for mount in registries.container(component).attrs["Mounts"]
-        if mount["Destination"] == "/state"
     }
     before = _content(checkout, data)
     checkout.pulumi("preview", "--expect-no-changes")

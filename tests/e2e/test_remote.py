@@ -62,7 +62,8 @@ def test_after_a_reboot_everything_serves_with_nobody_there(
 
 def test_drift_of_each_kind_is_listed_and_mended_by_one_up(remote: Checkout) -> None:
     router, alpha, beta = (_container(remote, name) for name in ("router", "alpha", "beta"))
-    alpha_config, content = _volume(alpha, "/etc/caddy"), _volume(beta, "/srv")
+    alpha_config = containers.volume_at(alpha, "/etc/caddy")
+    content = containers.volume_at(beta, "/srv")
     _edit(remote, alpha_config)
     router.stop(timeout=5)
     beta.remove(force=True)
@@ -199,7 +200,7 @@ def test_an_update_that_is_cut_off_is_mended_by_the_next(remote: Checkout, cut: 
         return {
             "before the first resource": any(locks.rglob("*.json")),
             "a container's create": len(betas) > 1,
-            "a write": any("homeport.throwaway" in each for each in there),
+            "a write": any(containers.THROWAWAY in each for each in there),
         }[cut]
 
     remote.killed_up(when=reached)
@@ -248,10 +249,6 @@ def _seen(remote: Checkout) -> set[tuple[object, ...]]:
         (each.id, each.status, *sorted(each.attrs["NetworkSettings"]["Networks"]))
         for each in containers.all_of(remote.docker, remote.label)
     }
-
-
-def _volume(container: Container, at: str) -> str:
-    return next(str(m["Name"]) for m in container.attrs["Mounts"] if m["Destination"] == at)
 
 
 def _lose(remote: Checkout, volume: str, path: str) -> None:

@@ -106,7 +106,7 @@ def test_what_was_edited_lost_or_stopped_on_the_host_is_shown_and_mended(
     checkout: Checkout,
 ) -> None:
     router, blog = (containers.one(checkout.docker, checkout.label, c) for c in ("router", "blog"))
-    files, pages = _volume(router, "/etc/caddy"), _volume(blog, "/srv")
+    files, pages = containers.volume_at(router, "/etc/caddy"), containers.volume_at(blog, "/srv")
     _in_volume(checkout, files, "chmod u+w current/Caddyfile; echo '# by hand' >>current/Caddyfile")
     blog.remove(force=True)
     checkout.docker.volumes.get(pages).remove()
@@ -196,11 +196,7 @@ def test_purge_lists_and_deletes_what_down_left(checkout: Checkout) -> None:
 def _that_stay(checkout: Checkout) -> list[Container]:
     """The stack's containers but those that write files, and end."""
     there = containers.all_of(checkout.docker, checkout.label)
-    return [each for each in there if "homeport.throwaway" not in each.labels]
-
-
-def _volume(container: Container, at: str) -> str:
-    return next(str(m["Name"]) for m in container.attrs["Mounts"] if m["Destination"] == at)
+    return [each for each in there if containers.THROWAWAY not in each.labels]
 
 
 def _in_volume(checkout: Checkout, volume: str, script: str) -> str:

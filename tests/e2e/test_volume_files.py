@@ -165,10 +165,8 @@ def test_the_search_finds_a_deliberate_leak(program: Program) -> None:
 
 
 def _throwaways(program: Program) -> list[str]:
-    labels: dict[str, str | list[str] | bool] = {
-        "label": [f"{containers.STACK}={program.label}", "homeport.throwaway"]
-    }
-    found = program.docker.containers.list(all=True, filters=labels)
+    its = containers.labelled(program.label, containers.THROWAWAY)
+    found = program.docker.containers.list(all=True, filters=its)
     return [str(container.name) for container in found]
 
 

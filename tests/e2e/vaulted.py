@@ -6,12 +6,12 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, cast
 
-import bcrypt
 import hvac
 import yaml
 
 from tests.e2e.checkout import Checkout
 from tests.e2e.support import vault
+from tests.e2e.support.passwords import hashed
 
 ODD = {
     "quotes": 'it\'s "quoted" `twice` \\ $HOME',
@@ -76,7 +76,7 @@ class Vaulted:
         file.write_text(yaml.safe_dump({"services": self.services}))
         if new := self.passwords.keys() - self._hashed.keys():
             self.checkout.set_secrets(
-                {f"users.{user}.hash": _hash(self.passwords[user]) for user in new}
+                {f"users.{user}.hash": hashed(self.passwords[user]) for user in new}
             )
             self._hashed |= cast("dict[str, Any]", self.checkout.extra["users"])
         users = self.checkout.extra.get("users", {})
@@ -148,7 +148,3 @@ class Vaulted:
     def apply(self) -> str:
         """Bring about what the files changed, and nothing else; what the engine prints."""
         return self.checkout.apply()
-
-
-def _hash(password: str) -> str:
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(10)).decode()

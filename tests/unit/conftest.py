@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for number, item in enumerate(others, 1):
         spread.append(item)
         if number == len(others) or others[number].path != item.path:
-            due = min(len(waiting), len(waiting) * 10 * number // (9 * len(others)))
+            due = len(waiting) * 10 * number // (9 * len(others))
             spread += waiting[len(spread) - number : due]
     items[:] = spread or waiting
 

@@ -23,15 +23,17 @@ from .waiting import wait_until
 
 STACK = "homeport.stack"
 COMPONENT = "homeport.component"
+THROWAWAY = "homeport.throwaway"
+"""Label of the stack's containers that write or check files, and end."""
 RUN = "homeport.e2e.run"
 """Label of containers that are a test's own and no stack's; the value is the run's process."""
 
 _MOUNT = "e2e-volume"
 
 
-def labelled(stack: str) -> dict[str, str | list[str] | bool]:
-    """The filter that finds what belongs to a stack."""
-    return {"label": f"{STACK}={stack}"}
+def labelled(stack: str, *more: str) -> dict[str, str | list[str] | bool]:
+    """The filter that finds what belongs to a stack, and has `more` labels."""
+    return {"label": [f"{STACK}={stack}", *more]}
 
 
 def of_this_run() -> dict[str, str]:
@@ -52,13 +54,18 @@ def ids(client: docker.DockerClient, stack: str) -> set[str]:
 
 def one(client: docker.DockerClient, stack: str, component: str) -> Container:
     """The only container of a component; AssertionError, saying what there is, if not one."""
-    labels = [f"{STACK}={stack}", f"{COMPONENT}={component}"]
-    found = client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
+    its = labelled(stack, f"{COMPONENT}={component}")
+    found = client.containers.list(all=True, filters=its, ignore_removed=True)
     if len(found) != 1:
         there = all_of(client, stack)
         names = ", ".join(f"{each.labels.get(COMPONENT)} ({each.status})" for each in there)
         raise AssertionError(f"{stack} has {len(found)} of {component}; it has: {names or '-'}")
     return found[0]
+
+
+def volume_at(container: Container, at: str) -> str:
+    """The name of the volume that a container mounts there."""
+    return next(str(m["Name"]) for m in container.attrs["Mounts"] if m["Destination"] == at)
 
 
 def access_log(router: Container) -> str:

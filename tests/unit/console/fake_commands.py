@@ -15,7 +15,7 @@ def has(name: str) -> bool:
     return (here / name).exists()
 
 
-def text(name: str, default: str) -> str:
+def text(name: str, default: str = "") -> str:
     return (here / name).read_text() if has(name) else default
 
 
@@ -24,7 +24,7 @@ with (here / "calls").open("a") as calls:
     print(json.dumps([sys.argv[1:], said]), file=calls)
 print(text("hello", f"{verb}: hello"), flush=True)
 if has("begun"):
-    steps.write_text(text("begun", ""))
+    steps.write_text(text("begun"))
 try:
     while has("waits"):
         (here / "began").touch()
@@ -43,5 +43,5 @@ with steps.open("a") as out:
     for line in json.loads(text("steps", "[]")):
         print(json.dumps(line), file=out)
 if has("says"):
-    print(text("says", ""))
+    print(text("says"))
 sys.exit(int(text("code", "0")))
